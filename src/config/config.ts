@@ -1,0 +1,51 @@
+import type { Endpoint, ListenAddress } from '../net/endpoint.ts';
+import type { LogLevel } from '../telemetry/log.ts';
+
+/** The whole configuration after parsing: frozen, nothing optional that has a default, units in names. */
+export interface Config {
+  /** The configured Sentinels (seeds), in order of preference. At least one. */
+  readonly sentinels: readonly Endpoint[];
+  readonly sentinel: SentinelConfig;
+  /** At least one. */
+  readonly databases: readonly DatabaseConfig[];
+  readonly engine: EngineChoice;
+  /** Worker threads of the epoll engine. */
+  readonly threads: number;
+  /** How long sessions may go on after a stop was asked for, in milliseconds. */
+  readonly drainMs: number;
+  readonly log: LogConfig;
+}
+
+export type EngineChoice = 'auto' | 'epoll' | 'streams';
+
+/** How to speak to Sentinels. */
+export interface SentinelConfig {
+  /** Also use the Sentinels that the configured ones name. */
+  readonly discover: boolean;
+  /** Deadline of every reply of a Sentinel, in milliseconds. */
+  readonly replyMs: number;
+  /** Every Sentinel is asked this often, in milliseconds, whatever is announced. */
+  readonly pollMs: number;
+}
+
+export interface DatabaseConfig {
+  /** The master name in Sentinel. Case matters; any printable text (Redis Enterprise has `db1@internal`). */
+  readonly name: string;
+  readonly listen: readonly ListenAddress[];
+  /** `promoted`: fence at the leader's first word and serve the replica once it says it is master. `announced`: wait for Sentinel's answer. */
+  readonly failover: 'promoted' | 'announced';
+  /** While fewer than a majority of the known Sentinels answers: go on serving (and say so), or refuse. */
+  readonly onSentinelLoss: 'serve' | 'refuse';
+  readonly holdMs: number;
+  readonly holdMax: number;
+  readonly dialMs: number;
+  readonly maxConnections: number;
+}
+
+export interface LogConfig {
+  readonly level: LogLevel;
+  /** `auto`: pretty on a terminal, JSON otherwise. */
+  readonly format: 'auto' | 'json' | 'pretty';
+  /** A path, or `-` for standard output. */
+  readonly file: string;
+}

@@ -1,0 +1,54 @@
+import { isIPv6 } from 'node:net';
+
+/** A place one may dial. `host` is a name, an IPv4 address or an IPv6 address without brackets. */
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A place one may listen: a TCP endpoint (port 0 lets the kernel choose) or a unix socket. */
+export type ListenAddress =
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  | { readonly kind: 'unix'; readonly path: string };
+
+/** `host:port`, with brackets around an IPv6 host. The one printed form of an endpoint, and its key in maps. */
+export function formatEndpoint({ host, port }: Endpoint): string {
+  return `${isIPv6(host) ? `[${host}]` : host}:${String(port)}`;
+}
+
+/** The printed form of a listen address: `host:port` or `unix:/path`. */
+export function formatListenAddress(address: ListenAddress): string {
+  return address.kind === 'unix' ? `unix:${address.path}` : formatEndpoint(address);
+}
+
+/** Whether two endpoints are the same as announced; names are compared as strings, never resolved. */
+export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
+  return a.port === b.port && a.host === b.host;
+}
+
+/**
+ * Reads a decimal TCP port.
+ *
+ * @returns the port, or `undefined` where the text is not a decimal number from `least` to 65535
+ */
+export function parsePort(text: string, least = 1): number | undefined {
+  if (!/^\d{1,5}$/.test(text)) return undefined;
+  const port = Number(text);
+  return port >= least && port <= 65_535 ? port : undefined;
+}
+
+/**
+ * Reads `host:port` or `[v6]:port`.
+ *
+ * @returns the endpoint, or `undefined` where the text is neither
+ */
+export function parseEndpoint(text: string, leastPort = 1): Endpoint | undefined {
+  const match = /^(?:\[([^\]]+)\]|([^:[\]\s]+)):(\d+)$/.exec(text);
+  if (!match) return undefined;
+  const [, v6, name, digits = ''] = match;
+  const port = parsePort(digits, leastPort);
+  const host = v6 ?? name;
+  if (port === undefined || host === undefined) return undefined;
+  if (v6 !== undefined && !isIPv6(v6)) return undefined;
+  return { host, port };
+}

@@ -1,0 +1,138 @@
+import type { Endpoint, ListenAddress } from '../net/endpoint.ts';
+
+/**
+ * The seam between what is known and what carries bytes. An engine accepts, dials, relays and cuts; it never
+ * decides where. Every engine keeps the rules of a session in `gate.ts`, so nothing but its cost may differ.
+ */
+export interface Engine {
+  readonly name: EngineName;
+  /**
+   * Binds every listener of a tunnel. Sessions are held until the first `steer`.
+   *
+   * @throws TunnelError `ST_LISTEN_FAILED` naming the address; nothing stays bound then
+   */
+  open(spec: TunnelSpec, tell: (event: TunnelEvent) => void): Promise<EngineTunnel>;
+  /** Closes every tunnel still open and frees what the engine itself holds. Idempotent. */
+  close(): Promise<void>;
+}
+
+export type EngineName = 'streams' | 'epoll';
+
+/** What an engine has to know of one tunnel. Nothing here changes while it is open. */
+export interface TunnelSpec {
+  /** The database's name, for messages. */
+  readonly name: string;
+  readonly listen: readonly ListenAddress[];
+  /** How long a session may wait for a route and a successful dial, together, in milliseconds. */
+  readonly holdMs: number;
+  /** How many sessions may wait at once; one more is refused. */
+  readonly holdMax: number;
+  /** Deadline of one dial in milliseconds. */
+  readonly dialMs: number;
+  /** Sessions at once, waiting ones included; one more is refused. */
+  readonly maxConnections: number;
+  /** Tell `session-opened` and `session-ended` of each session. Off unless somebody reads them: they cost. */
+  readonly tellSessions: boolean;
+}
+
+/**
+ * Where sessions go from now on. A session belongs to the generation under which it was dialled; a route with
+ * another generation cuts every session of older ones, in whatever state: both sockets destroyed at once,
+ * nothing more read from or written to either. Waiting sessions have no generation yet and simply go on waiting;
+ * one that is still dialling has sent nothing anywhere: its dial is abandoned and it waits again.
+ * A route with the same generation leaves relaying sessions alone and only changes what happens to new ones.
+ */
+export type Route =
+  | { readonly kind: 'serve'; readonly generation: number; readonly endpoint: Endpoint }
+  /** New sessions wait. `reason` is what one whose time runs out is told. */
+  | { readonly kind: 'hold'; readonly generation: number; readonly reason: string }
+  /** New and waiting sessions are refused at once with `-ERR sentinel-tunnel: <reason>`. */
+  | { readonly kind: 'refuse'; readonly generation: number; readonly reason: string };
+
+export interface EngineTunnel {
+  /** The addresses really bound, in the order of `TunnelSpec.listen`; a port of 0 has become the real one. */
+  readonly listening: readonly ListenAddress[];
+  /** Takes effect at once (for an engine in a worker: at its next turn, within a millisecond), then `steered` is told. */
+  steer(route: Route): void;
+  /** Closes the listeners, refuses what waits, lets relaying sessions finish. Resolves when none is left. */
+  drain(): Promise<void>;
+  /** Closes the listeners and destroys every session. Idempotent; ends a drain in progress. */
+  close(): Promise<void>;
+  /** Totals since open, and how many there are now. Reading them costs the data path nothing. */
+  counters(): TunnelCounters;
+}
+
+export interface TunnelCounters {
+  /** Sessions relaying or dialling now. */
+  readonly open: number;
+  /** Sessions waiting for a route now. */
+  readonly held: number;
+  /** Sessions ever admitted. */
+  readonly admitted: number;
+  /** Sessions ended, by why. */
+  readonly ended: Readonly<Record<EndReason, number>>;
+  readonly dialFailures: number;
+  readonly acceptErrors: number;
+  /** Bytes towards Redis. */
+  readonly upstreamBytes: number;
+  /** Bytes towards clients. */
+  readonly downstreamBytes: number;
+}
+
+/** Who or what ended a session. */
+export const endReasons = [
+  'downstream', // the client closed, or its connection broke
+  'upstream', // Redis closed, or its connection broke
+  'evicted', // the route moved to another generation
+  'refused', // told why in a RESP error: nothing to serve, hold deadline, limit
+  'drained', // cut at shutdown
+] as const;
+export type EndReason = (typeof endReasons)[number];
+
+/** What a server may say at the head of a reply that puts its being a usable master in doubt. */
+export const doubtWords = ['READONLY', 'MASTERDOWN', 'LOADING'] as const;
+export type DoubtWord = (typeof doubtWords)[number];
+
+/** What an engine tells. All of it is for logs, hints and stories; nothing waits for an answer. */
+export type TunnelEvent =
+  /** A `steer` has been carried out: sessions cut by it, sessions waiting now, sessions sent on their way by it. */
+  | {
+      readonly kind: 'steered';
+      readonly generation: number;
+      readonly cut: number;
+      readonly held: number;
+      readonly released: number;
+    }
+  /** The first byte that a server of this generation sent to any client. Once per generation. */
+  | { readonly kind: 'first-byte'; readonly generation: number }
+  /** A dial failed or passed its deadline. Told at most once per 50 ms per tunnel, with how many it stands for. */
+  | {
+      readonly kind: 'dial-failed';
+      readonly generation: number;
+      readonly endpoint: Endpoint;
+      /** An errno name such as `ECONNREFUSED`, or `ETIMEDOUT` for our own deadline. */
+      readonly code: string;
+      readonly count: number;
+    }
+  /** A reply began with a doubtful word. Told at most once per 50 ms per tunnel. */
+  | {
+      readonly kind: 'doubt';
+      readonly generation: number;
+      readonly endpoint: Endpoint;
+      readonly word: DoubtWord;
+    }
+  /** `accept` failed (EMFILE and its kin); accepting pauses and resumes by itself. */
+  | { readonly kind: 'accept-paused'; readonly address: ListenAddress; readonly code: string }
+  | { readonly kind: 'accept-resumed'; readonly address: ListenAddress }
+  /** A session was refused, and why. Told at most once per 50 ms per tunnel, with how many it stands for. */
+  | { readonly kind: 'refused'; readonly reason: string; readonly count: number }
+  /** Only where `tellSessions`. */
+  | { readonly kind: 'session-opened'; readonly session: number; readonly generation: number }
+  | {
+      readonly kind: 'session-ended';
+      readonly session: number;
+      readonly reason: EndReason;
+      readonly upstreamBytes: number;
+      readonly downstreamBytes: number;
+      readonly lastedMs: number;
+    };

@@ -1,0 +1,393 @@
+import type { Endpoint } from '../net/endpoint.ts';
+import { Coalesced } from './coalesced.ts';
+import {
+  endReasons,
+  type DoubtWord,
+  type EndReason,
+  type Route,
+  type TunnelCounters,
+  type TunnelEvent,
+  type TunnelSpec,
+} from './engine.ts';
+import { sessionMoves, type Session, type SessionPhase } from './session.ts';
+
+type DialFailed = Extract<TunnelEvent, { kind: 'dial-failed' }>;
+type Refused = Extract<TunnelEvent, { kind: 'refused' }>;
+
+/** Wait before a failed dial is tried again at the same endpoint, in milliseconds. A new route cuts it short. */
+const retryMs = 100;
+/** A session of which one side has ended and nothing has moved for this long is cut, in milliseconds. */
+const lingerMs = 60_000;
+/** Repeated tellings of one kind are told together, at most once in this many milliseconds. */
+const tellEveryMs = 50;
+
+/**
+ * What an engine does for the gate. None of these may call the gate back before they return; every one of them
+ * leaves the session in a state where doing it again is harmless.
+ */
+export interface GatePort<S extends Session> {
+  /** Starts a dial; `dialled` or `dialFailed` answers, unless `abandonDial` or `cut` comes first. */
+  dial(session: S, endpoint: Endpoint): void;
+  /** Destroys the upstream socket of a dial in progress; the downstream stays. */
+  abandonDial(session: S): void;
+  /** Writes one line to the client, half-closes, and closes for good shortly after. A dial has been abandoned before. */
+  refuse(session: S, line: string): void;
+  /** Destroys both sockets now; nothing more is read from or written to either. */
+  cut(session: S): void;
+}
+
+/**
+ * The rules of sessions that every engine keeps: who is admitted, who waits and how long, who dials where, who is
+ * cut. It does no I/O and holds no timer: the engine calls `tick` at `nextDeadline()`.
+ *
+ * Waits are bounded by constants of the tunnel, so each kind of deadline is a queue in order of time: an insertion-
+ * ordered set whose first member is due first. Nothing here is proportional to the number of idle sessions but `steer`.
+ */
+export class Gate<S extends Session> {
+  readonly #spec: TunnelSpec;
+  readonly #port: GatePort<S>;
+  readonly #tell: (event: TunnelEvent) => void;
+  readonly #now: () => number;
+
+  #route: Route = { kind: 'hold', generation: 0, reason: 'the master is not known yet' };
+  /** The phase that every session relaying under the present route shares. */
+  #relaying: SessionPhase & { kind: 'relaying' } = { kind: 'relaying', generation: -1, endpoint: nowhere };
+  #isDraining = false;
+  #firstByteOf = -1;
+
+  /** Not relaying yet, in order of admission, hence of hold deadline. */
+  readonly #pending = new Set<S>();
+  /** In order of dial deadline. */
+  readonly #dialling = new Set<S>();
+  /** In order of the next try. */
+  readonly #retrying = new Set<S>();
+  readonly #relayingSet = new Set<S>();
+  /** Half-closed, in order of when they are looked at again; the value is the bytes relayed when last looked at. */
+  readonly #lingering = new Map<S, { atMs: number; bytes: number }>();
+
+  #admitted = 0;
+  #dialFailures = 0;
+  #acceptErrors = 0;
+  #upstreamBytes = 0;
+  #downstreamBytes = 0;
+  readonly #ended: Record<EndReason, number>;
+  readonly #failedDials: Coalesced<DialFailed>;
+  readonly #refusals: Coalesced<Refused>;
+  #doubtToldMs = -Infinity;
+
+  constructor(
+    spec: TunnelSpec,
+    port: GatePort<S>,
+    tell: (event: TunnelEvent) => void,
+    now: () => number = () => performance.now(),
+  ) {
+    this.#spec = spec;
+    this.#port = port;
+    this.#tell = tell;
+    this.#now = now;
+    this.#ended = Object.fromEntries(endReasons.map((reason) => [reason, 0])) as Record<EndReason, number>;
+    this.#failedDials = new Coalesced<DialFailed>(tellEveryMs, tell);
+    this.#refusals = new Coalesced<Refused>(tellEveryMs, tell);
+  }
+
+  /** Sessions that have not ended. */
+  get size(): number {
+    return this.#pending.size + this.#relayingSet.size;
+  }
+
+  /** Admits an accepted downstream: it dials, waits, or is refused, according to the route and the limits. */
+  admit(session: S): void {
+    this.#admitted += 1;
+    if (this.#isDraining) {
+      this.#refuse(session, 'shutting down');
+      return;
+    }
+    if (this.size >= this.#spec.maxConnections) {
+      this.#refuse(session, `the limit of ${String(this.#spec.maxConnections)} connections is reached`);
+      return;
+    }
+    switch (this.#route.kind) {
+      case 'serve':
+        this.#pending.add(session);
+        this.#dial(session, this.#route);
+        return;
+      case 'hold':
+        if (this.#waitingCount >= this.#spec.holdMax)
+          this.#refuse(session, this.#tooManyWait(this.#route.reason));
+        else this.#pending.add(session);
+        return;
+      case 'refuse':
+        this.#refuse(session, this.#route.reason);
+        return;
+      default:
+        unreachable(this.#route);
+    }
+  }
+
+  /**
+   * The dial of a session has succeeded. It relays from here on.
+   *
+   * @returns whether the session is still wanted there; where not, its upstream is to be destroyed
+   */
+  dialled(session: S): boolean {
+    if (session.phase.kind !== 'dialling' || session.phase.generation !== this.#route.generation)
+      return false;
+    this.#dialling.delete(session);
+    this.#pending.delete(session);
+    this.#relayingSet.add(session);
+    const { generation, endpoint } = session.phase;
+    if (this.#relaying.generation !== generation || this.#relaying.endpoint !== endpoint) {
+      this.#relaying = { kind: 'relaying', generation, endpoint };
+    }
+    this.#move(session, this.#relaying);
+    if (this.#spec.tellSessions) this.#tell({ kind: 'session-opened', session: session.id, generation });
+    return true;
+  }
+
+  /** The dial of a session has failed. It tries again while it has time. `code` is an errno name. */
+  dialFailed(session: S, code: string): void {
+    if (session.phase.kind !== 'dialling') return;
+    const { generation, endpoint } = session.phase;
+    this.#dialling.delete(session);
+    this.#dialFailures += 1;
+    const nowMs = this.#now();
+    this.#move(session, { kind: 'retrying', atMs: nowMs + retryMs });
+    this.#retrying.add(session);
+    this.#failedDials.add({ kind: 'dial-failed', generation, endpoint, code, count: 1 }, nowMs);
+  }
+
+  /**
+   * Both sides of a session are done, or its downstream has gone while it waited: the engine has closed its sockets.
+   * Ending twice is harmless.
+   */
+  ended(session: S, reason: EndReason): void {
+    if (session.phase.kind === 'ended') return;
+    this.#end(session, reason);
+  }
+
+  /** One side of a relaying session has ended while the other goes on. */
+  halfClosed(session: S): void {
+    if (session.phase.kind !== 'relaying' || this.#lingering.has(session)) return;
+    this.#lingering.set(session, { atMs: this.#now() + lingerMs, bytes: relayedBytes(session) });
+  }
+
+  /** The first bytes after a route began to be served have come from a server. Cheap to call for every reply. */
+  firstByte(generation: number): void {
+    if (this.#firstByteOf === generation) return;
+    this.#firstByteOf = generation;
+    this.#tell({ kind: 'first-byte', generation });
+  }
+
+  /** A reply began with a word that casts doubt on the server being a usable master. */
+  doubted(session: S, word: DoubtWord): void {
+    const nowMs = this.#now();
+    if (session.phase.kind !== 'relaying' || nowMs - this.#doubtToldMs < tellEveryMs) return;
+    this.#doubtToldMs = nowMs;
+    const { generation, endpoint } = session.phase;
+    this.#tell({ kind: 'doubt', generation, endpoint, word });
+  }
+
+  acceptFailed(): void {
+    this.#acceptErrors += 1;
+  }
+
+  /** Carries out a route: see `Route` for what each kind does to sessions old and new. */
+  steer(route: Route): void {
+    this.#route = route;
+    let cut = 0;
+    for (const session of this.#relayingSet) {
+      if (session.phase.kind === 'relaying' && session.phase.generation === route.generation) continue;
+      this.#port.cut(session);
+      this.#end(session, 'evicted');
+      cut += 1;
+    }
+    for (const session of this.#dialling) {
+      // Nothing of it has gone anywhere: it waits for the new route instead of being cut.
+      const isSame = session.phase.kind === 'dialling' && session.phase.generation === route.generation;
+      if (isSame && route.kind === 'serve') continue;
+      this.#dialling.delete(session);
+      this.#port.abandonDial(session);
+      this.#move(session, { kind: 'waiting' });
+    }
+    for (const session of this.#retrying) {
+      this.#retrying.delete(session);
+      this.#move(session, { kind: 'waiting' });
+    }
+    let released = 0;
+    if (route.kind !== 'hold') {
+      for (const session of this.#pending) {
+        if (session.phase.kind !== 'waiting') continue;
+        if (route.kind === 'serve') {
+          released += 1;
+          this.#dial(session, route);
+        } else this.#refuse(session, route.reason);
+      }
+    }
+    this.#tell({ kind: 'steered', generation: route.generation, cut, held: this.#waitingCount, released });
+  }
+
+  /** Refuses what waits or dials, and whatever is admitted from now on; relaying sessions go on. */
+  drain(): void {
+    this.#isDraining = true;
+    for (const session of this.#pending) this.#refuse(session, 'shutting down');
+  }
+
+  /** Cuts every session that is left. */
+  cutAll(): void {
+    this.#isDraining = true;
+    for (const session of [...this.#pending, ...this.#relayingSet]) {
+      this.#port.cut(session);
+      this.#end(session, 'drained');
+    }
+  }
+
+  /** When `tick` has to be called next, on the gate's clock; `undefined` while nothing waits. */
+  nextDeadline(): number | undefined {
+    let first = Infinity;
+    for (const session of this.#pending) {
+      first = session.admittedMs + this.#spec.holdMs;
+      break;
+    }
+    for (const { phase } of this.#dialling) {
+      if (phase.kind === 'dialling') first = Math.min(first, phase.untilMs);
+      break;
+    }
+    for (const { phase } of this.#retrying) {
+      if (phase.kind === 'retrying') first = Math.min(first, phase.atMs);
+      break;
+    }
+    for (const { atMs } of this.#lingering.values()) {
+      first = Math.min(first, atMs);
+      break;
+    }
+    first = Math.min(first, this.#failedDials.dueMs, this.#refusals.dueMs);
+    return first === Infinity ? undefined : first;
+  }
+
+  /** Does what has come due. */
+  tick(): void {
+    const nowMs = this.#now();
+    for (const session of this.#dialling) {
+      if (session.phase.kind !== 'dialling' || session.phase.untilMs > nowMs) break;
+      this.#port.abandonDial(session);
+      this.dialFailed(session, 'ETIMEDOUT');
+    }
+    for (const session of this.#pending) {
+      if (session.admittedMs + this.#spec.holdMs > nowMs) break;
+      this.#refuse(session, this.#holdExpired(session));
+    }
+    for (const session of this.#retrying) {
+      if (session.phase.kind !== 'retrying' || session.phase.atMs > nowMs) break;
+      this.#retrying.delete(session);
+      if (this.#route.kind === 'serve') this.#dial(session, this.#route);
+      else this.#move(session, { kind: 'waiting' });
+    }
+    for (const [session, look] of this.#lingering) {
+      if (look.atMs > nowMs) break;
+      this.#lingering.delete(session);
+      const bytes = relayedBytes(session);
+      if (bytes !== look.bytes) this.#lingering.set(session, { atMs: nowMs + lingerMs, bytes });
+      else {
+        this.#port.cut(session);
+        this.#end(session, 'downstream');
+      }
+    }
+    this.#failedDials.flush(nowMs);
+    this.#refusals.flush(nowMs);
+  }
+
+  counters(): TunnelCounters {
+    let upstreamBytes = this.#upstreamBytes;
+    let downstreamBytes = this.#downstreamBytes;
+    for (const session of this.#relayingSet) {
+      upstreamBytes += session.upstreamBytes;
+      downstreamBytes += session.downstreamBytes;
+    }
+    return {
+      open: this.#relayingSet.size + this.#dialling.size,
+      held: this.#waitingCount,
+      admitted: this.#admitted,
+      ended: { ...this.#ended },
+      dialFailures: this.#dialFailures,
+      acceptErrors: this.#acceptErrors,
+      upstreamBytes,
+      downstreamBytes,
+    };
+  }
+
+  get #waitingCount(): number {
+    return this.#pending.size - this.#dialling.size;
+  }
+
+  #dial(session: S, route: Route & { kind: 'serve' }): void {
+    const { generation, endpoint } = route;
+    this.#move(session, { kind: 'dialling', generation, endpoint, untilMs: this.#now() + this.#spec.dialMs });
+    this.#dialling.add(session);
+    this.#port.dial(session, endpoint);
+  }
+
+  #refuse(session: S, reason: string): void {
+    if (session.phase.kind === 'dialling') this.#port.abandonDial(session);
+    this.#end(session, 'refused');
+    this.#port.refuse(session, `-ERR sentinel-tunnel: ${oneLine(reason)}\r\n`);
+    this.#refusals.add({ kind: 'refused', reason, count: 1 }, this.#now());
+  }
+
+  #end(session: S, reason: EndReason): void {
+    this.#pending.delete(session);
+    this.#dialling.delete(session);
+    this.#retrying.delete(session);
+    this.#relayingSet.delete(session);
+    this.#lingering.delete(session);
+    this.#ended[reason] += 1;
+    this.#upstreamBytes += session.upstreamBytes;
+    this.#downstreamBytes += session.downstreamBytes;
+    this.#move(session, { kind: 'ended', reason });
+    if (this.#spec.tellSessions) {
+      this.#tell({
+        kind: 'session-ended',
+        session: session.id,
+        reason,
+        upstreamBytes: session.upstreamBytes,
+        downstreamBytes: session.downstreamBytes,
+        lastedMs: this.#now() - session.admittedMs,
+      });
+    }
+  }
+
+  #move(session: S, to: SessionPhase): void {
+    const legal: readonly SessionPhase['kind'][] = sessionMoves[session.phase.kind];
+    if (!legal.includes(to.kind)) {
+      throw new Error(
+        `A session cannot go from ${session.phase.kind} to ${to.kind}: ${legal.join(', ') || 'nowhere'}`,
+      );
+    }
+    session.phase = to;
+  }
+
+  #tooManyWait(reason: string): string {
+    return `${String(this.#spec.holdMax)} connections are waiting already: ${reason}`;
+  }
+
+  #holdExpired(session: S): string {
+    const waited = `waited ${String(this.#spec.holdMs)} ms`;
+    if (this.#route.kind !== 'serve') return `${this.#route.reason}; ${waited}`;
+    const doing = session.phase.kind === 'dialling' ? 'has not answered' : 'cannot be reached';
+    return `the master of "${this.#spec.name}" ${doing}; ${waited}`;
+  }
+}
+
+const nowhere: Endpoint = Object.freeze({ host: '', port: 0 });
+
+function relayedBytes(session: Session): number {
+  return session.upstreamBytes + session.downstreamBytes;
+}
+
+/** A RESP error is one line: whatever came into a reason from outside must not end it early. */
+function oneLine(text: string): string {
+  return text.replace(/[\r\n]+/g, ' ');
+}
+
+function unreachable(never: never): never {
+  throw new Error(`Not a route: ${JSON.stringify(never)}`);
+}

@@ -1,0 +1,50 @@
+import type { Endpoint } from '../net/endpoint.ts';
+import type { EndReason } from './engine.ts';
+
+/**
+ * The life of a session, as a union that carries the data of each phase.
+ *
+ *     waiting ──► dialling ──► relaying ──► ended
+ *        ▲           │
+ *        └─ retrying ◄┘         any phase may end
+ */
+export type SessionPhase =
+  /** Admitted; no route yet. */
+  | { readonly kind: 'waiting' }
+  | {
+      readonly kind: 'dialling';
+      readonly generation: number;
+      readonly endpoint: Endpoint;
+      readonly untilMs: number;
+    }
+  /** A dial failed; another try at `atMs` unless the route changes first. */
+  | { readonly kind: 'retrying'; readonly atMs: number }
+  | { readonly kind: 'relaying'; readonly generation: number; readonly endpoint: Endpoint }
+  | { readonly kind: 'ended'; readonly reason: EndReason };
+
+/** The legal moves. `docs/architecture.md` prints the same table and a test compares them. */
+export const sessionMoves = {
+  waiting: ['dialling', 'ended'],
+  dialling: ['relaying', 'retrying', 'waiting', 'ended'],
+  retrying: ['dialling', 'waiting', 'ended'],
+  relaying: ['ended'],
+  ended: [],
+} as const satisfies Record<SessionPhase['kind'], readonly SessionPhase['kind'][]>;
+
+/**
+ * One accepted downstream, from accept to close. An engine extends it with its sockets or descriptors; the gate
+ * alone moves its phase. The byte counts are written by the engine as it relays.
+ */
+export class Session {
+  phase: SessionPhase = { kind: 'waiting' };
+  upstreamBytes = 0;
+  downstreamBytes = 0;
+  readonly id: number;
+  /** When it was admitted, on the gate's clock, in milliseconds. */
+  readonly admittedMs: number;
+
+  constructor(id: number, admittedMs: number) {
+    this.id = id;
+    this.admittedMs = admittedMs;
+  }
+}

@@ -1,0 +1,41 @@
+/**
+ * Every event that is ever logged. The names are an interface: `docs/events.md` lists them and a test compares.
+ * The sentence is for people and is made by the pretty printer from the event's fields (`{field}`).
+ */
+export const eventSentences = {
+  // the process
+  'tunnel.started': 'Sentinel Tunnel {version} started: {databases} databases, engine {engine}',
+  'tunnel.stopping': 'Stopping on {signal}: {sessions} sessions may finish within {drainMs} ms',
+  'tunnel.stopped': 'Stopped: {outcome}',
+  'engine.fallback': 'Using engine "streams": {reason}',
+  // listeners and sessions
+  'listener.opened': '{database}: listening on {address}',
+  'listener.failed': '{database}: cannot listen on {address}: {reason}',
+  'listener.paused': '{database}: cannot accept on {address} ({code}); trying again shortly',
+  'listener.resumed': '{database}: accepting on {address} again',
+  'session.opened': '{database}: session {session} opened',
+  'session.ended': '{database}: session {session} ended by {reason} after {lastedMs} ms',
+  'session.refused': '{database}: refused {count} connections: {reason}',
+  'dial.failed': '{database}: cannot connect to {endpoint} ({code}), {count} times',
+  'reply.doubtful': '{database}: {endpoint} answered -{word} to a client',
+  // Sentinels
+  'sentinel.up': 'Sentinel {sentinel} answers',
+  'sentinel.down': 'Sentinel {sentinel} is of no use: {reason}',
+  'sentinel.discovered': 'Sentinel {sentinel} learnt from {from}',
+  'sentinel.forgotten': 'Sentinel {sentinel} no longer known',
+  'sentinel.polling-only':
+    'Sentinel {sentinel} does not let us subscribe ({reason}): going by its answers alone',
+  'sentinel.announced': '{sentinel} announced {channel} {payload}',
+  // one master
+  'master.unknown': '{database}: no master known: {reason}',
+  'master.serving': '{database}: serving {endpoint}, generation {generation} ({standing})',
+  'master.fenced': '{database}: fenced, generation {generation}: {reason}',
+  'master.lost': '{database}: no usable master: {reason}',
+  'master.confirmed': '{database}: {endpoint} confirmed by {by}, epoch {epoch}',
+  'master.degraded': '{database}: serving, but {reasons}',
+  'master.sound': '{database}: no longer degraded',
+  'failover.story': '{database}: {story}',
+} as const;
+
+export type EventName = keyof typeof eventSentences;
+export const eventNames = Object.keys(eventSentences) as readonly EventName[];

@@ -1,0 +1,20 @@
+import type { EventName } from './events.ts';
+
+/** Flat facts of one event. Never a secret, never a byte that a client or a server sent as payload. */
+export type Fields = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
+
+export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+/** Where events go: a name from one list, then fields. The sentence is made by whoever shows it. */
+export interface Log {
+  debug(event: EventName, fields?: Fields): void;
+  info(event: EventName, fields?: Fields): void;
+  warn(event: EventName, fields?: Fields): void;
+  error(event: EventName, fields?: Fields): void;
+}
+
+const nothing = (): void => undefined;
+
+/** The silent twin, for those who embed the tunnel and for tests. */
+export const silentLog: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing };
