@@ -1,0 +1,128 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+export interface ChildOptions {
+  /** What it is called in reports. */
+  readonly name: string;
+  readonly cwd?: string;
+  readonly env?: NodeJS.ProcessEnv;
+  readonly onLine?: (line: string, stream: 'stdout' | 'stderr') => void;
+}
+
+const ringLines = 200;
+const alive = new Set<Child>();
+/** Of the latest children, the dead included: what to print when the test file fails. */
+const reported: Child[] = [];
+
+/** A process owned by a test: its output is kept in a bounded ring and printed only when the test file fails. */
+export class Child implements AsyncDisposable {
+  readonly name: string;
+  readonly pid: number;
+  /** Never rejects. */
+  readonly exited: Promise<Exit>;
+  readonly #process: ChildProcess;
+  readonly #ring: string[] = [];
+  #exit: Exit | undefined;
+
+  static async spawn(command: readonly string[], options: ChildOptions): Promise<Child> {
+    const [file = '', ...args] = command;
+    const child = spawn(file, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      ...(options.cwd !== undefined && { cwd: options.cwd }),
+      ...(options.env !== undefined && { env: options.env }),
+    });
+    await once(child, 'spawn');
+    return new Child(child, options);
+  }
+
+  private constructor(child: ChildProcess, { name, onLine }: ChildOptions) {
+    if (child.pid === undefined) throw new Error(`Cannot start ${name}: no process id`);
+    this.name = name;
+    this.pid = child.pid;
+    this.#process = child;
+    for (const stream of ['stdout', 'stderr'] as const) {
+      const input = child[stream];
+      if (!input) continue;
+      createInterface({ input }).on('line', (line) => {
+        this.#ring.push(line);
+        if (this.#ring.length > ringLines) this.#ring.shift();
+        onLine?.(line, stream);
+      });
+    }
+    this.exited = new Promise((resolve) => {
+      // 'close' comes after the last line of output, 'exit' may come before it
+      child.once('close', (code, signal) => {
+        this.#exit = { code, signal };
+        alive.delete(this);
+        resolve(this.#exit);
+      });
+    });
+    own(this);
+  }
+
+  get exit(): Exit | undefined {
+    return this.#exit;
+  }
+
+  /** The last lines of its output. */
+  log(): string {
+    return this.#ring.join('\n');
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    if (this.#exit === undefined) this.#process.kill(signal);
+  }
+
+  /** `kill -9`, which also ends a stopped process, and waits until it is gone. */
+  async kill(): Promise<Exit> {
+    this.signal('SIGKILL');
+    return await this.exited;
+  }
+
+  /** Waits for a sign of readiness, but no longer than the process lives. */
+  async until(ready: () => Promise<boolean>, withinMs: number): Promise<void> {
+    const until = performance.now() + withinMs;
+    while (!(await ready())) {
+      if (this.#exit) throw new Error(`${this.name} ended before it was ready\n${this.log()}`);
+      if (performance.now() > until)
+        throw new Error(`${this.name} is not ready after ${withinMs} ms\n${this.log()}`);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+  }
+}
+
+/** The children that have not ended yet. */
+export function childrenAlive(): readonly Child[] {
+  return [...alive];
+}
+
+function own(child: Child): void {
+  if (reported.length === 0) {
+    process.once('exit', atExit);
+    // The runner ends a file that hangs with SIGTERM, which would skip 'exit' and leave servers behind.
+    process.once('SIGTERM', () => process.exit(143));
+    process.once('SIGINT', () => process.exit(130));
+  }
+  alive.add(child);
+  reported.push(child);
+  if (reported.length > 12) reported.splice(1, 1);
+}
+
+function atExit(code: number): void {
+  for (const child of alive) child.signal('SIGKILL');
+  if (code === 0 && !process.exitCode) return;
+  for (const child of reported) {
+    const tail = child.log().split('\n').slice(-40).join('\n  ');
+    process.stderr.write(`\n--- ${child.name} (pid ${child.pid}), last lines\n  ${tail}\n`);
+  }
+}

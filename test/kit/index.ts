@@ -1,0 +1,11 @@
+export { Child, childrenAlive, type Exit } from './child.ts';
+export { Cluster, startCluster, type ClusterOptions, type GroupOptions } from './cluster.ts';
+export { eventually, eventuallyPasses } from './eventually.ts';
+export { FakeRedis, type FakeRedisScript } from './fake-redis.ts';
+export { badReplies, FakeSentinel, type FakeMaster, type FakeSentinelScript } from './fake-sentinel.ts';
+export { FakeServer, type Answer, type FakeConnection } from './fake-server.ts';
+export { freePort } from './free-port.ts';
+export { Group, isReplyError, pairs, rows } from './group.ts';
+export { RedisProcess, type RedisOptions } from './redis-process.ts';
+export { RespClient, type Ending } from './resp-client.ts';
+export { encodeCommand, encodeReply, ReplyError, RespDecoder, type Reply } from './resp.ts';
