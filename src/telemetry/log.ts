@@ -14,7 +14,9 @@ export interface Log {
   error(event: EventName, fields?: Fields): void;
 }
 
-const nothing = (): void => undefined;
+function nothing(): void {
+  // nobody reads
+}
 
 /** The silent twin, for those who embed the tunnel and for tests. */
 export const silentLog: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing };

@@ -1,3 +1,4 @@
+/** What a scenario needs: real servers, clusters, fakes, raw clients, the built program. */
 export { Child, childrenAlive, type Exit } from './child.ts';
 export { Cluster, startCluster, type ClusterOptions, type GroupOptions } from './cluster.ts';
 export { eventually, eventuallyPasses } from './eventually.ts';
@@ -5,7 +6,11 @@ export { FakeRedis, type FakeRedisScript } from './fake-redis.ts';
 export { badReplies, FakeSentinel, type FakeMaster, type FakeSentinelScript } from './fake-sentinel.ts';
 export { FakeServer, type Answer, type FakeConnection } from './fake-server.ts';
 export { freePort } from './free-port.ts';
+export { FullBacklog } from './full-backlog.ts';
 export { Group, isReplyError, pairs, rows } from './group.ts';
+export { failOnLeaks, withoutLeaks } from './leaks.ts';
+export { cannotMakeNamespaces, Network, type Namespace } from './netns.ts';
 export { RedisProcess, type RedisOptions } from './redis-process.ts';
 export { RespClient, type Ending } from './resp-client.ts';
 export { encodeCommand, encodeReply, ReplyError, RespDecoder, type Reply } from './resp.ts';
+export { TunnelProcess, type LoggedEvent, type TunnelOptions } from './tunnel-process.ts';
