@@ -1,0 +1,81 @@
+import type { z } from 'zod';
+import { closest } from './closest.ts';
+import { keysAt } from './schema.ts';
+
+export type Path = readonly (string | number)[];
+
+/** One thing that is wrong: where, and a sentence that goes after the place. */
+export interface Problem {
+  readonly path: Path;
+  readonly text: string;
+}
+
+/** `databases[1].listen`: how a place is printed. Keys that are no plain words are quoted. */
+export function formatPath(path: Path): string {
+  let text = '';
+  for (const step of path) {
+    if (typeof step === 'number') text += `[${String(step)}]`;
+    else if (/^[\w-]+$/.test(step)) text += text === '' ? step : `.${step}`;
+    else text += `[${JSON.stringify(step)}]`;
+  }
+  return text;
+}
+
+/** What the schema found wrong with `input`, as problems in its order. */
+export function problemsOf(error: z.ZodError, input: unknown): Problem[] {
+  return error.issues.flatMap((issue) => fromIssue(issue, [], input));
+}
+
+function fromIssue(issue: z.core.$ZodIssue, above: Path, input: unknown): Problem[] {
+  const path = [...above, ...issue.path.map((step) => (typeof step === 'symbol' ? String(step) : step))];
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({ path: [...path, key], text: unknownKey(path, key) }));
+  }
+  if (issue.code === 'invalid_union') {
+    // A branch that complains only further down took the value for its own kind: a list where a list may stand.
+    const meant = issue.errors.find((branch) => branch.every((nested) => nested.path.length > 0));
+    if (meant) return meant.flatMap((nested) => fromIssue(nested, path, input));
+  }
+  return [{ path, text: expected(issue.message, valueAt(input, path)) }];
+}
+
+/** `expected X, got Y`, or `X is missing` where nothing stands. */
+export function expected(wanted: string, got: unknown): string {
+  return got === undefined ? `missing, expected ${wanted}` : `expected ${wanted}, got ${show(got)}`;
+}
+
+const originalNames = new Map([['local_port', 'listen']]);
+
+function unknownKey(path: Path, key: string): string {
+  const place = path.map((step) => (typeof step === 'number' ? '[]' : step)).join('');
+  const ours = place === 'databases[]' ? originalNames.get(key.toLowerCase()) : undefined;
+  if (ours !== undefined) return `a key of the original form in a database of this form: use "${ours}"`;
+  const near = closest(key, keysAt[place] ?? []);
+  if (near !== undefined) return `unknown key, did you mean "${near}"?`;
+  const home = Object.entries(keysAt).find(([, keys]) => keys.includes(key))?.[0];
+  if (home === undefined) return 'unknown key';
+  return `unknown key here, it belongs ${home === '' ? 'at the top' : `to "${home}"`}`;
+}
+
+function valueAt(input: unknown, path: Path): unknown {
+  let value = input;
+  for (const step of path) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, step)) return undefined;
+    value = (value as Record<string | number, unknown>)[step];
+  }
+  return value;
+}
+
+const longestShown = 60;
+
+/** A value in few words: quoted, cut, and with nothing in it that a terminal would obey. */
+export function show(value: unknown): string {
+  if (value === null) return 'nothing';
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
+  if (typeof value === 'object') return 'a mapping';
+  if (typeof value !== 'string') return String(value);
+  const text = value.length > longestShown ? `${value.slice(0, longestShown)}…` : value;
+  return JSON.stringify(text).replace(/[\u007f-\u009f]/g, (char) => {
+    return `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
+}

@@ -1,0 +1,65 @@
+import { readFile } from 'node:fs/promises';
+import { LineCounter, parseDocument } from 'yaml';
+import { TunnelError, messageOf } from '../errors.ts';
+import type { Config } from './config.ts';
+import { type Overlay, parseConfig } from './parse.ts';
+
+/**
+ * Reads a file and makes a configuration of it.
+ *
+ * @throws TunnelError `ST_CONFIG_UNREADABLE` where there is no such text, `ST_CONFIG_INVALID` where it is wrong
+ */
+export async function readConfig(file: string, overlay: Overlay = {}): Promise<Config> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (cause) {
+    throw new TunnelError('ST_CONFIG_UNREADABLE', `Cannot read configuration "${file}": ${reasonOf(cause)}`, {
+      cause,
+    });
+  }
+  return parseConfig(parseText(text, file), file, overlay);
+}
+
+/**
+ * Reads YAML or JSON.
+ *
+ * @throws TunnelError `ST_CONFIG_INVALID` with line and column of every slip
+ */
+export function parseText(text: string, source: string): unknown {
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text.replace(/^\uFEFF/, ''), { lineCounter, prettyErrors: false });
+  if (document.errors.length > 0) {
+    const lines = document.errors.map(({ pos, message }) => {
+      const { line, col } = lineCounter.linePos(pos[0]);
+      return `${source}:${String(line)}:${String(col)}: ${message}`;
+    });
+    throw new TunnelError('ST_CONFIG_INVALID', `Cannot parse configuration: ${lines.join('\n  ')}`);
+  }
+  try {
+    return document.toJS({ maxAliasCount: 100 });
+  } catch (cause) {
+    // An alias without its anchor, or aliases nested to exhaust memory.
+    throw new TunnelError(
+      'ST_CONFIG_INVALID',
+      `Cannot parse configuration "${source}": ${messageOf(cause)}`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
+function reasonOf(thrown: unknown): string {
+  const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
+  switch (code) {
+    case 'ENOENT':
+      return 'no such file';
+    case 'EACCES':
+      return 'permission denied';
+    case 'EISDIR':
+      return 'it is a directory';
+    default:
+      return messageOf(thrown);
+  }
+}

@@ -1,0 +1,154 @@
+import { z } from 'zod';
+import { logLevels } from '../telemetry/log.ts';
+import { readEndpoint, readListenAddress } from './listen.ts';
+
+// The largest delay of a timer: 2^31 - 1 ms; above it setTimeout fires at once
+// (https://nodejs.org/docs/latest-v20.x/api/timers.html#settimeoutcallback-delay-args).
+const longestMs = 2_147_483_647;
+
+/** Every leaf's error is what was expected there; `problems.ts` makes the sentence around it. */
+function whole(least: number, most: number): z.ZodNumber {
+  const error = `a whole number from ${String(least)} to ${String(most)}`;
+  return z.number({ error }).int({ error }).min(least, { error }).max(most, { error });
+}
+
+function milliseconds(least: number): z.ZodNumber {
+  const error = `milliseconds, a whole number from ${String(least)}`;
+  return z.number({ error }).int({ error }).min(least, { error }).max(longestMs, { error });
+}
+
+function choice<const T extends readonly [string, ...string[]]>(
+  ...values: T
+): z.ZodEnum<z.core.util.ToEnum<T[number]>> {
+  return z.enum(values, { error: oneOf(values) });
+}
+
+function oneOf(values: readonly string[]): string {
+  return `one of ${values.map((value) => `"${value}"`).join(', ')}`;
+}
+
+const mapping = { error: 'a mapping of keys to values' };
+const truth = { error: 'true or false' };
+
+const endpointWanted = { error: '"host:port" or "[v6]:port"' };
+const endpoint = z.string(endpointWanted).refine((text) => readEndpoint(text) !== undefined, endpointWanted);
+
+const listenWanted = { error: '"host:port", a port, or "unix:/path"' };
+const listenAddress = z
+  .union([z.string(), z.number()], listenWanted)
+  .refine((value) => readListenAddress(value) !== undefined, listenWanted);
+const listenListWanted = { error: 'a listen address, or a list of at least one' };
+
+const nameWanted = { error: 'the name of a master in Sentinel, as printable text' };
+
+const database = z.strictObject(
+  {
+    name: z
+      .string(nameWanted)
+      .regex(/^[^\p{Cc}\s](?:[^\p{Cc}]*[^\p{Cc}\s])?$/u, nameWanted)
+      .meta({
+        description:
+          'The name of the master in Sentinel (`sentinel monitor NAME`). For Redis Enterprise the database name, for example `db1@internal`.',
+      }),
+    listen: z.union([listenAddress, z.array(listenAddress).min(1, listenListWanted)], listenListWanted).meta({
+      description:
+        'Where clients connect: `"host:port"`, a bare port (on 127.0.0.1), `"unix:/path"`, or a list of these. Port 0 lets the kernel choose.',
+    }),
+    failover: choice('promoted', 'announced').default('promoted').meta({
+      description:
+        '`promoted`: cut and hold at the first word of a failover, and serve the new master once it says that it is one. `announced`: wait for the answer of Sentinel.',
+    }),
+    onSentinelLoss: choice('serve', 'refuse').default('serve').meta({
+      description: 'While fewer than a majority of the known Sentinels answer: go on serving, or refuse.',
+    }),
+    holdMs: milliseconds(0).default(10_000).meta({
+      description:
+        'How long a connection may wait for a master and for the connection to it, in milliseconds, before it is refused. 0 refuses at once.',
+    }),
+    holdMax: whole(0, 1_000_000)
+      .default(1024)
+      .meta({ description: 'How many connections may wait at once. One more is refused.' }),
+    dialMs: milliseconds(1)
+      .default(1500)
+      .meta({ description: 'Deadline of one try to connect to the master, in milliseconds.' }),
+    maxConnections: whole(1, 1_000_000)
+      .default(10_000)
+      .meta({ description: 'Connections at once, waiting ones included. One more is refused.' }),
+  },
+  mapping,
+);
+
+const sentinelsWanted = { error: 'a list of at least one "host:port"' };
+const databasesWanted = { error: 'a list of at least one database' };
+
+/** The configuration as it is written. What each key means stands here and nowhere else. */
+export const configSchema = z
+  .strictObject(
+    {
+      sentinels: z.array(endpoint, sentinelsWanted).min(1, sentinelsWanted).meta({
+        description: 'The Sentinels to ask, in order of preference: `"host:port"`, `"[v6]:port"`.',
+      }),
+      sentinel: z
+        .strictObject(
+          {
+            discover: z
+              .boolean(truth)
+              .default(true)
+              .meta({ description: 'Also use the Sentinels that the configured ones name.' }),
+            replyMs: milliseconds(1)
+              .default(1000)
+              .meta({ description: 'Deadline of every reply of a Sentinel, in milliseconds.' }),
+            pollMs: milliseconds(10).default(1000).meta({
+              description:
+                'How often every Sentinel is asked, in milliseconds, whatever it announces in between.',
+            }),
+          },
+          mapping,
+        )
+        .prefault({})
+        .meta({ description: 'How to speak to Sentinels.' }),
+      databases: z
+        .array(database, databasesWanted)
+        .min(1, databasesWanted)
+        .meta({ description: 'The masters to lead to, and where to listen for each.' }),
+      engine: choice('auto', 'epoll', 'streams').default('auto').meta({
+        description: 'What carries the bytes. `auto` takes the fastest that works here and says so.',
+      }),
+      threads: whole(1, 256).default(1).meta({ description: 'Worker threads of the epoll engine.' }),
+      drainMs: milliseconds(0).default(10_000).meta({
+        description:
+          'How long sessions may go on after a stop was asked for, in milliseconds. 0 cuts at once.',
+      }),
+      log: z
+        .strictObject(
+          {
+            level: choice(...logLevels)
+              .default('info')
+              .meta({ description: 'The least important events to log.' }),
+            format: choice('auto', 'json', 'pretty')
+              .default('auto')
+              .meta({ description: '`auto`: sentences on a terminal, JSON lines otherwise.' }),
+            file: z
+              .string({ error: 'a path, or "-" for standard output' })
+              .min(1, { error: 'a path, or "-" for standard output' })
+              .default('-')
+              .meta({ description: 'A path to append to, or `-` for standard output.' }),
+          },
+          mapping,
+        )
+        .prefault({})
+        .meta({ description: 'The log.' }),
+    },
+    mapping,
+  )
+  .meta({ title: 'Configuration of Sentinel Tunnel' });
+
+export type ConfigInput = z.output<typeof configSchema>;
+
+/** The keys that may stand at each place, for hints: the path of a mapping, with `[]` for any index. */
+export const keysAt: Readonly<Record<string, readonly string[]>> = {
+  '': Object.keys(configSchema.shape),
+  sentinel: Object.keys(configSchema.shape.sentinel.unwrap().shape),
+  'databases[]': Object.keys(database.shape),
+  log: Object.keys(configSchema.shape.log.unwrap().shape),
+};

@@ -1,0 +1,369 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseConfig } from '../../src/config/parse.ts';
+import { TunnelError } from '../../src/errors.ts';
+
+const whole = {
+  sentinels: ['10.0.0.1:26379', '[fd00::2]:26379', 'sentinel-3.example:26379'],
+  databases: [{ name: 'mymaster', listen: '127.0.0.1:6379' }],
+};
+const two = (first: unknown, second: unknown): unknown => ({
+  sentinels: ['a:1'],
+  databases: [
+    { name: 'one', listen: first },
+    { name: 'two', listen: second },
+  ],
+});
+const listenOf = (listen: unknown): unknown => ({ sentinels: ['a:1'], databases: [{ name: 'one', listen }] });
+
+/** What follows "Invalid configuration in x": one line per problem. */
+function problems(input: unknown): string[] {
+  try {
+    parseConfig(input, 'x');
+  } catch (error) {
+    assert.ok(error instanceof TunnelError);
+    assert.equal(error.code, 'ST_CONFIG_INVALID');
+    const [first = '', ...more] = error.message.split('\n  ');
+    if (more.length === 0) return [first.replace('Invalid configuration in x: ', '')];
+    assert.equal(first, `Invalid configuration in x, ${String(more.length)} problems:`);
+    return more;
+  }
+  return [];
+}
+
+test('parseConfig() fills in every default', () => {
+  assert.deepEqual(parseConfig(whole, 'x'), {
+    sentinels: [
+      { host: '10.0.0.1', port: 26379 },
+      { host: 'fd00::2', port: 26379 },
+      { host: 'sentinel-3.example', port: 26379 },
+    ],
+    sentinel: { discover: true, replyMs: 1000, pollMs: 1000 },
+    databases: [
+      {
+        name: 'mymaster',
+        listen: [{ kind: 'tcp', host: '127.0.0.1', port: 6379 }],
+        failover: 'promoted',
+        onSentinelLoss: 'serve',
+        holdMs: 10_000,
+        holdMax: 1024,
+        dialMs: 1500,
+        maxConnections: 10_000,
+      },
+    ],
+    engine: 'auto',
+    threads: 1,
+    drainMs: 10_000,
+    log: { level: 'info', format: 'auto', file: '-' },
+  });
+});
+
+test('parseConfig() gives a value that nobody can change', () => {
+  const config = parseConfig(whole, 'x');
+  for (const held of [
+    config,
+    config.sentinels,
+    config.sentinels[0],
+    config.databases[0]?.listen[0],
+    config.log,
+  ]) {
+    assert.ok(Object.isFrozen(held));
+  }
+});
+
+test('parseConfig() reads every way to say where to listen', () => {
+  const loopback = (port: number): unknown => ({ kind: 'tcp', host: '127.0.0.1', port });
+  for (const [listen, expected] of [
+    [6379, [loopback(6379)]],
+    ['6379', [loopback(6379)]],
+    [0, [loopback(0)]],
+    ['0.0.0.0:6379', [{ kind: 'tcp', host: '0.0.0.0', port: 6379 }]],
+    ['[::1]:6379', [{ kind: 'tcp', host: '::1', port: 6379 }]],
+    ['localhost:6379', [{ kind: 'tcp', host: 'localhost', port: 6379 }]],
+    ['unix:/run/st/one.sock', [{ kind: 'unix', path: '/run/st/one.sock' }]],
+    [
+      [6379, '[::1]:6379'],
+      [loopback(6379), { kind: 'tcp', host: '::1', port: 6379 }],
+    ],
+    [
+      [0, 0],
+      [loopback(0), loopback(0)],
+    ],
+  ] as const) {
+    assert.deepEqual(parseConfig(listenOf(listen), 'x').databases[0]?.listen, expected);
+  }
+});
+
+const listenWanted = 'expected "host:port", a port, or "unix:/path"';
+const messages: readonly (readonly [string, unknown, readonly string[]])[] = [
+  ['nothing', null, ['expected a mapping of keys to values, got nothing']],
+  ['a list', [], ['expected a mapping of keys to values, got an empty list']],
+  ['a text', 'sentinels', ['expected a mapping of keys to values, got "sentinels"']],
+  [
+    'an empty mapping',
+    {},
+    [
+      'sentinels: missing, expected a list of at least one "host:port"',
+      'databases: missing, expected a list of at least one database',
+    ],
+  ],
+  [
+    'empty lists',
+    { sentinels: [], databases: [] },
+    [
+      'sentinels: expected a list of at least one "host:port", got an empty list',
+      'databases: expected a list of at least one database, got an empty list',
+    ],
+  ],
+  [
+    'one sentinel that is no list',
+    { ...whole, sentinels: 'a:1' },
+    ['sentinels: expected a list of at least one "host:port", got "a:1"'],
+  ],
+  [
+    'bad sentinels',
+    {
+      ...whole,
+      sentinels: ['a', 'a:0', 'a:65536', '::1:26379', '[zz]:1', ':1', '1.2.3:4', 26379, '*:1', 'a:1 '],
+    },
+    [
+      '"a"',
+      '"a:0"',
+      '"a:65536"',
+      '"::1:26379"',
+      '"[zz]:1"',
+      '":1"',
+      '"1.2.3:4"',
+      '26379',
+      '"*:1"',
+      '"a:1 "',
+    ].map((got, index) => `sentinels[${String(index)}]: expected "host:port" or "[v6]:port", got ${got}`),
+  ],
+  ['bad port', two(6378, '6379x'), [`databases[1].listen: ${listenWanted}, got "6379x"`]],
+  ['port too high', listenOf(65536), [`databases[0].listen: ${listenWanted}, got 65536`]],
+  ['port below nothing', listenOf(-1), [`databases[0].listen: ${listenWanted}, got -1`]],
+  ['a fraction', listenOf(1.5), [`databases[0].listen: ${listenWanted}, got 1.5`]],
+  ['every address by a star', listenOf('*:6379'), [`databases[0].listen: ${listenWanted}, got "*:6379"`]],
+  ['IPv6 without brackets', listenOf('::1:6379'), [`databases[0].listen: ${listenWanted}, got "::1:6379"`]],
+  ['relative unix path', listenOf('unix:run/x'), [`databases[0].listen: ${listenWanted}, got "unix:run/x"`]],
+  [
+    'no listen',
+    { ...whole, databases: [{ name: 'one' }] },
+    ['databases[0].listen: missing, expected a listen address, or a list of at least one'],
+  ],
+  [
+    'an empty list of listeners',
+    listenOf([]),
+    ['databases[0].listen: expected a listen address, or a list of at least one, got an empty list'],
+  ],
+  ['one bad listener in a list', listenOf([6379, 'x']), [`databases[0].listen[1]: ${listenWanted}, got "x"`]],
+  [
+    'listen as a mapping',
+    listenOf({ address: '1' }),
+    ['databases[0].listen: expected a listen address, or a list of at least one, got a mapping'],
+  ],
+  [
+    'duplicate listeners in one database',
+    listenOf([6379, '127.0.0.1:6379']),
+    ['databases[0].listen[1]: "127.0.0.1:6379" is taken by databases[0].listen[0] already'],
+  ],
+  [
+    'duplicate listeners of two databases',
+    two(6379, '6379'),
+    ['databases[1].listen: "127.0.0.1:6379" is taken by databases[0].listen already'],
+  ],
+  [
+    'a wildcard beside one of its addresses',
+    two('0.0.0.0:6379', '10.0.0.1:6379'),
+    [
+      'databases[1].listen: "10.0.0.1:6379" collides with "0.0.0.0:6379", taken by databases[0].listen already',
+    ],
+  ],
+  [
+    'the IPv6 wildcard beside an IPv4 address',
+    two('127.0.0.1:6379', '[::]:6379'),
+    ['databases[1].listen: "[::]:6379" collides with "127.0.0.1:6379", taken by databases[0].listen already'],
+  ],
+  [
+    'two spellings of one IPv6 address',
+    two('[::1]:6379', '[0:0::0:1]:6379'),
+    [
+      'databases[1].listen: "[0:0::0:1]:6379" collides with "[::1]:6379", taken by databases[0].listen already',
+    ],
+  ],
+  [
+    'one unix socket twice',
+    two('unix:/a', 'unix:/a'),
+    ['databases[1].listen: "unix:/a" is taken by databases[0].listen already'],
+  ],
+  [
+    'bad names',
+    {
+      ...whole,
+      databases: ['', 'a\nb', ' a', 7].map((name, index) => ({ name, listen: 6379 + index })),
+    },
+    ['""', '"a\\nb"', '" a"', '7'].map(
+      (got, index) =>
+        `databases[${String(index)}].name: expected the name of a master in Sentinel, as printable text, got ${got}`,
+    ),
+  ],
+  [
+    'wrong kinds and ranges',
+    {
+      ...whole,
+      sentinel: { discover: 'yes', replyMs: 0, pollMs: 5 },
+      engine: 'turbo',
+      threads: 0,
+      drainMs: -1,
+      log: { level: 'trace', format: 'xml', file: '' },
+    },
+    [
+      'sentinel.discover: expected true or false, got "yes"',
+      'sentinel.replyMs: expected milliseconds, a whole number from 1, got 0',
+      'sentinel.pollMs: expected milliseconds, a whole number from 10, got 5',
+      'engine: expected one of "auto", "epoll", "streams", got "turbo"',
+      'threads: expected a whole number from 1 to 256, got 0',
+      'drainMs: expected milliseconds, a whole number from 0, got -1',
+      'log.level: expected one of "debug", "info", "warn", "error", got "trace"',
+      'log.format: expected one of "auto", "json", "pretty", got "xml"',
+      'log.file: expected a path, or "-" for standard output, got ""',
+    ],
+  ],
+  [
+    'wrong kinds and ranges in a database',
+    {
+      ...whole,
+      databases: [
+        {
+          name: 'one',
+          listen: 6379,
+          failover: 'soon',
+          onSentinelLoss: 'panic',
+          holdMs: '10s',
+          holdMax: 0.5,
+          dialMs: 0,
+          maxConnections: 0,
+        },
+      ],
+    },
+    [
+      'databases[0].failover: expected one of "promoted", "announced", got "soon"',
+      'databases[0].onSentinelLoss: expected one of "serve", "refuse", got "panic"',
+      'databases[0].holdMs: expected milliseconds, a whole number from 0, got "10s"',
+      'databases[0].holdMax: expected a whole number from 0 to 1000000, got 0.5',
+      'databases[0].dialMs: expected milliseconds, a whole number from 1, got 0',
+      'databases[0].maxConnections: expected a whole number from 1 to 1000000, got 0',
+    ],
+  ],
+  [
+    'a delay longer than a timer can be',
+    { ...whole, drainMs: 2 ** 31 },
+    ['drainMs: expected milliseconds, a whole number from 0, got 2147483648'],
+  ],
+  [
+    'a section that is no mapping',
+    { ...whole, log: 'debug' },
+    ['log: expected a mapping of keys to values, got "debug"'],
+  ],
+  [
+    'unknown keys',
+    {
+      ...whole,
+      sentinles: [],
+      holdMs: 5,
+      colour: 1,
+      'a b': 1,
+      databases: [{ name: 'one', listen: 6379, maxConnection: 5, level: 'info', Listen: 1 }],
+    },
+    [
+      'databases[0].maxConnection: unknown key, did you mean "maxConnections"?',
+      'databases[0].level: unknown key here, it belongs to "log"',
+      'databases[0].Listen: unknown key, did you mean "listen"?',
+      'sentinles: unknown key, did you mean "sentinels"?',
+      'holdMs: unknown key here, it belongs to "databases[]"',
+      'colour: unknown key',
+      '["a b"]: unknown key',
+    ],
+  ],
+  ['a key that is not built', { ...whole, admin: { listen: 1 } }, ['admin: unknown key']],
+  [
+    'keys of the original in a database of ours',
+    { ...whole, databases: [{ Name: 'one', Local_port: 6379 }] },
+    [
+      'databases[0].name: missing, expected the name of a master in Sentinel, as printable text',
+      'databases[0].listen: missing, expected a listen address, or a list of at least one',
+      'databases[0].Name: unknown key, did you mean "name"?',
+      'databases[0].Local_port: a key of the original form in a database of this form: use "listen"',
+    ],
+  ],
+];
+
+for (const [what, input, expected] of messages) {
+  test(`parseConfig() says what is wrong: ${what}`, () => {
+    assert.deepEqual(problems(input), expected);
+  });
+}
+
+test('parseConfig() leaves apart what can be bound side by side', () => {
+  for (const [first, second] of [
+    ['127.0.0.1:6379', '127.0.0.2:6379'],
+    ['0.0.0.0:6379', '[::1]:6379'],
+    ['0.0.0.0:6379', '0.0.0.0:6380'],
+    ['unix:/a', 'unix:/b'],
+    [0, 0],
+  ]) {
+    assert.deepEqual(problems(two(first, second)), []);
+  }
+});
+
+test('parseConfig() lets one master have two databases with other settings', () => {
+  const config = parseConfig(
+    {
+      sentinels: ['a:1'],
+      databases: [
+        { name: 'one', listen: 6379, holdMs: 0 },
+        { name: 'one', listen: 6380 },
+      ],
+    },
+    'x',
+  );
+  assert.deepEqual(
+    config.databases.map(({ holdMs }) => holdMs),
+    [0, 10_000],
+  );
+});
+
+test('parseConfig() names the flag or the variable that a wrong value came from', () => {
+  assert.throws(
+    () =>
+      parseConfig({ ...whole, log: { level: 'info' } }, '/etc/st.yaml', {
+        sentinels: { values: ['a'], from: '--sentinel' },
+        databases: {
+          values: [
+            { name: 'm', listen: '6379x' },
+            { name: 'm', listen: '1' },
+          ],
+          from: 'SENTINEL_TUNNEL_DATABASES',
+        },
+        log: { level: { value: 'loud', from: '--log-level' } },
+      }),
+    {
+      message: [
+        'Invalid configuration in /etc/st.yaml, 3 problems:',
+        '--sentinel: expected "host:port" or "[v6]:port", got "a"',
+        `SENTINEL_TUNNEL_DATABASES: ${listenWanted}, got "6379x"`,
+        '--log-level: expected one of "debug", "info", "warn", "error", got "loud"',
+      ].join('\n  '),
+    },
+  );
+});
+
+test('parseConfig() lets a flag replace what the file says', () => {
+  const config = parseConfig({ ...whole, log: { level: 'warn', format: 'json' } }, 'x', {
+    sentinels: { values: ['b:2'], from: '--sentinel' },
+    log: { level: { value: 'debug', from: '--log-level' } },
+  });
+  assert.deepEqual(config.sentinels, [{ host: 'b', port: 2 }]);
+  assert.deepEqual(config.log, { level: 'debug', format: 'json', file: '-' });
+  assert.equal(config.databases[0]?.name, 'mymaster');
+});

@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { parseConfig } from '../../src/config/parse.ts';
+import { parseText, readConfig } from '../../src/config/read.ts';
+import { TunnelError } from '../../src/errors.ts';
+
+test('parseText() reads YAML and JSON, with a byte order mark or tabs', () => {
+  const expected = { sentinels: ['a:1'], log: { level: 'info' } };
+  assert.deepEqual(parseText('sentinels: [ "a:1" ]\nlog:\n  level: info # said\n', 'x'), expected);
+  assert.deepEqual(parseText('\uFEFF{"sentinels": ["a:1"], "log": {"level": "info"}}', 'x'), expected);
+  assert.deepEqual(
+    parseText('{\n\t"sentinels": [\n\t\t"a:1"\n\t],\n\t"log": {"level": "info"}\n}\n', 'x'),
+    expected,
+  );
+});
+
+test('parseText() names line and column of a slip', () => {
+  assert.throws(() => parseText('sentinels: ["a:1"\ndatabases: 1\n', 'st.yaml'), {
+    code: 'ST_CONFIG_INVALID',
+    message: /^Cannot parse configuration: st\.yaml:2:\d+: /,
+  });
+  assert.throws(() => parseText('{"a": 1,\n "b" 2}', 'st.json'), { message: /st\.json:2:\d+: / });
+});
+
+test('parseText() refuses a key that stands twice', () => {
+  assert.throws(() => parseText('{"drainMs": 1,\n"drainMs": 2}', 'st.json'), {
+    message: 'Cannot parse configuration: st.json:2:1: Map keys must be unique',
+  });
+});
+
+test('parseText() refuses aliases nested to exhaust memory', () => {
+  const levels = Array.from({ length: 12 }, (_, level) =>
+    level === 0
+      ? 'l0: &l0 [x, x]'
+      : `l${String(level)}: &l${String(level)} [${`*l${String(level - 1)}, `.repeat(9)}]`,
+  );
+  assert.throws(() => parseText(levels.join('\n'), 'bomb.yaml'), { code: 'ST_CONFIG_INVALID' });
+});
+
+test('readConfig() says why a file cannot be read', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'st-'));
+  try {
+    const file = join(dir, 'none.yaml');
+    await assert.rejects(readConfig(file), {
+      code: 'ST_CONFIG_UNREADABLE',
+      message: `Cannot read configuration "${file}": no such file`,
+    });
+    await assert.rejects(readConfig(dir), {
+      message: `Cannot read configuration "${dir}": it is a directory`,
+    });
+    await writeFile(file, 'sentinels: [ "a:1" ]\ndatabases: [ { name: m, listen: 1 } ]\n');
+    assert.equal((await readConfig(file)).databases[0]?.name, 'm');
+  } finally {
+    await rm(dir, { recursive: true });
+  }
+});
+
+test('parseConfig() never fails but with a TunnelError, whatever it is given', () => {
+  const key = fc.constantFrom(
+    ...['sentinels', 'databases', 'log', 'level', 'name', 'listen', 'Databases', 'Sentinels_addresses_list'],
+    ...['Name', 'Local_port', '__proto__', 'constructor', 'toString'],
+  );
+  const leaf = fc.oneof(
+    fc.jsonValue({ maxDepth: 1 }),
+    fc.constantFrom('a:1', 6379, 'unix:/x', '[::]:1', -1, ''),
+  );
+  const { tree } = fc.letrec((tie) => ({
+    tree: fc.oneof(
+      { maxDepth: 4 },
+      leaf,
+      fc.dictionary(key, tie('tree'), { maxKeys: 5 }),
+      fc.array(tie('tree'), { maxLength: 3 }),
+    ),
+  }));
+  fc.assert(
+    fc.property(fc.oneof(tree, fc.jsonValue()), (input) => {
+      try {
+        parseConfig(input, 'x');
+      } catch (error) {
+        assert.ok(error instanceof TunnelError, String(error));
+        assert.equal(error.code, 'ST_CONFIG_INVALID');
+      }
+    }),
+    { numRuns: 2000 },
+  );
+});
