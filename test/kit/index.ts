@@ -10,6 +10,7 @@ export { FullBacklog } from './full-backlog.ts';
 export { Group, isReplyError, pairs, rows } from './group.ts';
 export { failOnLeaks, withoutLeaks } from './leaks.ts';
 export { cannotMakeNamespaces, Network, type Namespace } from './netns.ts';
+export { phpWithRedis, pythonWithRedis } from './peers.ts';
 export { RedisProcess, type RedisOptions } from './redis-process.ts';
 export { RespClient, type Ending } from './resp-client.ts';
 export { encodeCommand, encodeReply, ReplyError, RespDecoder, type Reply } from './resp.ts';

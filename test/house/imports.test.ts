@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { findCycle, importsOf, namesGlobal, readSources, type Import } from './sources.ts';
+
+/** From low to high. A part may import parts of lower rows and those beside it, never one of a higher row. */
+const layers = [
+  ['lifecycle', 'errors.ts'],
+  ['net', 'telemetry'],
+  ['sentinel', 'relay'],
+  ['tunnel'],
+  ['config', 'admin'],
+  ['daemon.ts'],
+  ['cli', 'index.ts'],
+  ['main.ts'],
+] as const;
+
+/** Beside each other, and joined only by `tunnel`. */
+const strangers: readonly string[] = ['sentinel', 'relay'];
+
+/** The configuration as a value: types alone, which whoever is configured may name. */
+const configTypes = 'config/config.ts';
+
+const sources = readSources();
+const imports = [...sources].flatMap(([path, source]) => importsOf(path, source));
+
+test('every part of src/ has its place in the import rule', () => {
+  const parts = new Set([...sources.keys()].map(partOf));
+  assert.deepEqual(
+    [...parts].filter((part) => layerOf(part) < 0),
+    [],
+  );
+});
+
+test('no part imports one above it, and sentinel and relay do not know each other', () => {
+  assert.deepEqual(imports.map(breachOf).filter(Boolean), []);
+});
+
+test('no file imports itself in a circle', () => {
+  assert.equal(findCycle(imports)?.join(' -> '), undefined);
+});
+
+test('only cli/ and main.ts name the process', () => {
+  const naming = [...sources].filter(([, source]) => namesGlobal(source, 'process')).map(([path]) => path);
+  assert.deepEqual(
+    naming.filter((path) => path !== 'main.ts' && partOf(path) !== 'cli'),
+    [],
+  );
+});
+
+test('the import rule tells a breach, a circle and a type-only import', () => {
+  const to = (target: string, isTypeOnly = false): Import => ({ from: 'relay/a.ts', to: target, isTypeOnly });
+  assert.match(breachOf(to('tunnel/b.ts')) ?? '', /relay\/a.ts imports tunnel\/b.ts/);
+  assert.match(breachOf(to('sentinel/view.ts', true)) ?? '', /relay\/a.ts imports sentinel\/view.ts/);
+  assert.match(breachOf(to(configTypes)) ?? '', /relay\/a.ts imports config/);
+  assert.equal(breachOf(to(configTypes, true)), undefined);
+  assert.equal(breachOf(to('net/endpoint.ts')), undefined);
+  const back = { from: 'net/endpoint.ts', to: 'relay/a.ts', isTypeOnly: false };
+  assert.deepEqual(findCycle([to('net/endpoint.ts'), back]), ['relay/a.ts', 'net/endpoint.ts', 'relay/a.ts']);
+});
+
+function breachOf({ from, to, isTypeOnly }: Import): string | undefined {
+  const [importer, imported] = [partOf(from), partOf(to)];
+  if (importer === imported || (to === configTypes && isTypeOnly)) return undefined;
+  const areStrangers = strangers.includes(importer) && strangers.includes(imported);
+  if (!areStrangers && layerOf(imported) <= layerOf(importer)) return undefined;
+  return `${from} imports ${to}`;
+}
+
+/** The folder below src/, or the file itself where it stands there alone. */
+function partOf(path: string): string {
+  return path.split('/', 1)[0] ?? path;
+}
+
+function layerOf(part: string): number {
+  return layers.findIndex((parts) => parts.some((known) => known === part));
+}
