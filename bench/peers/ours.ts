@@ -1,0 +1,28 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { freePort } from '../../test/kit/index.ts';
+import { launch, writeConfig, type Relay, type Upstream } from './relay.ts';
+
+const main = join(import.meta.dirname, '../../src/main.js');
+
+/** Sentinel Tunnel itself, as the command line starts it. */
+export async function startOurs(
+  upstream: Upstream,
+  { engine, threads = 1 }: { engine: 'streams' | 'epoll'; threads?: number },
+): Promise<Relay> {
+  if (!existsSync(main)) throw new Error('Cannot start the tunnel: build/src/main.js is missing');
+  const port = await freePort();
+  const name = threads === 1 ? `ours-${engine}` : `ours-${engine}-${String(threads)}t`;
+  const config = writeConfig(
+    upstream.dir,
+    `${name}.json`,
+    JSON.stringify({
+      sentinels: upstream.sentinelPorts.map((sentinel) => `127.0.0.1:${String(sentinel)}`),
+      databases: [{ name: upstream.masterName, listen: `127.0.0.1:${String(port)}` }],
+      engine,
+      threads,
+      log: { level: 'info', format: 'json', file: join(upstream.dir, `${name}.log`) },
+    }),
+  );
+  return launch(name, port, [process.execPath, main, 'run', '--config', config]);
+}

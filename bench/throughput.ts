@@ -1,0 +1,117 @@
+// What a relay costs: commands per second, latency, CPU per command and memory, beside its peers in the same run.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Scope } from '../src/lifecycle/scope.ts';
+import { RedisProcess } from '../test/kit/index.ts';
+import { describeMachine } from './lib/machine.ts';
+import { writeRun, writeSection } from './lib/results.ts';
+import { type Relay, type Upstream } from './peers/relay.ts';
+import { redisBenchmark } from './throughput/benchmark.ts';
+import { measure, plan, type Measurement, type Plan } from './throughput/measure.ts';
+import { measureMemory, type Memory } from './throughput/memory.ts';
+import { parseOptions, type Options } from './throughput/options.ts';
+import { report } from './throughput/report.ts';
+
+const options = parseOptions(process.argv.slice(2));
+const dir = mkdtempSync(join(tmpdir(), 'bench-throughput-'));
+try {
+  await main(options);
+} finally {
+  rmSync(dir, { recursive: true, force: true });
+}
+
+async function main(chosen: Options): Promise<void> {
+  const startedAt = new Date();
+  await using redis = await RedisProcess.start({ config: ['maxclients 12000', 'tcp-backlog 4096'] });
+  // The tunnel and the original learn the address from it; nothing fails over here.
+  await using sentinel = await RedisProcess.start({
+    sentinel: true,
+    config: [`sentinel monitor bench 127.0.0.1 ${redis.port} 1`],
+  });
+  const upstream = {
+    redisPorts: [redis.port],
+    sentinelPorts: [sentinel.port],
+    masterName: 'bench',
+    dir,
+  };
+  const memory = chosen.withMemory ? await allMemory(chosen, upstream) : [];
+  const { measurements, missing } = await allRounds(chosen, upstream, redis.pid);
+  const run = {
+    startedAt: startedAt.toISOString(),
+    tookSeconds: Math.round((Date.now() - startedAt.getTime()) / 1000),
+    machine: describeMachine(),
+    rounds: chosen.rounds,
+    seconds: chosen.seconds,
+    missing,
+    memory,
+    measurements,
+  };
+  const text = report(run);
+  process.stdout.write(`\n${text}\n\n`);
+  progress(`kept ${writeRun('throughput', run)}`);
+  if (chosen.writesResults) progress(`wrote ${writeSection('throughput', text)}`);
+}
+
+async function allRounds(
+  { rounds, seconds, cells, relays }: Options,
+  upstream: Upstream,
+  redisPid: number,
+): Promise<{ measurements: Measurement[]; missing: string[] }> {
+  await using scope = new Scope();
+  const started: Relay[] = [];
+  const missing: string[] = [];
+  for (const [name, start] of relays) {
+    try {
+      started.push(scope.use(await start(upstream)));
+    } catch (error) {
+      missing.push(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+      progress(`without ${missing.at(-1) ?? name}`);
+    }
+  }
+  const measurements: Measurement[] = [];
+  for (const cell of cells) {
+    // A key of the right size, for cells that only read.
+    if (cell.kind !== 'connect') {
+      await redisBenchmark(upstream.redisPorts[0] ?? 0, {
+        tests: 'set',
+        clients: 1,
+        requests: 50, // of one it cannot say the rate
+        bytes: cell.bytes,
+      });
+    }
+    const plans = new Map<Relay, Plan>();
+    for (const relay of started) plans.set(relay, await plan(cell, relay, seconds));
+    for (let round = 0; round < rounds; round += 1) {
+      // Another relay goes first each time: none always follows the same one.
+      for (const relay of rotate(started, round)) {
+        const planned = plans.get(relay);
+        if (planned) measurements.push(await measure(planned, relay, redisPid, round));
+      }
+    }
+    progress(`${cell.name} done`);
+  }
+  return { measurements, missing };
+}
+
+async function allMemory({ relays, sessions }: Options, upstream: Upstream): Promise<Memory[]> {
+  const memory: Memory[] = [];
+  for (const [name, start] of relays) {
+    if (name === 'direct') continue;
+    try {
+      memory.push(await measureMemory(start, upstream, sessions));
+    } catch (error) {
+      progress(`memory of ${name} not measured: ${String(error)}`);
+    }
+  }
+  return memory;
+}
+
+function rotate<T>(list: readonly T[], by: number): T[] {
+  const at = by % Math.max(1, list.length);
+  return [...list.slice(at), ...list.slice(0, at)];
+}
+
+function progress(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
