@@ -11,6 +11,9 @@ import {
 } from './engine.ts';
 import { sessionMoves, type Session, type SessionPhase } from './session.ts';
 
+/** Which side of a session did something. */
+export type Side = 'downstream' | 'upstream';
+
 type DialFailed = Extract<TunnelEvent, { kind: 'dial-failed' }>;
 type Refused = Extract<TunnelEvent, { kind: 'refused' }>;
 
@@ -22,8 +25,8 @@ const lingerMs = 60_000;
 const tellEveryMs = 50;
 
 /**
- * What an engine does for the gate. None of these may call the gate back before they return; every one of them
- * leaves the session in a state where doing it again is harmless.
+ * What an engine does for the gate. None of these may call the gate back before they return (nor may whoever is
+ * told an event); every one of them leaves the session in a state where doing it again is harmless.
  */
 export interface GatePort<S extends Session> {
   /** Starts a dial; `dialled` or `dialFailed` answers, unless `abandonDial` or `cut` comes first. */
@@ -63,7 +66,7 @@ export class Gate<S extends Session> {
   readonly #retrying = new Set<S>();
   readonly #relayingSet = new Set<S>();
   /** Half-closed, in order of when they are looked at again; the value is the bytes relayed when last looked at. */
-  readonly #lingering = new Map<S, { atMs: number; bytes: number }>();
+  readonly #lingering = new Map<S, { atMs: number; bytes: number; by: Side }>();
 
   #admitted = 0;
   #dialFailures = 0;
@@ -151,8 +154,12 @@ export class Gate<S extends Session> {
     this.#dialling.delete(session);
     this.#dialFailures += 1;
     const nowMs = this.#now();
-    this.#move(session, { kind: 'retrying', atMs: nowMs + retryMs });
-    this.#retrying.add(session);
+    if (this.#waitingCount > this.#spec.holdMax)
+      this.#refuse(session, this.#tooManyWait(unreached(this.#spec)));
+    else {
+      this.#move(session, { kind: 'retrying', atMs: nowMs + retryMs });
+      this.#retrying.add(session);
+    }
     this.#failedDials.add({ kind: 'dial-failed', generation, endpoint, code, count: 1 }, nowMs);
   }
 
@@ -165,10 +172,13 @@ export class Gate<S extends Session> {
     this.#end(session, reason);
   }
 
-  /** One side of a relaying session has ended while the other goes on. */
-  halfClosed(session: S): void {
+  /**
+   * One side of a relaying session has ended while the other goes on. Where a client half-closed before its session
+   * was relaying, this is called after `dialled`.
+   */
+  halfClosed(session: S, by: Side): void {
     if (session.phase.kind !== 'relaying' || this.#lingering.has(session)) return;
-    this.#lingering.set(session, { atMs: this.#now() + lingerMs, bytes: relayedBytes(session) });
+    this.#lingering.set(session, { atMs: this.#now() + lingerMs, bytes: relayedBytes(session), by });
   }
 
   /** The first bytes after a route began to be served have come from a server. Cheap to call for every reply. */
@@ -208,6 +218,9 @@ export class Gate<S extends Session> {
       this.#dialling.delete(session);
       this.#port.abandonDial(session);
       this.#move(session, { kind: 'waiting' });
+      // More may dial at once than may wait; the latest of them are told so.
+      if (route.kind === 'hold' && this.#waitingCount > this.#spec.holdMax)
+        this.#refuse(session, this.#tooManyWait(route.reason));
     }
     for (const session of this.#retrying) {
       this.#retrying.delete(session);
@@ -239,6 +252,8 @@ export class Gate<S extends Session> {
       this.#port.cut(session);
       this.#end(session, 'drained');
     }
+    this.#failedDials.flush(Infinity);
+    this.#refusals.flush(Infinity);
   }
 
   /** When `tick` has to be called next, on the gate's clock; `undefined` while nothing waits. */
@@ -286,10 +301,10 @@ export class Gate<S extends Session> {
       if (look.atMs > nowMs) break;
       this.#lingering.delete(session);
       const bytes = relayedBytes(session);
-      if (bytes !== look.bytes) this.#lingering.set(session, { atMs: nowMs + lingerMs, bytes });
+      if (bytes !== look.bytes) this.#lingering.set(session, { atMs: nowMs + lingerMs, bytes, by: look.by });
       else {
         this.#port.cut(session);
-        this.#end(session, 'downstream');
+        this.#end(session, look.by);
       }
     }
     this.#failedDials.flush(nowMs);
@@ -372,9 +387,16 @@ export class Gate<S extends Session> {
   #holdExpired(session: S): string {
     const waited = `waited ${String(this.#spec.holdMs)} ms`;
     if (this.#route.kind !== 'serve') return `${this.#route.reason}; ${waited}`;
-    const doing = session.phase.kind === 'dialling' ? 'has not answered' : 'cannot be reached';
-    return `the master of "${this.#spec.name}" ${doing}; ${waited}`;
+    const why =
+      session.phase.kind === 'dialling'
+        ? `the master of "${this.#spec.name}" has not answered`
+        : unreached(this.#spec);
+    return `${why}; ${waited}`;
   }
+}
+
+function unreached(spec: TunnelSpec): string {
+  return `the master of "${spec.name}" cannot be reached`;
 }
 
 const nowhere: Endpoint = Object.freeze({ host: '', port: 0 });
