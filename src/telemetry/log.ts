@@ -8,6 +8,8 @@ export type LogLevel = (typeof logLevels)[number];
 
 /** Where events go: a name from one list, then fields. The sentence is made by whoever shows it. */
 export interface Log {
+  /** Whether `debug` goes anywhere: what costs to find out is not found out otherwise. */
+  readonly isDebugging: boolean;
   debug(event: EventName, fields?: Fields): void;
   info(event: EventName, fields?: Fields): void;
   warn(event: EventName, fields?: Fields): void;
@@ -19,4 +21,10 @@ function nothing(): void {
 }
 
 /** The silent twin, for those who embed the tunnel and for tests. */
-export const silentLog: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing };
+export const silentLog: Log = {
+  isDebugging: false,
+  debug: nothing,
+  info: nothing,
+  warn: nothing,
+  error: nothing,
+};

@@ -1,0 +1,179 @@
+import { connect, type Socket } from 'node:net';
+
+import { TunnelError } from '../errors.ts';
+import { formatEndpoint, type Endpoint } from '../net/endpoint.ts';
+import { encodeCommand, ReplyDecoder, ReplyError, type Reply } from './resp.ts';
+
+interface Asked {
+  readonly resolve: (reply: Reply) => void;
+  readonly reject: (error: TunnelError) => void;
+  readonly timer: NodeJS.Timeout;
+}
+
+/**
+ * One connection of ours to a Sentinel or to a Redis server, for asking and for listening; never a client's.
+ *
+ * Replies belong to questions in order. A question that is not answered in time takes its connection with it, so a
+ * late reply can never be taken for the answer to another question. Nothing it does is unbounded: connecting and
+ * every reply have deadlines, replies have a greatest size.
+ */
+export class Connection {
+  readonly endpoint: Endpoint;
+  readonly #socket: Socket;
+  readonly #decoder = new ReplyDecoder();
+  readonly #asked: Asked[] = [];
+  #onMessage: ((channel: string, payload: string) => void) | undefined;
+  #ended: TunnelError | undefined;
+  #onEnded: ((error: TunnelError) => void) | undefined;
+
+  private constructor(endpoint: Endpoint, socket: Socket) {
+    this.endpoint = endpoint;
+    this.#socket = socket;
+    socket.on('data', (chunk: Buffer) => {
+      this.#take(chunk);
+    });
+    socket.on('error', (error) => {
+      this.#end(unreachable(endpoint, error));
+    });
+    socket.on('close', () => {
+      this.#end(
+        new TunnelError('ST_SENTINEL_UNREACHABLE', `${formatEndpoint(endpoint)} closed the connection`),
+      );
+    });
+  }
+
+  /**
+   * @param ms deadline for connecting, in milliseconds
+   * @throws TunnelError `ST_SENTINEL_UNREACHABLE` or `ST_SENTINEL_TIMEOUT`
+   */
+  static open(endpoint: Endpoint, ms: number, signal?: AbortSignal): Promise<Connection> {
+    return new Promise((resolve, reject) => {
+      const socket = connect({ host: endpoint.host, port: endpoint.port, noDelay: true, keepAlive: true });
+      const settle = (error?: TunnelError): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', stop);
+        socket.off('error', refused);
+        if (!error) {
+          resolve(new Connection(endpoint, socket));
+          return;
+        }
+        socket.on('error', () => undefined); // it is being destroyed; whatever else it says is of no interest
+        socket.destroy();
+        reject(error);
+      };
+      const stop = (): void => {
+        settle(new TunnelError('ST_CLOSED', 'Closed while connecting'));
+      };
+      const refused = (error: Error): void => {
+        settle(unreachable(endpoint, error));
+      };
+      const timer = setTimeout(() => {
+        settle(timedOut(endpoint, 'has not accepted a connection', ms));
+      }, ms);
+      socket.once('error', refused);
+      socket.once('connect', () => {
+        settle();
+      });
+      if (signal?.aborted) stop();
+      else signal?.addEventListener('abort', stop, { once: true });
+    });
+  }
+
+  /** Why the connection is over; `undefined` while it is not. */
+  get ended(): TunnelError | undefined {
+    return this.#ended;
+  }
+
+  /** Calls back once when the connection is over, at once if it is already. */
+  onEnded(callback: (error: TunnelError) => void): void {
+    if (this.#ended) callback(this.#ended);
+    else this.#onEnded = callback;
+  }
+
+  /** From here on this is a subscriber: published messages go to `callback`, everything else answers a question. */
+  onMessage(callback: (channel: string, payload: string) => void): void {
+    this.#onMessage = callback;
+  }
+
+  /**
+   * Asks one question. Questions may be asked without waiting for earlier answers.
+   *
+   * @param ms deadline for the reply, in milliseconds; when it passes the whole connection ends
+   * @throws TunnelError the reason for which the connection ended
+   */
+  ask(words: readonly string[], ms: number): Promise<Reply> {
+    return new Promise((resolve, reject) => {
+      if (this.#ended) {
+        reject(this.#ended);
+        return;
+      }
+      const timer = setTimeout(() => {
+        this.#end(timedOut(this.endpoint, `has not answered ${words.slice(0, 2).join(' ')}`, ms));
+      }, ms);
+      this.#asked.push({ resolve, reject, timer });
+      this.#socket.write(encodeCommand(words));
+    });
+  }
+
+  /** Ends the connection; questions in flight fail with `ST_CLOSED`. */
+  close(): void {
+    this.#end(new TunnelError('ST_CLOSED', 'Closed'));
+  }
+
+  #take(chunk: Buffer): void {
+    if (this.#ended) return;
+    let replies: Reply[];
+    try {
+      replies = this.#decoder.push(chunk);
+    } catch (cause) {
+      const what = cause instanceof Error ? cause.message : String(cause);
+      this.#end(
+        new TunnelError('ST_SENTINEL_REPLY_INVALID', `${formatEndpoint(this.endpoint)}: ${what}`, { cause }),
+      );
+      return;
+    }
+    for (const reply of replies) this.#answer(reply);
+  }
+
+  #answer(reply: Reply): void {
+    if (this.#onMessage && Array.isArray(reply) && reply[0] === 'message') {
+      const [, channel, payload] = reply as readonly Reply[];
+      if (typeof channel === 'string' && typeof payload === 'string') this.#onMessage(channel, payload);
+      return;
+    }
+    const asked = this.#asked.shift();
+    if (asked) {
+      clearTimeout(asked.timer);
+      asked.resolve(reply);
+      return;
+    }
+    // Said unasked before a close, as in "-ERR max number of clients reached".
+    const said = reply instanceof ReplyError ? reply.text : 'something nobody asked for';
+    this.#end(new TunnelError('ST_SENTINEL_REPLY_ERROR', `${formatEndpoint(this.endpoint)} said: ${said}`));
+  }
+
+  #end(error: TunnelError): void {
+    if (this.#ended) return;
+    this.#ended = error;
+    this.#socket.destroy();
+    for (const { reject, timer } of this.#asked.splice(0)) {
+      clearTimeout(timer);
+      reject(error);
+    }
+    this.#onEnded?.(error);
+  }
+}
+
+function unreachable(endpoint: Endpoint, error: Error): TunnelError {
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : error.message;
+  return new TunnelError('ST_SENTINEL_UNREACHABLE', `Cannot reach ${formatEndpoint(endpoint)}: ${code}`, {
+    cause: error,
+  });
+}
+
+function timedOut(endpoint: Endpoint, what: string, ms: number): TunnelError {
+  return new TunnelError(
+    'ST_SENTINEL_TIMEOUT',
+    `${formatEndpoint(endpoint)} ${what} within ${String(ms)} ms`,
+  );
+}

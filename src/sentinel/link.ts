@@ -1,0 +1,167 @@
+import { messageOf } from '../errors.ts';
+import { Backoff } from '../lifecycle/backoff.ts';
+import { formatEndpoint, type Endpoint } from '../net/endpoint.ts';
+import { Connection } from './connection.ts';
+import { Pulse } from './pulse.ts';
+import { ReplyError } from './resp.ts';
+import { Subscription, type SubscriptionEvent } from './subscription.ts';
+import { readAnswer, readSentinels, type Announcement, type Answer, type Named } from './words.ts';
+
+/** What a link asks about, and under which turn of its watch. */
+export interface Question {
+  readonly name: string;
+  readonly turn: number;
+}
+
+/** What a link needs to know and whom it tells. The callbacks must not throw. */
+export interface LinkPort {
+  readonly replyMs: number;
+  /** The names to ask about now. */
+  questions(): readonly Question[];
+  /** How long until the next round, in milliseconds: shorter while a master is missing. */
+  beatMs(): number;
+  answered(link: SentinelLink, question: Question, answer: Answer): void;
+  announced(link: SentinelLink, announcement: Announcement): void;
+  /** The Sentinels that it names, from time to time. */
+  named(link: SentinelLink, named: readonly Named[]): void;
+  subscription(link: SentinelLink, event: SubscriptionEvent): void;
+}
+
+/** Two rounds never begin closer together than this, however many hints there are, in milliseconds. */
+const floorMs = 20;
+/** How often a Sentinel is asked which others it knows, in milliseconds. */
+const namesEveryMs = 10_000;
+/** A Sentinel that wants other credentials is asked this seldom, in milliseconds: nothing changes until a person acts. */
+const deniedMs = 5_000;
+const firstRetryMs = 250;
+const mostRetryMs = 5_000;
+
+/**
+ * Everything between us and one Sentinel: one connection to ask on, one to listen on, each opened again when it
+ * ends. It only carries words; what they mean is decided elsewhere.
+ */
+export class SentinelLink {
+  readonly endpoint: Endpoint;
+  /** `host:port`, the name under which its word counts. */
+  readonly key: string;
+  readonly #port: LinkPort;
+  readonly #closing = new AbortController();
+  readonly #backoff = new Backoff(firstRetryMs, mostRetryMs);
+  readonly #pulse: Pulse;
+  readonly #subscription: Subscription;
+  #connection: Connection | undefined;
+  #id: string | undefined;
+  #namesAtMs = -Infinity;
+  /** Names for which `SENTINEL MASTER` was refused: an epoch cannot be had, and asking again only fills its ACL log. */
+  readonly #withoutEpoch = new Set<string>();
+
+  constructor(endpoint: Endpoint, port: LinkPort) {
+    this.endpoint = endpoint;
+    this.key = formatEndpoint(endpoint);
+    this.#port = port;
+    this.#pulse = new Pulse(floorMs, () => this.#round());
+    this.#subscription = new Subscription(endpoint, port.replyMs, {
+      announced: (announcement) => {
+        port.announced(this, announcement);
+      },
+      changed: (event) => {
+        // Whatever was announced before the subscription stood was missed: ask once it stands.
+        if (event.kind === 'subscribed') this.#pulse.wake();
+        port.subscription(this, event);
+      },
+    });
+  }
+
+  /** The Sentinel's run id, where it tells it: the same Sentinel may be known under two addresses. */
+  get id(): string | undefined {
+    return this.#id;
+  }
+
+  start(): void {
+    this.#subscription.start();
+    this.#pulse.start();
+  }
+
+  /** Asks about everything now, or as soon as the floor allows. */
+  wake(): void {
+    this.#pulse.wake();
+  }
+
+  /** Asks for the names of other Sentinels with the next round. */
+  askNames(): void {
+    this.#namesAtMs = -Infinity;
+    this.#pulse.wake();
+  }
+
+  close(): void {
+    this.#closing.abort();
+    this.#pulse.close();
+    this.#subscription.close();
+    this.#connection?.close();
+  }
+
+  /** One round of questions; gives the wait until the next in milliseconds. */
+  async #round(): Promise<number> {
+    const questions = this.#port.questions();
+    const { replyMs } = this.#port;
+    try {
+      const connection = (this.#connection ??= await this.#open());
+      const answers = await Promise.all(questions.map((question) => this.#ask(connection, question)));
+      if (performance.now() - this.#namesAtMs >= namesEveryMs)
+        await this.#askNames(connection, questions, replyMs);
+      this.#backoff.reset();
+      const isForbidden =
+        answers.length > 0 && answers.every((answer) => answer.kind === 'error' && isDenial(answer.text));
+      return isForbidden ? Math.max(this.#port.beatMs(), deniedMs) : this.#port.beatMs();
+    } catch (error) {
+      this.#connection?.close();
+      this.#connection = undefined;
+      if (this.#closing.signal.aborted) return 0;
+      const answer: Answer = { kind: 'unreachable', text: messageOf(error) };
+      for (const question of questions) this.#port.answered(this, question, answer);
+      return this.#backoff.next();
+    }
+  }
+
+  async #open(): Promise<Connection> {
+    const { replyMs } = this.#port;
+    const connection = await Connection.open(this.endpoint, replyMs, this.#closing.signal);
+    this.#withoutEpoch.clear();
+    this.#namesAtMs = -Infinity;
+    connection.onEnded(() => {
+      // Between rounds: the next one opens another. A hurry would make a hot loop of a Sentinel that answers and closes.
+      if (this.#connection === connection) this.#connection = undefined;
+    });
+    // Redis before 6.2 and Redis Enterprise do not know MYID; without it, a Sentinel is its address.
+    const id = await connection.ask(['SENTINEL', 'MYID'], replyMs);
+    this.#id = typeof id === 'string' ? id : undefined;
+    return connection;
+  }
+
+  async #ask(connection: Connection, question: Question): Promise<Answer> {
+    const { replyMs } = this.#port;
+    const isAllowed = !this.#withoutEpoch.has(question.name);
+    // The epoch is asked for first: should the address change between the two, a new address comes with the old epoch
+    // and counts for little until the next round, instead of an old address with the new epoch.
+    const [master, address] = await Promise.all([
+      isAllowed ? connection.ask(['SENTINEL', 'MASTER', question.name], replyMs) : null,
+      connection.ask(['SENTINEL', 'get-master-addr-by-name', question.name], replyMs),
+    ]);
+    const answer = readAnswer(address, master);
+    if (answer.kind === 'address' && master instanceof ReplyError) this.#withoutEpoch.add(question.name);
+    if (!this.#closing.signal.aborted) this.#port.answered(this, question, answer);
+    return answer;
+  }
+
+  async #askNames(connection: Connection, questions: readonly Question[], replyMs: number): Promise<void> {
+    this.#namesAtMs = performance.now();
+    const replies = await Promise.all(
+      questions.map(({ name }) => connection.ask(['SENTINEL', 'SENTINELS', name], replyMs)),
+    );
+    if (!this.#closing.signal.aborted) this.#port.named(this, replies.flatMap(readSentinels));
+  }
+}
+
+function isDenial(text: string): boolean {
+  return /^(NOAUTH|WRONGPASS|NOPERM)\b/.test(text);
+}

@@ -1,0 +1,54 @@
+/**
+ * A beat that can be hurried: runs something again and again, waits between two runs as long as the last one asked
+ * for, less when woken, never less than a floor. A wake during a run brings one more run after it.
+ */
+export class Pulse {
+  readonly #floorMs: number;
+  readonly #run: () => Promise<number>;
+  #timer: NodeJS.Timeout | undefined;
+  #begunMs = -Infinity;
+  #isRunning = false;
+  #isWoken = false;
+  #isClosed = false;
+
+  /**
+   * @param floorMs the least time from the beginning of one run to that of the next, in milliseconds
+   * @param run must not reject; gives the wait until the next run in milliseconds
+   */
+  constructor(floorMs: number, run: () => Promise<number>) {
+    this.#floorMs = floorMs;
+    this.#run = run;
+  }
+
+  start(): void {
+    this.wake();
+  }
+
+  wake(): void {
+    if (this.#isRunning) this.#isWoken = true;
+    else this.#schedule(0);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+  }
+
+  #schedule(ms: number): void {
+    if (this.#isClosed) return;
+    clearTimeout(this.#timer);
+    const sinceMs = performance.now() - this.#begunMs;
+    const waitMs = Math.max(ms, this.#floorMs - sinceMs);
+    if (waitMs <= 0) void this.#beat();
+    else this.#timer = setTimeout(() => void this.#beat(), waitMs);
+  }
+
+  async #beat(): Promise<void> {
+    this.#isRunning = true;
+    this.#isWoken = false;
+    this.#begunMs = performance.now();
+    const waitMs = await this.#run();
+    this.#isRunning = false;
+    this.#schedule(this.#isWoken ? 0 : waitMs);
+  }
+}

@@ -1,0 +1,28 @@
+import { ReplyError, type Reply } from './resp.ts';
+
+/** What a server is by its own word. It can show that Sentinel is behind; it never overrules Sentinel. */
+export type Role =
+  | { readonly kind: 'master' }
+  | { readonly kind: 'replica' }
+  /** It answers, but ROLE is not for us: no credentials, no permission, no such command (Redis Enterprise). */
+  | { readonly kind: 'unverifiable'; readonly why: string }
+  /** It does not answer, or is no Redis server. */
+  | { readonly kind: 'unusable'; readonly why: string };
+
+/**
+ * Reads the reply to ROLE.
+ *
+ * Every error reply counts as "cannot be verified": with NOAUTH, NOPERM and an unknown command the server is alive
+ * and only ROLE is closed to us; with "max number of clients reached" or protected mode a client is told the same
+ * by the server itself, which says it better than we could.
+ */
+export function readRole(reply: Reply): Role {
+  if (reply instanceof ReplyError) return { kind: 'unverifiable', why: reply.text };
+  const role: unknown = Array.isArray(reply) ? reply[0] : undefined;
+  if (role === 'master') return { kind: 'master' };
+  if (role === 'slave') return { kind: 'replica' };
+  return {
+    kind: 'unusable',
+    why: role === 'sentinel' ? 'it is a Sentinel' : 'its answer to ROLE makes no sense',
+  };
+}

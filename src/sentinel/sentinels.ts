@@ -1,0 +1,185 @@
+import type { SentinelConfig } from '../config/config.ts';
+import { formatEndpoint, type Endpoint } from '../net/endpoint.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Rules } from './belief.ts';
+import { SentinelLink, type LinkPort } from './link.ts';
+import { seedRoster, withId, withNamed, withoutLearnt, type Member } from './roster.ts';
+import { MasterWatch, type WatchEvent } from './watch.ts';
+import type { Answer } from './words.ts';
+
+/** While a master is missing the Sentinels are asked this often, in milliseconds, or at the usual beat if that is quicker. */
+const unsettledBeatMs = 250;
+/** A learnt Sentinel that has not answered for so long is forgotten, in milliseconds; it may be named again. */
+const forgetMs = 60_000;
+/** After a fence that leads to nothing; a promotion takes 0 to 100 ms from the announcement on redis 7.0. */
+const fenceMs = 5_000;
+/** The leader answers with the new address about a second after the promotion: it sees it in its next INFO. */
+const confirmMs = 2_500;
+
+/** What an operator decides per database. */
+export type WatchRules = Pick<Rules, 'name' | 'failover' | 'onSentinelLoss'>;
+
+/**
+ * All Sentinels, and the watches that listen to them: one link per Sentinel serves every database, and each database
+ * has a watch of its own, so that what one learns or suffers is nothing to another.
+ */
+export class Sentinels {
+  readonly #config: SentinelConfig;
+  readonly #log: Log;
+  readonly #links = new Map<string, SentinelLink>();
+  readonly #watches = new Set<MasterWatch>();
+  readonly #port: LinkPort;
+  /** Since when each has not answered; absent while it does. */
+  readonly #downSinceMs = new Map<string, number>();
+  readonly #up = new Set<string>();
+  /** The error that a Sentinel last gave for a database, by both their names. */
+  readonly #troubles = new Map<string, string>();
+  readonly #refused = new Set<string>();
+  #roster: readonly Member[];
+
+  constructor(seeds: readonly Endpoint[], config: SentinelConfig, log: Log) {
+    this.#config = config;
+    this.#log = log;
+    this.#roster = seedRoster(seeds);
+    this.#port = {
+      replyMs: config.replyMs,
+      questions: () => [...this.#watches].map(({ name, turn }) => ({ name, turn })),
+      beatMs: () => this.#beatMs(),
+      answered: (link, question, answer) => {
+        this.#note(link, question.name, answer);
+        for (const watch of this.#watches) {
+          if (watch.name !== question.name) continue;
+          watch.hear({ kind: 'answered', sentinel: link.key, answer, turn: question.turn });
+        }
+      },
+      announced: (link, announcement) => {
+        for (const watch of this.#watches) {
+          if (watch.name === announcement.name)
+            watch.hear({ kind: 'announced', sentinel: link.key, announcement });
+        }
+        if (announcement.channel === '+sentinel') link.askNames();
+      },
+      named: (link, named) => {
+        if (this.#config.discover) this.#adoptRoster(withNamed(this.#roster, named), link.key);
+      },
+      subscription: (link, event) => {
+        if (event.kind === 'refused' && !this.#refused.has(link.key)) {
+          this.#refused.add(link.key);
+          this.#log.warn('sentinel.polling-only', { sentinel: link.key, reason: event.why });
+        }
+        if (event.kind === 'subscribed') this.#refused.delete(link.key);
+        if (event.kind !== 'ended') return;
+        for (const watch of this.#watches) watch.hear({ kind: 'unlinked', sentinel: link.key });
+        link.wake();
+      },
+    };
+    this.#keepLinks();
+  }
+
+  /** Begins to watch one master. `tell` is called in the order of events, never before this returns. */
+  watch(rules: WatchRules, tell: (event: WatchEvent) => void): MasterWatch {
+    const watch = new MasterWatch(
+      { ...rules, freshMs: this.#config.pollMs * 2 + this.#config.replyMs, fenceMs, confirmMs },
+      this.#keys(),
+      () => {
+        this.#wake();
+      },
+      tell,
+      () => performance.now(),
+    );
+    this.#watches.add(watch);
+    this.#wake();
+    return watch;
+  }
+
+  /** The known Sentinels, seeds first. */
+  roster(): readonly Member[] {
+    return this.#roster;
+  }
+
+  close(): void {
+    for (const watch of this.#watches) watch.close();
+    this.#watches.clear();
+    for (const link of this.#links.values()) link.close();
+    this.#links.clear();
+  }
+
+  #wake(): void {
+    for (const link of this.#links.values()) link.wake();
+  }
+
+  #beatMs(): number {
+    const { pollMs } = this.#config;
+    const isUnsettled = [...this.#watches].some((watch) => watch.isUnsettled);
+    return isUnsettled ? Math.min(pollMs, unsettledBeatMs) : pollMs;
+  }
+
+  #keys(): readonly string[] {
+    return this.#roster.map(({ endpoint }) => formatEndpoint(endpoint));
+  }
+
+  /** Keeps account of who answers, for the log and for forgetting. Told once per change, not per answer. */
+  #note(link: SentinelLink, name: string, answer: Answer): void {
+    const { key } = link;
+    const trouble = `${key} ${name}`;
+    if (answer.kind === 'error') {
+      if (this.#troubles.get(trouble) === answer.text) return;
+      this.#troubles.set(trouble, answer.text);
+      this.#log.warn('sentinel.down', { sentinel: key, reason: answer.text });
+      return;
+    }
+    if (answer.kind === 'unreachable') {
+      const nowMs = performance.now();
+      const sinceMs = this.#downSinceMs.get(key);
+      if (sinceMs === undefined) {
+        this.#downSinceMs.set(key, nowMs);
+        this.#up.delete(key);
+        this.#log.warn('sentinel.down', { sentinel: key, reason: answer.text });
+      } else if (nowMs - sinceMs >= forgetMs)
+        this.#adoptRoster(withoutLearnt(this.#roster, link.endpoint), key);
+      return;
+    }
+    this.#downSinceMs.delete(key);
+    const isBetter = this.#troubles.delete(trouble);
+    if (isBetter || !this.#up.has(key)) this.#log.info('sentinel.up', { sentinel: key });
+    this.#up.add(key);
+    if (link.id !== undefined) this.#adoptRoster(withId(this.#roster, link.endpoint, link.id), key);
+  }
+
+  #adoptRoster(roster: readonly Member[], from: string): void {
+    if (roster === this.#roster || sameRoster(roster, this.#roster)) {
+      this.#roster = roster;
+      return;
+    }
+    const before = new Set(this.#keys());
+    this.#roster = roster;
+    const keys = this.#keys();
+    for (const key of keys)
+      if (!before.delete(key)) this.#log.info('sentinel.discovered', { sentinel: key, from });
+    for (const key of before) this.#log.info('sentinel.forgotten', { sentinel: key });
+    this.#keepLinks();
+    for (const watch of this.#watches) watch.hear({ kind: 'rostered', roster: keys });
+  }
+
+  #keepLinks(): void {
+    const keys = new Set(this.#keys());
+    for (const [key, link] of this.#links) {
+      if (keys.has(key)) continue;
+      link.close();
+      this.#links.delete(key);
+      this.#downSinceMs.delete(key);
+      this.#up.delete(key);
+    }
+    for (const { endpoint } of this.#roster) {
+      const key = formatEndpoint(endpoint);
+      if (this.#links.has(key)) continue;
+      const link = new SentinelLink(endpoint, this.#port);
+      this.#links.set(key, link);
+      link.start();
+    }
+  }
+}
+
+function sameRoster(a: readonly Member[], b: readonly Member[]): boolean {
+  return a.length === b.length && a.every(({ endpoint }, index) => endpoint === b[index]?.endpoint);
+}

@@ -1,0 +1,94 @@
+import { messageOf } from '../errors.ts';
+import { Backoff } from '../lifecycle/backoff.ts';
+import type { Endpoint } from '../net/endpoint.ts';
+import { Connection } from './connection.ts';
+import { Pulse } from './pulse.ts';
+import { ReplyError } from './resp.ts';
+import { channels, readAnnouncement, type Announcement } from './words.ts';
+
+export type SubscriptionEvent =
+  | { readonly kind: 'subscribed' }
+  /** Not one channel is allowed to us. The connection is given up until `refusedRetryMs` have passed. */
+  | { readonly kind: 'refused'; readonly why: string }
+  | { readonly kind: 'ended'; readonly why: string };
+
+export interface SubscriptionPort {
+  announced(announcement: Announcement): void;
+  changed(event: SubscriptionEvent): void;
+}
+
+/** A subscriber hears nothing for days and cannot tell a quiet Sentinel from a dead link: so it asks, in milliseconds. */
+const pingEveryMs = 5_000;
+const pongMs = 2_500;
+const refusedRetryMs = 30_000;
+const firstRetryMs = 250;
+const mostRetryMs = 5_000;
+
+/** Keeps us subscribed to one Sentinel: connects, subscribes channel by channel, pings, and begins again when it ends. */
+export class Subscription {
+  readonly #endpoint: Endpoint;
+  readonly #replyMs: number;
+  readonly #port: SubscriptionPort;
+  readonly #closing = new AbortController();
+  readonly #backoff = new Backoff(firstRetryMs, mostRetryMs);
+  readonly #pulse: Pulse;
+  #connection: Connection | undefined;
+
+  constructor(endpoint: Endpoint, replyMs: number, port: SubscriptionPort) {
+    this.#endpoint = endpoint;
+    this.#replyMs = replyMs;
+    this.#port = port;
+    this.#pulse = new Pulse(firstRetryMs, () => this.#beat());
+  }
+
+  start(): void {
+    this.#pulse.start();
+  }
+
+  close(): void {
+    this.#closing.abort();
+    this.#pulse.close();
+    this.#connection?.close();
+  }
+
+  /** Subscribes where we are not, pings where we are; gives the wait until the next beat in milliseconds. */
+  async #beat(): Promise<number> {
+    try {
+      if (this.#connection) {
+        await this.#connection.ask(['PING'], pongMs);
+        return pingEveryMs;
+      }
+      return await this.#subscribe();
+    } catch {
+      // The connection has ended: its `onEnded` tells, or it never stood and the question round says the same.
+      return this.#backoff.next();
+    }
+  }
+
+  async #subscribe(): Promise<number> {
+    const connection = await Connection.open(this.#endpoint, this.#replyMs, this.#closing.signal);
+    connection.onMessage((channel, payload) => {
+      const announcement = readAnnouncement(channel, payload);
+      if (announcement) this.#port.announced(announcement);
+    });
+    const replies = await Promise.all(
+      channels.map((channel) => connection.ask(['SUBSCRIBE', channel], this.#replyMs)),
+    );
+    const refusal = replies.find((reply) => reply instanceof ReplyError);
+    if (refusal && replies.every((reply) => reply instanceof ReplyError)) {
+      connection.close();
+      this.#port.changed({ kind: 'refused', why: refusal.text });
+      return refusedRetryMs;
+    }
+    this.#connection = connection;
+    connection.onEnded((error) => {
+      this.#connection = undefined;
+      if (this.#closing.signal.aborted) return;
+      this.#port.changed({ kind: 'ended', why: messageOf(error) });
+      this.#pulse.wake();
+    });
+    this.#backoff.reset();
+    this.#port.changed({ kind: 'subscribed' });
+    return pingEveryMs;
+  }
+}

@@ -1,0 +1,191 @@
+import { sameEndpoint, type Endpoint } from '../net/endpoint.ts';
+import { isUsable, newBelief, nextDeadline, step, type Belief, type Rules, type Word } from './belief.ts';
+import { RoleProbe, type ProbePace } from './probe.ts';
+import type { Role } from './role.ts';
+import { viewOf } from './view-of.ts';
+import type { MasterView } from './view.ts';
+import type { Announcement, Answer } from './words.ts';
+
+/** What a watch tells, in the order in which it happened. */
+export type WatchEvent =
+  | { readonly kind: 'view'; readonly view: MasterView; readonly before: MasterView }
+  /** Whatever a Sentinel published about this master. */
+  | { readonly kind: 'announced'; readonly sentinel: string; readonly announcement: Announcement }
+  /** A Sentinel answers something else than the last time. */
+  | { readonly kind: 'answered'; readonly sentinel: string; readonly answer: Answer }
+  /** A server says another role than the last time. */
+  | { readonly kind: 'probed'; readonly endpoint: Endpoint; readonly role: Role };
+
+/** The served master: often enough to find it silent within a second, cheap enough to be forgotten. */
+const steadyPace: ProbePace = { everyMs: 400, silentMs: 500, retryMs: 100 };
+/** A replica about to be promoted: an answer takes about 0.07 ms on loopback. */
+const candidatePace: ProbePace = { everyMs: 3, silentMs: 500, retryMs: 3 };
+/** Hints from the data plane wake the Sentinels at most this often, in milliseconds. */
+const suspectEveryMs = 50;
+/** Deadlines that no word announces, such as an answer growing stale, are looked at this often, in milliseconds. */
+const lookEveryMs = 500;
+
+/**
+ * The watch of one master: holds the belief, hands it every word it hears, and keeps the probes and timers that the
+ * belief asks for. Nothing but `step` decides.
+ */
+export class MasterWatch {
+  readonly #wakeSentinels: () => void;
+  readonly #tell: (event: WatchEvent) => void;
+  readonly #now: () => number;
+  #belief: Belief;
+  #view: MasterView;
+  #steady: RoleProbe | undefined;
+  #candidate: { readonly probe: RoleProbe; readonly generation: number } | undefined;
+  #deadline: NodeJS.Timeout | undefined;
+  readonly #look: NodeJS.Timeout;
+  #suspectedMs = -Infinity;
+  readonly #told = new Map<string, string>();
+
+  constructor(
+    rules: Rules,
+    roster: readonly string[],
+    wakeSentinels: () => void,
+    tell: (event: WatchEvent) => void,
+    now: () => number,
+  ) {
+    this.#wakeSentinels = wakeSentinels;
+    this.#tell = tell;
+    this.#now = now;
+    this.#belief = newBelief(rules, roster, now());
+    this.#view = viewOf(this.#belief);
+    this.#look = setInterval(() => {
+      this.hear({ kind: 'elapsed' });
+    }, lookEveryMs);
+  }
+
+  get name(): string {
+    return this.#belief.rules.name;
+  }
+
+  view(): MasterView {
+    return this.#view;
+  }
+
+  /** The number to ask under: an answer to an older one is stale. */
+  get turn(): number {
+    return this.#belief.turn;
+  }
+
+  /** Whether a master is missing, so that asking should be quicker than the usual beat. */
+  get isUnsettled(): boolean {
+    return !isUsable(this.#belief) || this.#belief.fence !== undefined;
+  }
+
+  /** The data plane found an endpoint wanting. A hint: the Sentinels and the server are asked, nothing else happens. */
+  suspect(endpoint: Endpoint): void {
+    const nowMs = this.#now();
+    if (nowMs - this.#suspectedMs < suspectEveryMs) return;
+    this.#suspectedMs = nowMs;
+    if (this.#steady && sameEndpoint(this.#steady.endpoint, endpoint)) this.#steady.wake();
+    this.#wakeSentinels();
+  }
+
+  hear(word: Word): void {
+    this.#report(word);
+    const before = this.#belief;
+    const belief = step(before, word, this.#now());
+    this.#belief = belief;
+    if (belief !== before) this.#follow(before);
+    // Every announcement is a hint; a turn begins when older answers have become stale.
+    if (word.kind === 'announced' || belief.turn !== before.turn) this.#wakeSentinels();
+  }
+
+  close(): void {
+    clearInterval(this.#look);
+    clearTimeout(this.#deadline);
+    this.#steady?.close();
+    this.#candidate?.probe.close();
+  }
+
+  /** Brings view, probes and timer in line with the belief. The view first: cutting sessions must not wait. */
+  #follow(before: Belief): void {
+    const seen = this.#view;
+    this.#view = viewOf(this.#belief, seen);
+    if (this.#view !== seen) this.#tell({ kind: 'view', view: this.#view, before: seen });
+    this.#keepSteadyProbe();
+    this.#keepCandidateProbe();
+    if (nextDeadline(this.#belief) !== nextDeadline(before)) this.#keepDeadline();
+  }
+
+  #keepSteadyProbe(): void {
+    const { adopted, fence } = this.#belief;
+    const wanted = fence && fence.kind !== 'asking' ? undefined : adopted?.endpoint;
+    if (this.#steady && wanted && sameEndpoint(this.#steady.endpoint, wanted)) return;
+    this.#steady?.close();
+    this.#steady =
+      wanted &&
+      new RoleProbe(wanted, steadyPace, (role) => {
+        this.hear({ kind: 'probed', endpoint: wanted, role, generation: this.#belief.generation });
+      });
+  }
+
+  #keepCandidateProbe(): void {
+    const { fence, generation } = this.#belief;
+    const wanted = fence && fence.kind !== 'asking' ? fence.candidate : undefined;
+    if (this.#candidate && wanted && this.#candidate.generation === generation) return;
+    this.#candidate?.probe.close();
+    this.#candidate = wanted && {
+      generation,
+      probe: new RoleProbe(wanted, candidatePace, (role) => {
+        this.hear({ kind: 'probed', endpoint: wanted, role, generation });
+      }),
+    };
+  }
+
+  #keepDeadline(): void {
+    clearTimeout(this.#deadline);
+    const atMs = nextDeadline(this.#belief);
+    if (atMs === Infinity) return;
+    // One millisecond late: a timer may fire just before its time, and would have to be set again.
+    this.#deadline = setTimeout(
+      () => {
+        this.hear({ kind: 'elapsed' });
+      },
+      atMs - this.#now() + 1,
+    );
+  }
+
+  /** Tells what was heard, where it differs from what the same voice said before. */
+  #report(word: Word): void {
+    switch (word.kind) {
+      case 'announced':
+        this.#tell({ kind: 'announced', sentinel: word.sentinel, announcement: word.announcement });
+        return;
+      case 'answered': {
+        const { sentinel, answer } = word;
+        const said = answer.kind === 'address' ? { ...answer, flags: undefined } : answer;
+        if (this.#isNews(sentinel, said)) this.#tell({ kind: 'answered', sentinel, answer });
+        return;
+      }
+      case 'probed': {
+        const { endpoint, role } = word;
+        if (this.#isNews(`${endpoint.host} ${String(endpoint.port)}`, role))
+          this.#tell({ kind: 'probed', endpoint, role });
+        return;
+      }
+      case 'rostered':
+      case 'unlinked':
+      case 'elapsed':
+        return;
+      default:
+        return unreachable(word);
+    }
+  }
+
+  #isNews(voice: string, said: unknown): boolean {
+    const text = JSON.stringify(said);
+    if (this.#told.get(voice) === text) return false;
+    this.#told.set(voice, text);
+    return true;
+  }
+}
+
+function unreachable(never: never): never {
+  throw new Error(`Not a word: ${JSON.stringify(never)}`);
+}

@@ -1,0 +1,228 @@
+import { formatEndpoint, formatListenAddress, sameEndpoint } from '../net/endpoint.ts';
+import type { TunnelEvent } from '../relay/engine.ts';
+import type { MasterView } from '../sentinel/view.ts';
+import type { WatchEvent } from '../sentinel/watch.ts';
+import type { Answer } from '../sentinel/words.ts';
+import type { Log } from '../telemetry/log.ts';
+import { Degradation } from './degradation.ts';
+import { Storyteller, storySentence, type FailoverStory } from './story.ts';
+
+/** A story that lacks only its last details is closed after this, in milliseconds. */
+const epilogueMs = 3_000;
+const maxStories = 100;
+
+/** What happens to one tunnel, told to the log line by line and kept as stories of its failovers. It decides nothing. */
+export class Chronicle {
+  readonly #database: string;
+  readonly #log: Log;
+  readonly #storyteller: Storyteller;
+  readonly #degradation: Degradation;
+  readonly #stories: FailoverStory[] = [];
+  #view: MasterView | undefined;
+  #epilogue: NodeJS.Timeout | undefined;
+
+  constructor(database: string, log: Log) {
+    this.#database = database;
+    this.#log = log;
+    this.#storyteller = new Storyteller(database, () => performance.now());
+    this.#degradation = new Degradation(database, log);
+  }
+
+  /** The failovers that are over, oldest first; the last hundred. */
+  stories(): readonly FailoverStory[] {
+    return this.#stories;
+  }
+
+  close(): void {
+    clearTimeout(this.#epilogue);
+    this.#degradation.close();
+  }
+
+  watched(event: WatchEvent): void {
+    switch (event.kind) {
+      case 'view':
+        this.#view = event.view;
+        this.#degradation.seen(event.view.degraded);
+        this.#tellStory(event.view, event.before);
+        this.#logView(event.view, event.before);
+        this.#endStoryIfWhole();
+        return;
+      case 'announced': {
+        const { sentinel, announcement } = event;
+        const { channel, payload } = announcement;
+        this.#storyteller.said(sentinel, channel);
+        this.#log.debug('sentinel.announced', { database: this.#database, sentinel, channel, payload });
+        return;
+      }
+      case 'answered':
+        this.#storyteller.said(event.sentinel, sayAnswer(event.answer));
+        return;
+      case 'probed': {
+        const { endpoint, role } = event;
+        const who = formatEndpoint(endpoint);
+        const phase = this.#view?.phase;
+        this.#storyteller.said(
+          who,
+          'why' in role ? `${role.kind}: ${role.why}` : `says it is a ${role.kind}`,
+        );
+        const isAwaited =
+          phase?.kind === 'fenced' && phase.candidate && sameEndpoint(phase.candidate, endpoint);
+        if (isAwaited && role.kind === 'master')
+          this.#storyteller.reached('promotedMs', `${who} has been promoted`);
+        return;
+      }
+      default:
+        unreachable(event);
+    }
+  }
+
+  relayed(event: TunnelEvent): void {
+    const database = this.#database;
+    switch (event.kind) {
+      case 'steered':
+        this.#storyteller.steered(event.cut, event.held, event.released);
+        return;
+      case 'first-byte':
+        if (event.generation !== this.#view?.generation) return;
+        this.#storyteller.reached('firstByteMs', 'first byte to a client');
+        this.#endStoryIfWhole();
+        return;
+      case 'dial-failed': {
+        const endpoint = formatEndpoint(event.endpoint);
+        this.#storyteller.said(endpoint, `dial failed: ${event.code}`);
+        this.#log.warn('dial.failed', { database, endpoint, code: event.code, count: event.count });
+        return;
+      }
+      case 'doubt': {
+        const endpoint = formatEndpoint(event.endpoint);
+        this.#storyteller.said(endpoint, `answered -${event.word} to a client`);
+        this.#log.warn('reply.doubtful', { database, endpoint, word: event.word });
+        return;
+      }
+      case 'refused':
+        this.#log.warn('session.refused', { database, count: event.count, reason: event.reason });
+        return;
+      case 'accept-paused':
+        this.#log.error('listener.paused', {
+          database,
+          address: formatListenAddress(event.address),
+          code: event.code,
+        });
+        return;
+      case 'accept-resumed':
+        this.#log.info('listener.resumed', { database, address: formatListenAddress(event.address) });
+        return;
+      case 'session-opened':
+        this.#log.debug('session.opened', { database, session: event.session, generation: event.generation });
+        return;
+      case 'session-ended': {
+        const { session, reason, upstreamBytes, downstreamBytes, lastedMs } = event;
+        this.#log.debug('session.ended', {
+          ...{ database, session, reason, upstreamBytes, downstreamBytes },
+          lastedMs: Math.round(lastedMs),
+        });
+        return;
+      }
+      default:
+        unreachable(event);
+    }
+  }
+
+  #logView(view: MasterView, before: MasterView): void {
+    const database = this.#database;
+    const { phase, generation, epoch } = view;
+    if (isSamePhase(view, before)) return;
+    switch (phase.kind) {
+      case 'serving': {
+        const { standing } = phase;
+        const endpoint = formatEndpoint(phase.endpoint);
+        const isConfirmation = before.phase.kind === 'serving' && before.generation === generation;
+        const event = isConfirmation ? 'master.confirmed' : 'master.serving';
+        this.#log.info(event, { database, endpoint, generation, epoch, standing });
+        return;
+      }
+      case 'fenced':
+        this.#log.warn('master.fenced', { database, generation, reason: phase.reason });
+        return;
+      case 'lost':
+      case 'forbidden':
+        this.#log.warn('master.lost', { database, generation, reason: phase.reason });
+        return;
+      case 'unknown':
+        this.#log.warn('master.unknown', { database, reason: phase.reason });
+        return;
+      default:
+        unreachable(phase);
+    }
+  }
+
+  #tellStory(view: MasterView, before: MasterView): void {
+    if (isSamePhase(view, before)) return;
+    const teller = this.#storyteller;
+    const { phase, generation } = view;
+    const wasServing = before.phase.kind === 'serving' ? formatEndpoint(before.phase.endpoint) : undefined;
+    const isNewGeneration = generation !== before.generation;
+    if (wasServing !== undefined && (phase.kind !== 'serving' || isNewGeneration)) {
+      teller.left(wasServing, phase.kind === 'serving' ? 'the master moved' : phase.reason);
+      clearTimeout(this.#epilogue);
+      this.#epilogue = undefined;
+    }
+    if (phase.kind === 'fenced') teller.reached('fencedMs', `fenced: ${phase.reason}`);
+    else if (phase.kind !== 'serving') teller.said('tunnel', `${phase.kind}: ${phase.reason}`);
+    else {
+      const endpoint = formatEndpoint(phase.endpoint);
+      teller.heading(endpoint, generation);
+      teller.reached('servedMs', `serving ${endpoint}`);
+      if (phase.standing === 'confirmed') teller.reached('confirmedMs', `${endpoint} confirmed`);
+    }
+  }
+
+  /** A story is whole when a confirmed master has sent a byte and every Sentinel agrees, or nothing more has come for a while. */
+  #endStoryIfWhole(): void {
+    const reached = this.#storyteller.milestones;
+    if (reached?.confirmedMs === undefined || this.#view?.phase.kind !== 'serving') return;
+    const { agreeing, answering } = this.#view.sentinels;
+    if (reached.firstByteMs !== undefined && agreeing === answering) this.#endStory();
+    else {
+      this.#epilogue ??= setTimeout(() => {
+        this.#endStory();
+      }, epilogueMs);
+    }
+  }
+
+  #endStory(): void {
+    clearTimeout(this.#epilogue);
+    this.#epilogue = undefined;
+    const story = this.#storyteller.end();
+    if (!story) return;
+    this.#stories.push(story);
+    if (this.#stories.length > maxStories) this.#stories.shift();
+    this.#log.info('failover.story', {
+      ...story,
+      story: storySentence(story),
+      lines: story.lines.map(({ ms, who, what }) => `${String(ms)} ms ${who} ${what}`),
+    });
+  }
+}
+
+function isSamePhase(view: MasterView, before: MasterView): boolean {
+  return view.generation === before.generation && JSON.stringify(view.phase) === JSON.stringify(before.phase);
+}
+
+function sayAnswer(answer: Answer): string {
+  switch (answer.kind) {
+    case 'address':
+      return `answers ${formatEndpoint(answer.endpoint)}, epoch ${String(answer.epoch ?? 'unknown')}`;
+    case 'unknown':
+      return 'does not monitor this master';
+    case 'error':
+    case 'unreachable':
+      return answer.text;
+    default:
+      return unreachable(answer);
+  }
+}
+
+function unreachable(never: never): never {
+  throw new Error(`Not expected: ${JSON.stringify(never)}`);
+}

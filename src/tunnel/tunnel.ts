@@ -1,0 +1,98 @@
+import type { DatabaseConfig } from '../config/config.ts';
+import { formatListenAddress, type ListenAddress } from '../net/endpoint.ts';
+import type { Engine, EngineTunnel, Route, TunnelCounters, TunnelEvent } from '../relay/engine.ts';
+import type { Sentinels } from '../sentinel/sentinels.ts';
+import type { MasterView } from '../sentinel/view.ts';
+import type { MasterWatch } from '../sentinel/watch.ts';
+import type { Log } from '../telemetry/log.ts';
+import { Chronicle } from './chronicle.ts';
+import { routeOf, sameRoute } from './route.ts';
+import type { FailoverStory } from './story.ts';
+
+/**
+ * One database joined to its listeners: what the watch believes becomes what the engine does, and what the engine
+ * meets becomes a hint to the watch.
+ */
+export class Tunnel {
+  readonly database: DatabaseConfig;
+  readonly #log: Log;
+  readonly #chronicle: Chronicle;
+  readonly #watch: MasterWatch;
+  #relay: EngineTunnel | undefined;
+  #route: Route | undefined;
+
+  constructor(database: DatabaseConfig, sentinels: Sentinels, log: Log) {
+    this.database = database;
+    this.#log = log;
+    this.#chronicle = new Chronicle(database.name, log);
+    this.#watch = sentinels.watch(database, (event) => {
+      if (event.kind === 'view') this.#steer(event.view); // before it is written down: sessions are cut first
+      this.#chronicle.watched(event);
+    });
+  }
+
+  /**
+   * Opens the listeners. May be tried again after it has failed.
+   *
+   * @throws TunnelError `ST_LISTEN_FAILED`
+   */
+  async open(engine: Engine): Promise<void> {
+    const { name, listen, holdMs, holdMax, dialMs, maxConnections } = this.database;
+    const spec = {
+      name,
+      listen,
+      holdMs,
+      holdMax,
+      dialMs,
+      maxConnections,
+      tellSessions: this.#log.isDebugging,
+    };
+    this.#relay = await engine.open(spec, (event) => {
+      this.#relayed(event);
+    });
+    this.#steer(this.#watch.view());
+    for (const address of this.#relay.listening) {
+      this.#log.info('listener.opened', { database: name, address: formatListenAddress(address) });
+    }
+  }
+
+  /** The addresses bound; none before `open`. */
+  get listening(): readonly ListenAddress[] {
+    return this.#relay?.listening ?? [];
+  }
+
+  view(): MasterView {
+    return this.#watch.view();
+  }
+
+  counters(): TunnelCounters | undefined {
+    return this.#relay?.counters();
+  }
+
+  stories(): readonly FailoverStory[] {
+    return this.#chronicle.stories();
+  }
+
+  /** Stops accepting; resolves when the last session has ended. */
+  async drain(): Promise<void> {
+    await this.#relay?.drain();
+  }
+
+  /** Cuts what is left. The watch belongs to the Sentinels and closes with them. */
+  async close(): Promise<void> {
+    this.#chronicle.close();
+    await this.#relay?.close();
+  }
+
+  #steer(view: MasterView): void {
+    const route = routeOf(view);
+    if (!this.#relay || (this.#route && sameRoute(route, this.#route))) return;
+    this.#route = route;
+    this.#relay.steer(route);
+  }
+
+  #relayed(event: TunnelEvent): void {
+    if (event.kind === 'dial-failed' || event.kind === 'doubt') this.#watch.suspect(event.endpoint);
+    this.#chronicle.relayed(event);
+  }
+}
