@@ -50,14 +50,14 @@ export class RoleProbe {
     this.#wake?.();
   }
 
-  get #isClosed(): boolean {
+  #isClosed(): boolean {
     return this.#closing.signal.aborted;
   }
 
   async #run(): Promise<void> {
-    while (!this.#isClosed) {
+    while (!this.#isClosed()) {
       const { answers, why } = await this.#converse();
-      if (this.#isClosed) return;
+      if (this.#isClosed()) return;
       // Two answers make a conversation. A server that answers once and closes (it has too many clients) is not asked
       // again in a hot loop.
       if (answers > 1) continue;
@@ -78,7 +78,7 @@ export class RoleProbe {
       while (!connection.ended) {
         const role = readRole(await this.#ask(connection));
         answers += 1;
-        if (this.#isClosed) break;
+        if (this.#isClosed()) break;
         this.#tell(role);
         if (!connection.ended) await this.#pause(this.#pace.everyMs);
       }
@@ -90,7 +90,7 @@ export class RoleProbe {
 
   async #ask(connection: Connection): Promise<Reply> {
     const silence = setTimeout(() => {
-      if (!this.#isClosed)
+      if (!this.#isClosed())
         this.#tell({ kind: 'unusable', why: `silent for ${String(this.#pace.silentMs)} ms` });
     }, this.#pace.silentMs);
     try {
@@ -101,7 +101,7 @@ export class RoleProbe {
   }
 
   #pause(ms: number): Promise<void> {
-    if (this.#isClosed) return Promise.resolve();
+    if (this.#isClosed()) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = setTimeout(() => this.#wake?.(), ms);
       this.#wake = (): void => {

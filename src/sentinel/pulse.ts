@@ -45,10 +45,15 @@ export class Pulse {
 
   async #beat(): Promise<void> {
     this.#isRunning = true;
-    this.#isWoken = false;
     this.#begunMs = performance.now();
     const waitMs = await this.#run();
     this.#isRunning = false;
-    this.#schedule(this.#isWoken ? 0 : waitMs);
+    this.#schedule(this.#takeWake() ? 0 : waitMs);
+  }
+
+  #takeWake(): boolean {
+    const isWoken = this.#isWoken;
+    this.#isWoken = false;
+    return isWoken;
   }
 }

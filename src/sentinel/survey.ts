@@ -1,0 +1,92 @@
+import type { Config, DatabaseConfig } from '../config/config.ts';
+import { messageOf } from '../errors.ts';
+import { formatEndpoint, type Endpoint } from '../net/endpoint.ts';
+import { choose, type Adopted, type Vote } from './choose.ts';
+import { Connection } from './connection.ts';
+import { readRole, type Role } from './role.ts';
+import { readAnswer, type Answer } from './words.ts';
+
+/** What one Sentinel says of one database, asked once. */
+export interface SurveyedSentinel {
+  readonly sentinel: string;
+  readonly answer: Answer;
+}
+
+/** What every configured Sentinel says of one database, and what follows from it. */
+export interface DatabaseSurvey {
+  readonly database: DatabaseConfig;
+  readonly sentinels: readonly SurveyedSentinel[];
+  /** The address that the answers lead to. */
+  readonly adopted: Adopted | undefined;
+  /** What the server there says it is. */
+  readonly role: Role | undefined;
+  /** Why the database could not be served now; `undefined` where it could. */
+  readonly trouble: string | undefined;
+}
+
+/** A loading server may take more than a second to answer ROLE (measured on redis 7.0.15), in milliseconds. */
+const roleMs = 2_000;
+
+/** Asks every configured Sentinel about every database once, and the master they lead to for its ROLE. Never throws. */
+export function survey(config: Config): Promise<readonly DatabaseSurvey[]> {
+  return Promise.all(config.databases.map((database) => surveyDatabase(database, config)));
+}
+
+async function surveyDatabase(database: DatabaseConfig, config: Config): Promise<DatabaseSurvey> {
+  const sentinels = await Promise.all(
+    config.sentinels.map(async (endpoint) => ({
+      sentinel: formatEndpoint(endpoint),
+      answer: await askSentinel(endpoint, database.name, config.sentinel.replyMs),
+    })),
+  );
+  const votes: Vote[] = sentinels.flatMap(({ sentinel, answer }) =>
+    answer.kind === 'address' ? [{ sentinel, endpoint: answer.endpoint, epoch: answer.epoch }] : [],
+  );
+  const adopted = choose(votes, undefined, sentinels.length);
+  const role = adopted && (await askRole(adopted.endpoint));
+  return { database, sentinels, adopted, role, trouble: troubleOf(database.name, sentinels, adopted, role) };
+}
+
+async function askSentinel(endpoint: Endpoint, name: string, replyMs: number): Promise<Answer> {
+  let connection: Connection | undefined;
+  try {
+    connection = await Connection.open(endpoint, replyMs);
+    const [master, address] = await Promise.all([
+      connection.ask(['SENTINEL', 'MASTER', name], replyMs),
+      connection.ask(['SENTINEL', 'get-master-addr-by-name', name], replyMs),
+    ]);
+    return readAnswer(address, master);
+  } catch (error) {
+    return { kind: 'unreachable', text: messageOf(error) };
+  } finally {
+    connection?.close();
+  }
+}
+
+async function askRole(endpoint: Endpoint): Promise<Role> {
+  let connection: Connection | undefined;
+  try {
+    connection = await Connection.open(endpoint, roleMs);
+    return readRole(await connection.ask(['ROLE'], roleMs));
+  } catch (error) {
+    return { kind: 'unusable', why: messageOf(error) };
+  } finally {
+    connection?.close();
+  }
+}
+
+function troubleOf(
+  name: string,
+  sentinels: readonly SurveyedSentinel[],
+  adopted: Adopted | undefined,
+  role: Role | undefined,
+): string | undefined {
+  if (!adopted) {
+    return sentinels.some(({ answer }) => answer.kind === 'unknown')
+      ? `no Sentinel that answers monitors "${name}"`
+      : 'no Sentinel gives an answer';
+  }
+  if (role?.kind === 'replica') return `${formatEndpoint(adopted.endpoint)} says it is a replica`;
+  if (role?.kind === 'unusable') return `${formatEndpoint(adopted.endpoint)} cannot be used: ${role.why}`;
+  return undefined;
+}
