@@ -80,7 +80,7 @@ export class Connection {
   }
 
   /** Why the connection is over; `undefined` while it is not. */
-  get ended(): TunnelError | undefined {
+  whyEnded(): TunnelError | undefined {
     return this.#ended;
   }
 

@@ -107,7 +107,7 @@ export class SentinelLink {
     try {
       const connection = (this.#connection ??= await this.#open());
       const answers = await Promise.all(questions.map((question) => this.#ask(connection, question)));
-      if (performance.now() - this.#namesAtMs >= namesEveryMs)
+      if (questions.length > 0 && performance.now() - this.#namesAtMs >= namesEveryMs)
         await this.#askNames(connection, questions, replyMs);
       this.#backoff.reset();
       const isForbidden =

@@ -75,14 +75,14 @@ export class RoleProbe {
       connection.onEnded(() => {
         this.#wake?.();
       });
-      while (!connection.ended) {
+      while (!connection.whyEnded()) {
         const role = readRole(await this.#ask(connection));
         answers += 1;
         if (this.#isClosed()) break;
         this.#tell(role);
-        if (!connection.ended) await this.#pause(this.#pace.everyMs);
+        if (!connection.whyEnded()) await this.#pause(this.#pace.everyMs);
       }
-      return { answers, why: connection.ended?.message ?? 'closed' };
+      return { answers, why: connection.whyEnded()?.message ?? 'closed' };
     } catch (error) {
       return { answers, why: whyUnusable(error) };
     }
