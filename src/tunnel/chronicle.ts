@@ -38,12 +38,16 @@ export class Chronicle {
     this.#degradation.close();
   }
 
+  /** A new view is about to be acted upon: a story has to be open before the engine tells what that did. */
+  turned(view: MasterView, before: MasterView): void {
+    this.#view = view;
+    this.#tellStory(view, before);
+  }
+
   watched(event: WatchEvent): void {
     switch (event.kind) {
       case 'view':
-        this.#view = event.view;
         this.#degradation.seen(event.view.degraded);
-        this.#tellStory(event.view, event.before);
         this.#logView(event.view, event.before);
         this.#endStoryIfWhole();
         return;

@@ -26,7 +26,10 @@ export class Tunnel {
     this.#log = log;
     this.#chronicle = new Chronicle(database.name, log);
     this.#watch = sentinels.watch(database, (event) => {
-      if (event.kind === 'view') this.#steer(event.view); // before it is written down: sessions are cut first
+      if (event.kind === 'view') {
+        this.#chronicle.turned(event.view, event.before);
+        this.#steer(event.view); // before the log is written: sessions are cut first
+      }
       this.#chronicle.watched(event);
     });
   }
