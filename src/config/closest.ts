@@ -14,21 +14,28 @@ export function closest(text: string, words: readonly string[]): string | undefi
   return best;
 }
 
-/** Letters to insert, drop or change to make one text of the other (Levenshtein). */
+/** Letters to insert, drop, change or swap with their neighbour to make one text of the other. */
 function editDistance(from: string, to: string): number {
+  let before: number[] = [];
   let row = Array.from({ length: to.length + 1 }, (_, column) => column);
-  for (const [index, letter] of [...from].entries()) {
-    const next = [index + 1];
-    for (const [column, other] of [...to].entries()) {
-      next.push(
-        Math.min(
-          (row[column + 1] ?? 0) + 1,
-          (next[column] ?? 0) + 1,
-          (row[column] ?? 0) + (letter === other ? 0 : 1),
-        ),
-      );
+  for (let line = 1; line <= from.length; line += 1) {
+    const next = [line];
+    for (let column = 1; column <= to.length; column += 1) {
+      const isSame = from[line - 1] === to[column - 1];
+      const isSwapped = from[line - 1] === to[column - 2] && from[line - 2] === to[column - 1];
+      const ways = [
+        at(row, column) + 1,
+        at(next, column - 1) + 1,
+        at(row, column - 1) + (isSame ? 0 : 1),
+        isSwapped ? at(before, column - 2) + 1 : Infinity,
+      ];
+      next.push(Math.min(...ways));
     }
-    row = next;
+    [before, row] = [row, next];
   }
-  return row.at(-1) ?? 0;
+  return at(row, to.length);
+}
+
+function at(row: readonly number[], column: number): number {
+  return row[column] ?? Infinity;
 }

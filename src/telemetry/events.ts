@@ -8,6 +8,8 @@ export const eventSentences = {
   'tunnel.stopping': 'Stopping on {signal}: {sessions} sessions may finish within {drainMs} ms',
   'tunnel.stopped': 'Stopped: {outcome}',
   'engine.fallback': 'Using engine "streams": {reason}',
+  'log.reopened': 'Log opened anew on {signal}; the configuration is not read again while running',
+  'log.reopen-failed': 'Cannot open the log anew on {signal}, going on with the old one: {reason}',
   // listeners and sessions
   'listener.opened': '{database}: listening on {address}',
   'listener.failed': '{database}: cannot listen on {address}: {reason}',

@@ -7,14 +7,20 @@ const whole = {
   sentinels: ['10.0.0.1:26379', '[fd00::2]:26379', 'sentinel-3.example:26379'],
   databases: [{ name: 'mymaster', listen: '127.0.0.1:6379' }],
 };
-const two = (first: unknown, second: unknown): unknown => ({
-  sentinels: ['a:1'],
-  databases: [
-    { name: 'one', listen: first },
-    { name: 'two', listen: second },
-  ],
-});
-const listenOf = (listen: unknown): unknown => ({ sentinels: ['a:1'], databases: [{ name: 'one', listen }] });
+
+function two(first: unknown, second: unknown): unknown {
+  return {
+    sentinels: ['a:1'],
+    databases: [
+      { name: 'one', listen: first },
+      { name: 'two', listen: second },
+    ],
+  };
+}
+
+function listenOf(listen: unknown): unknown {
+  return { sentinels: ['a:1'], databases: [{ name: 'one', listen }] };
+}
 
 /** What follows "Invalid configuration in x": one line per problem. */
 function problems(input: unknown): string[] {

@@ -1,0 +1,86 @@
+import type { Config } from '../config/config.ts';
+import { formatEndpoint, formatListenAddress } from '../net/endpoint.ts';
+import type { Role } from '../sentinel/role.ts';
+import { type DatabaseSurvey, survey } from '../sentinel/survey.ts';
+import type { Answer } from '../sentinel/words.ts';
+import { exitCodes } from './exit-codes.ts';
+import type { Host } from './host.ts';
+
+/**
+ * Asks the live Sentinels, and prints per database what each says.
+ *
+ * @returns the exit code: failed if any database cannot be served
+ */
+export async function check(config: Config, host: Host): Promise<number> {
+  const { sentinels, databases } = config;
+  host.stdout.write(
+    `Configuration is valid: ${count(sentinels.length, 'Sentinel')}, ${count(databases.length, 'database')}\n`,
+  );
+  const surveys = await survey(config);
+  for (const each of surveys) host.stdout.write(`\n${describeSurvey(each)}`);
+  return surveys.every(({ trouble }) => trouble === undefined) ? exitCodes.done : exitCodes.failed;
+}
+
+/** A heading, a row per Sentinel, the ROLE of the server they lead to, and what follows. */
+export function describeSurvey({ database, sentinels, adopted, role, trouble }: DatabaseSurvey): string {
+  const rows = sentinels.map(({ sentinel, answer }) => [sentinel, ...describeAnswer(answer, database.name)]);
+  if (adopted && role) rows.push([formatEndpoint(adopted.endpoint), describeRole(role)]);
+  const epoch = adopted?.epoch === undefined ? '' : `, epoch ${String(adopted.epoch)}`;
+  const lines = [
+    `${database.name} (${database.listen.map(formatListenAddress).join(', ')})`,
+    ...table(rows).map((row) => `  ${row}`),
+    trouble === undefined && adopted
+      ? `  servable: ${formatEndpoint(adopted.endpoint)}${epoch}`
+      : `  NOT SERVABLE: ${trouble ?? 'nothing is known'}`,
+  ];
+  // Words of others must not steer the terminal.
+  return `${lines.map((line) => line.replace(/\p{Cc}/gu, '?')).join('\n')}\n`;
+}
+
+function describeAnswer(answer: Answer, name: string): string[] {
+  switch (answer.kind) {
+    case 'address': {
+      const epoch = answer.epoch === undefined ? 'epoch not readable' : `epoch ${String(answer.epoch)}`;
+      return [`says ${formatEndpoint(answer.endpoint)}`, epoch, answer.flags.join(',')];
+    }
+    case 'unknown':
+      return [`does not monitor "${name}"`];
+    case 'error':
+      return [`answers ${answer.text}`];
+    case 'unreachable':
+      return [`does not answer: ${answer.text}`];
+  }
+}
+
+function describeRole(role: Role): string {
+  switch (role.kind) {
+    case 'master':
+      return 'says it is the master';
+    case 'replica':
+      return 'says it is a replica';
+    case 'unverifiable':
+      return `does not tell its role (${role.why}), taken on the word of the Sentinels`;
+    case 'unusable':
+      return `cannot be used: ${role.why}`;
+  }
+}
+
+function table(rows: readonly (readonly string[])[]): string[] {
+  const widths: number[] = [];
+  for (const row of rows) {
+    // A row that ends early may be a sentence; it must not push the columns of the others apart.
+    for (const [column, cell] of row.slice(0, -1).entries()) {
+      widths[column] = Math.max(cell.length, widths[column] ?? 0);
+    }
+  }
+  return rows.map((row) =>
+    row
+      .map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0)))
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+function count(many: number, what: string): string {
+  return `${String(many)} ${what}${many === 1 ? '' : 's'}`;
+}

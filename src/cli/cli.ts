@@ -1,0 +1,129 @@
+import { Command, CommanderError } from 'commander';
+import { closest } from '../config/closest.ts';
+import { show } from '../config/problems.ts';
+import { TunnelError } from '../errors.ts';
+import { version } from '../version.ts';
+import { check } from './check.ts';
+import { exitCodeOf, exitCodes } from './exit-codes.ts';
+import type { Host } from './host.ts';
+import { run } from './run.ts';
+import { configOf, configOfOriginalCall, type Flags } from './sources.ts';
+
+/**
+ * Does what the arguments ask for.
+ *
+ * @param argv without the names of node and of the script
+ * @returns the exit code
+ */
+export async function runCli(argv: readonly string[], host: Host): Promise<number> {
+  try {
+    const call = originalCall(argv);
+    if (call) return await run(await configOfOriginalCall(call.config, call.log, host.env), host);
+    return await runCommand(argv, host);
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      // It has printed its message, or the help that was asked for.
+      return error.exitCode === 0 ? exitCodes.done : exitCodes.mistaken;
+    }
+    if (!(error instanceof TunnelError)) throw error;
+    const hint = error.code === 'ST_USAGE' ? `\n${seeHelp}` : '';
+    host.stderr.write(`sentinel-tunnel: ${error.message}${hint}\n`);
+    return exitCodeOf(error.code);
+  }
+}
+
+const commandNames = ['run', 'check', 'help'];
+const seeHelp = 'See sentinel-tunnel --help';
+
+/** @throws TunnelError `ST_USAGE` where the first argument is neither a command nor the start of `CONFIG LOG` */
+function originalCall(argv: readonly string[]): { config: string; log: string } | undefined {
+  const [config, log, ...more] = argv;
+  if (config === undefined || config.startsWith('-') || commandNames.includes(config)) return undefined;
+  const isLog = log !== undefined && (log === '-' || !log.startsWith('-'));
+  if (isLog && more.length === 0) return { config, log };
+  const meant = closest(config, commandNames);
+  if (meant !== undefined) {
+    throw new TunnelError('ST_USAGE', `Unknown command ${show(config)}, did you mean "${meant}"?`);
+  }
+  if (log === undefined) {
+    throw new TunnelError(
+      'ST_USAGE',
+      `No log given: sentinel-tunnel ${config} LOG, or sentinel-tunnel run --config ${config}`,
+    );
+  }
+  throw new TunnelError('ST_USAGE', `Unknown command ${show(config)}`);
+}
+
+async function runCommand(argv: readonly string[], host: Host): Promise<number> {
+  let exitCode: number = exitCodes.done;
+  const program = configured(new Command('sentinel-tunnel'), host)
+    .description('A local port that always leads to the Redis master Sentinel names.')
+    .usage(
+      'CONFIG LOG\n       sentinel-tunnel run   --config FILE\n       sentinel-tunnel check --config FILE',
+    )
+    .version(version, '--version', 'print the version')
+    .helpOption('--help', 'print this help')
+    .addHelpText('after', examples);
+  const runs = program.command('run').description('run the tunnel until a signal stops it');
+  withFlags(configured(runs, host)).action(async (flags: Flags) => {
+    exitCode = await run(await configOf(flags, host.env), host);
+  });
+  const checks = program
+    .command('check')
+    .description(
+      'validate the configuration, then ask the live Sentinels; exit 1 if a database is not servable',
+    );
+  withFlags(configured(checks, host)).action(async (flags: Flags) => {
+    exitCode = await check(await configOf(flags, host.env), host);
+  });
+  await program.parseAsync(argv, { from: 'user' });
+  return exitCode;
+}
+
+function configured(command: Command, host: Host): Command {
+  return command
+    .exitOverride()
+    .helpOption('--help', 'print this help')
+    .showHelpAfterError(seeHelp)
+    .configureOutput({
+      writeOut: (text) => {
+        host.stdout.write(text);
+      },
+      writeErr: (text) => {
+        host.stderr.write(text);
+      },
+      outputError: (text, write) => {
+        write(text.replace(/^error: (.)/, (_, first: string) => `sentinel-tunnel: ${first.toUpperCase()}`));
+      },
+      getOutHelpWidth: () => host.stdout.columns,
+      getErrHelpWidth: () => host.stdout.columns,
+    });
+}
+
+function withFlags(command: Command): Command {
+  return command
+    .option('--config <file>', 'YAML or JSON; also SENTINEL_TUNNEL_CONFIG')
+    .option('--sentinel <host:port...>', 'a Sentinel to ask; also SENTINEL_TUNNEL_SENTINELS, with commas')
+    .option(
+      '--database <name=listen...>',
+      'a master and where to listen for it; also SENTINEL_TUNNEL_DATABASES, with commas',
+    )
+    .option('--log-level <level>', 'debug, info, warn or error; also SENTINEL_TUNNEL_LOG_LEVEL')
+    .option('--log-format <format>', 'auto, json or pretty');
+}
+
+const examples = `
+The first form is the call of the Go sentinel_tunnel: its JSON configuration, and a log file
+(/dev/null for none, - for standard output).
+
+Examples:
+  sentinel-tunnel run --sentinel 10.0.0.1:26379 --sentinel 10.0.0.2:26379 --database mymaster=6379
+  sentinel-tunnel run --config /etc/sentinel-tunnel.yaml --log-level debug
+  sentinel-tunnel check --config /etc/sentinel-tunnel.yaml
+  sentinel-tunnel /etc/sentinel_tunnel.json /var/log/sentinel_tunnel.log
+
+Flags win over the environment, the environment over the file. A bare port listens on 127.0.0.1.
+
+Signals: SIGTERM and SIGINT stop after a drain, a second one at once; SIGHUP opens the log file anew.
+Exit codes: 0 stopped after a drain, 1 failed, 2 usage or configuration, 3 sessions had to be cut.
+`;

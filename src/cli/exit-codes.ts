@@ -1,0 +1,23 @@
+import type { ErrorCode } from '../errors.ts';
+
+/** What the process tells whoever started it. They are an interface: `docs/errors.md` lists them. */
+export const exitCodes = {
+  /** Stopped after a drain, or nothing was wrong. */
+  done: 0,
+  failed: 1,
+  /** Usage or configuration. */
+  mistaken: 2,
+  /** The deadline of the drain had passed, or a second signal came, and sessions were cut. */
+  cut: 3,
+} as const;
+
+export function exitCodeOf(code: ErrorCode): number {
+  switch (code) {
+    case 'ST_USAGE':
+    case 'ST_CONFIG_UNREADABLE':
+    case 'ST_CONFIG_INVALID':
+      return exitCodes.mistaken;
+    default:
+      return exitCodes.failed;
+  }
+}

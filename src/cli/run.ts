@@ -1,0 +1,70 @@
+import type { Config } from '../config/config.ts';
+import { startDaemon } from '../daemon.ts';
+import { messageOf } from '../errors.ts';
+import { openLog, type OpenLog } from '../telemetry/open-log.ts';
+import { exitCodes } from './exit-codes.ts';
+import type { Host } from './host.ts';
+
+/**
+ * Runs the tunnel until a signal stops it. The first SIGTERM or SIGINT drains, the second cuts at once. SIGHUP
+ * opens the log file anew.
+ *
+ * @returns the exit code
+ */
+export async function run(config: Config, host: Host): Promise<number> {
+  const opened = openLog(config.log, host.stdout);
+  const signals = listenToStop(host);
+  const forgetHangup = host.onSignal('SIGHUP', () => {
+    reopen(opened);
+  });
+  try {
+    const daemon = await startDaemon(config, opened.log);
+    const first = await signals.first;
+    const stopped = daemon.stop(first);
+    void signals.second.then(() => {
+      daemon.cut();
+    });
+    return (await stopped) === 'drained' ? exitCodes.done : exitCodes.cut;
+  } finally {
+    forgetHangup();
+    signals.forget();
+    opened.close();
+  }
+}
+
+function reopen(opened: OpenLog): void {
+  try {
+    opened.reopen();
+    opened.log.info('log.reopened', { signal: 'SIGHUP' });
+  } catch (error) {
+    opened.log.error('log.reopen-failed', { signal: 'SIGHUP', reason: messageOf(error) });
+  }
+}
+
+interface StopSignals {
+  readonly first: Promise<string>;
+  readonly second: Promise<void>;
+  forget(): void;
+}
+
+function listenToStop(host: Host): StopSignals {
+  let tellFirst: (signal: string) => void = () => undefined;
+  let tellSecond: () => void = () => undefined;
+  const first = new Promise<string>((resolve) => (tellFirst = resolve));
+  const second = new Promise<void>((resolve) => (tellSecond = resolve));
+  let count = 0;
+  const forget = (['SIGTERM', 'SIGINT'] as const).map((signal) =>
+    host.onSignal(signal, () => {
+      count += 1;
+      if (count === 1) tellFirst(signal);
+      else tellSecond();
+    }),
+  );
+  return {
+    first,
+    second,
+    forget: () => {
+      for (const each of forget) each();
+    },
+  };
+}

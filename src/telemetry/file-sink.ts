@@ -1,0 +1,50 @@
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { TunnelError, messageOf } from '../errors.ts';
+
+/**
+ * A file that lines are appended to, written before `write` returns, so that the last words before an exit are
+ * kept. A full disk loses lines; it does not end the process.
+ */
+export class FileSink {
+  readonly #path: string;
+  #fd: number;
+
+  /** @throws TunnelError `ST_LOG_UNWRITABLE` */
+  constructor(path: string) {
+    this.#path = path;
+    this.#fd = openToAppend(path);
+  }
+
+  write(text: string): void {
+    const bytes = Buffer.from(text);
+    try {
+      for (let from = 0; from < bytes.length;) from += writeSync(this.#fd, bytes, from);
+    } catch {
+      // There is no better place to tell it: the disk is full, or the reader of a pipe has gone.
+    }
+  }
+
+  /**
+   * Opens the path anew, after something has moved the file away. Goes on with the old one where it cannot.
+   *
+   * @throws TunnelError `ST_LOG_UNWRITABLE`
+   */
+  reopen(): void {
+    const fd = openToAppend(this.#path);
+    closeSync(this.#fd);
+    this.#fd = fd;
+  }
+
+  close(): void {
+    if (this.#fd >= 0) closeSync(this.#fd);
+    this.#fd = -1;
+  }
+}
+
+function openToAppend(path: string): number {
+  try {
+    return openSync(path, 'a', 0o640);
+  } catch (cause) {
+    throw new TunnelError('ST_LOG_UNWRITABLE', `Cannot write log "${path}": ${messageOf(cause)}`, { cause });
+  }
+}

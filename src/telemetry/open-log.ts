@@ -1,0 +1,104 @@
+import { pino } from 'pino';
+import type { EventName } from './events.ts';
+import { FileSink } from './file-sink.ts';
+import { type Fields, type Log, type LogLevel, logLevels } from './log.ts';
+import { prettyLine } from './pretty.ts';
+
+export interface LogOptions {
+  readonly level: LogLevel;
+  /** `auto`: pretty on a terminal, JSON otherwise. */
+  readonly format: 'auto' | 'json' | 'pretty';
+  /** A path, or `-` for standard output. */
+  readonly file: string;
+}
+
+/** Standard output, and what is known of it. */
+export interface StandardOutput {
+  write(text: string): void;
+  readonly isTerminal: boolean;
+  /** Whether colours are welcome on it. */
+  readonly isColoured: boolean;
+}
+
+export interface OpenLog {
+  readonly log: Log;
+  /**
+   * Opens a log file anew, for those who rotate it. Nothing to do for standard output.
+   *
+   * @throws TunnelError `ST_LOG_UNWRITABLE`; the old file is written on then
+   */
+  reopen(): void;
+  /** Nothing may be logged after it. */
+  close(): void;
+}
+
+/** @throws TunnelError `ST_LOG_UNWRITABLE` where the file cannot be opened */
+export function openLog(options: LogOptions, standardOutput: StandardOutput): OpenLog {
+  const isStandard = options.file === '-';
+  const sink = isStandard ? undefined : new FileSink(options.file);
+  const write = (line: string): void => {
+    (sink ?? standardOutput).write(line);
+  };
+  const isPretty =
+    options.format === 'pretty' || (options.format === 'auto' && isStandard && standardOutput.isTerminal);
+  return {
+    log: isPretty
+      ? prettyLog(options.level, isStandard && standardOutput.isColoured, write)
+      : jsonLog(options.level, write),
+    reopen: () => {
+      sink?.reopen();
+    },
+    close: () => {
+      sink?.close();
+    },
+  };
+}
+
+/** `{"level":"info","time":"2026-01-31T12:00:00.000Z","event":"master.serving",…}` */
+function jsonLog(level: LogLevel, write: (line: string) => void): Log {
+  const logger = pino(
+    {
+      level,
+      base: null,
+      timestamp: () => `,"time":"${new Date().toISOString()}"`,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    { write },
+  );
+  return logOf(level, (at, event, fields) => {
+    logger[at]({ event, ...withoutSecrets(fields) });
+  });
+}
+
+function prettyLog(level: LogLevel, isColoured: boolean, write: (line: string) => void): Log {
+  const least = logLevels.indexOf(level);
+  return logOf(level, (at, event, fields) => {
+    if (logLevels.indexOf(at) < least) return;
+    write(prettyLine(new Date(), at, event, withoutSecrets(fields), isColoured));
+  });
+}
+
+function logOf(least: LogLevel, add: (level: LogLevel, event: EventName, fields: Fields) => void): Log {
+  return {
+    isDebugging: least === 'debug',
+    debug: (event, fields = {}) => {
+      add('debug', event, fields);
+    },
+    info: (event, fields = {}) => {
+      add('info', event, fields);
+    },
+    warn: (event, fields = {}) => {
+      add('warn', event, fields);
+    },
+    error: (event, fields = {}) => {
+      add('error', event, fields);
+    },
+  };
+}
+
+/** The last net under the rule that no secret is given to the log. */
+function withoutSecrets(fields: Fields): Fields {
+  const names = Object.keys(fields).filter((name) => /password|secret|token/i.test(name));
+  if (names.length === 0) return fields;
+  return { ...fields, ...Object.fromEntries(names.map((name) => [name, '[redacted]'])) };
+}

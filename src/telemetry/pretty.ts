@@ -1,0 +1,42 @@
+import { type EventName, eventSentences } from './events.ts';
+import type { Fields, LogLevel } from './log.ts';
+
+const colours: Readonly<Record<LogLevel, string>> = { debug: '2', info: '36', warn: '33', error: '31' };
+
+/** One event as a line for a person: local time, level, the event's sentence, and what the sentence did not say. */
+export function prettyLine(
+  at: Date,
+  level: LogLevel,
+  event: EventName,
+  fields: Fields,
+  isColoured: boolean,
+): string {
+  const paint = (code: string, text: string): string =>
+    isColoured ? `\u001b[${code}m${text}\u001b[0m` : text;
+  const said = new Set<string>();
+  const sentence = eventSentences[event].replace(/\{(\w+)\}/g, (_, name: string) => {
+    said.add(name);
+    return printable(fields[name]);
+  });
+  const rest = Object.entries(fields)
+    .filter(([name, value]) => !said.has(name) && value !== undefined)
+    .map(([name, value]) => `${name}=${printable(value)}`)
+    .join(' ');
+  const word = paint(colours[level], level.toUpperCase().padEnd(5));
+  return `${paint('2', localTime(at))} ${word} ${sentence}${rest === '' ? '' : ` ${paint('2', rest)}`}\n`;
+}
+
+function localTime(at: Date): string {
+  const parts = [at.getHours(), at.getMinutes(), at.getSeconds()].map((part) =>
+    String(part).padStart(2, '0'),
+  );
+  return `${parts.join(':')}.${String(at.getMilliseconds()).padStart(3, '0')}`;
+}
+
+/** Words of others (a Sentinel's payload, a name) must not move the cursor or fake a line. */
+function printable(value: Fields[string]): string {
+  const text = typeof value === 'object' ? value.join(', ') : String(value ?? '?');
+  return text.replace(/[\p{Cc}\u2028\u2029]/gu, (char) => {
+    return `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`;
+  });
+}
