@@ -1,0 +1,70 @@
+import { ReplyError } from '../../../test/kit/resp.ts';
+import { nowMs } from '../../lib/clock.ts';
+import { Connection } from './connection.ts';
+import { errorKind, WriterLog } from './log.ts';
+import type { Locate } from './plain.ts';
+
+const everyMs = 20;
+/** How long one of them waits for its reply: a frozen server would keep it for ever. */
+const patienceMs = 500;
+
+/** Clients that connect anew all the time, write once and leave: what somebody sees who was not connected before. */
+export class Newcomers {
+  readonly log = new WriterLog('newcomers');
+  readonly #locate: Locate;
+  readonly #timer: NodeJS.Timeout;
+  #sequence = 0;
+
+  constructor(locate: Locate) {
+    this.#locate = locate;
+    this.#timer = setInterval(() => {
+      this.#come();
+    }, everyMs);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  #come(): void {
+    this.#sequence += 1;
+    const value = String(this.#sequence);
+    this.#locate().then(
+      (port) => {
+        this.#write(port, value);
+      },
+      () => {
+        this.log.fault('no Sentinel names a master');
+      },
+    );
+  }
+
+  #write(port: number, value: string): void {
+    const connection = new Connection(
+      port,
+      {
+        reply: (reply, sentMs) => {
+          if (reply instanceof ReplyError) this.log.fault(errorKind(reply.message));
+          else this.log.acks.push({ value, sentMs, ackMs: nowMs(), port: connection.serverPort });
+          leave();
+        },
+        closed: (kind) => {
+          this.log.fault(kind);
+          leave();
+        },
+      },
+      (waitedMs) => {
+        this.log.held(waitedMs);
+      },
+    );
+    const timer = setTimeout(() => {
+      this.log.fault(`no reply within ${patienceMs} ms`);
+      leave();
+    }, patienceMs);
+    const leave = (): void => {
+      clearTimeout(timer);
+      connection.destroy();
+    };
+    connection.append(this.log.key, value);
+  }
+}
