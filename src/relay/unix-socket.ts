@@ -11,14 +11,27 @@ export interface SocketFile {
   readonly ino: number;
 }
 
-/** Whether something stands at `path` that a listener may replace: nothing, or a socket nobody serves. Throws why not. */
-export async function assertClaimable(path: string): Promise<void> {
-  if (Buffer.byteLength(temporaryPath(path)) > longestPath)
+/**
+ * Makes sure that a listener may bind at `temporaryPath(path)` and then `claim` the path: nothing stands there, or a
+ * socket that nobody serves.
+ *
+ * @throws why not
+ */
+export async function prepareClaim(path: string): Promise<void> {
+  const temporary = temporaryPath(path);
+  if (Buffer.byteLength(temporary) > longestPath)
     throw new Error(`The path "${path}" is longer than ${String(longestPath - suffix.length)} bytes`);
+  await assertUnserved(path);
+  if (await assertUnserved(temporary)) await unlink(temporary);
+}
+
+/** @returns whether a socket stands there */
+async function assertUnserved(path: string): Promise<boolean> {
   const stats = await lstat(path).catch(absent);
-  if (!stats) return;
+  if (!stats) return false;
   if (!stats.isSocket()) throw new Error(`"${path}" exists and is not a socket`);
-  if (await isServed(path)) throw new Error(`Another process serves "${path}"`);
+  if (await isServed(path)) throw new Error(`"${path}" is served by another listener`);
+  return true;
 }
 
 const suffix = '.new';

@@ -1,0 +1,30 @@
+import { connect, type Socket } from 'node:net';
+import type { Endpoint } from '../../net/endpoint.ts';
+import { keepAliveIdleMs, noDelay } from '../../net/socket-options.ts';
+
+/**
+ * Opens an upstream. `ready` is called once when bytes may be written, never before `Dial` returns; a dial that fails
+ * shows as the socket's `error`. The way to TLS: another `Dial`, whose `ready` follows the handshake.
+ */
+export type Dial = (endpoint: Endpoint, ready: () => void) => Socket;
+
+export function dialPlain({ host, port }: Endpoint, ready: () => void): Socket {
+  const socket = connect({
+    host,
+    port,
+    allowHalfOpen: true,
+    noDelay,
+    keepAlive: true,
+    keepAliveInitialDelay: keepAliveIdleMs,
+  });
+  socket.once('connect', ready);
+  return socket;
+}
+
+/**
+ * Whether TCP has connected a socket to itself. Dialling a local port that nobody listens on can do that when the port
+ * is among the ephemeral ones and the kernel happens to choose it as the source (simultaneous open, RFC 9293 3.5).
+ */
+export function isSelfConnected(socket: Socket): boolean {
+  return socket.localPort === socket.remotePort && socket.localAddress === socket.remoteAddress;
+}

@@ -1,0 +1,25 @@
+import type { Engine, EngineTunnel, TunnelEvent, TunnelSpec } from '../engine.ts';
+import { dialPlain, type Dial } from './dial.ts';
+import { StreamsTunnel } from './tunnel.ts';
+
+/** The portable engine: sockets of `node:net`, on the event loop of whoever opened it. */
+export class StreamsEngine implements Engine {
+  readonly name = 'streams';
+  readonly #dial: Dial;
+  readonly #tunnels = new Set<EngineTunnel>();
+
+  constructor(dial: Dial = dialPlain) {
+    this.#dial = dial;
+  }
+
+  async open(spec: TunnelSpec, tell: (event: TunnelEvent) => void): Promise<EngineTunnel> {
+    const tunnel = await StreamsTunnel.open(spec, tell, this.#dial);
+    this.#tunnels.add(tunnel);
+    return tunnel;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#tunnels].map((tunnel) => tunnel.close()));
+    this.#tunnels.clear();
+  }
+}

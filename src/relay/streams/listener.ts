@@ -1,0 +1,139 @@
+import { once } from 'node:events';
+import { createServer, type Server, type Socket } from 'node:net';
+import { messageOf, TunnelError } from '../../errors.ts';
+import { Backoff } from '../../lifecycle/backoff.ts';
+import { formatListenAddress, type ListenAddress } from '../../net/endpoint.ts';
+import { keepAliveIdleMs, listenBacklog, noDelay } from '../../net/socket-options.ts';
+import { claim, prepareClaim, release, temporaryPath, type SocketFile } from '../unix-socket.ts';
+import { DescriptorReserve } from './descriptors.ts';
+
+/** What a listener tells its tunnel. */
+export interface ListenerEvents {
+  accepted(socket: Socket): void;
+  /** A connection could not be accepted, or had to be turned away for want of descriptors. */
+  acceptFailed(): void;
+  paused(address: ListenAddress, code: string): void;
+  resumed(address: ListenAddress): void;
+}
+
+/** Wait before looking whether connections can be accepted again, in milliseconds: the first, and the longest. */
+const firstLookMs = 5;
+const longestLookMs = 1000;
+
+/** One listening socket. While descriptors are short it turns connections away and says so to each. */
+export class Listener {
+  readonly address: ListenAddress;
+  readonly #server: Server;
+  readonly #events: ListenerEvents;
+  readonly #file: SocketFile | undefined;
+  readonly #reserve = new DescriptorReserve();
+  readonly #backoff = new Backoff(firstLookMs, longestLookMs);
+  #look: NodeJS.Timeout | undefined;
+  #pausedBy: string | undefined;
+  #closing: Promise<void> | undefined;
+
+  /** @throws TunnelError `ST_LISTEN_FAILED` */
+  static async open(address: ListenAddress, events: ListenerEvents): Promise<Listener> {
+    // Half-open: a client that has sent its last command still waits for the reply.
+    const server = createServer({
+      allowHalfOpen: true,
+      noDelay,
+      keepAlive: true,
+      keepAliveInitialDelay: keepAliveIdleMs,
+    });
+    try {
+      if (address.kind === 'unix') await prepareClaim(address.path);
+      const where =
+        address.kind === 'unix'
+          ? { path: temporaryPath(address.path) }
+          : { host: address.host, port: address.port };
+      server.listen({ ...where, backlog: listenBacklog, exclusive: true });
+      await once(server, 'listening');
+      const file = address.kind === 'unix' ? await claim(address.path) : undefined;
+      return new Listener(bound(server, address), server, events, file);
+    } catch (cause) {
+      server.close();
+      throw new TunnelError(
+        'ST_LISTEN_FAILED',
+        `Cannot listen on "${formatListenAddress(address)}": ${messageOf(cause)}`,
+        { cause },
+      );
+    }
+  }
+
+  private constructor(
+    address: ListenAddress,
+    server: Server,
+    events: ListenerEvents,
+    file: SocketFile | undefined,
+  ) {
+    this.address = address;
+    this.#server = server;
+    this.#events = events;
+    this.#file = file;
+    server.on('connection', (socket) => {
+      this.#accept(socket);
+    });
+    server.on('error', (error: NodeJS.ErrnoException) => {
+      events.acceptFailed();
+      this.#pause(error.code ?? error.name);
+    });
+  }
+
+  /** Stops listening at once; resolves when every socket it accepted has closed too. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    clearTimeout(this.#look);
+    this.#reserve.spend();
+    const closed = new Promise((resolve) => {
+      this.#server.close(resolve);
+    });
+    if (this.#file) await release(this.#file);
+    await closed;
+  }
+
+  #accept(socket: Socket): void {
+    const code = this.#reserve.shortage();
+    if (code !== undefined) this.#pause(code);
+    if (this.#pausedBy === undefined) this.#events.accepted(socket);
+    else this.#turnAway(socket, this.#pausedBy);
+  }
+
+  /** Written and closed before the next `accept`, which needs the descriptor. */
+  #turnAway(socket: Socket, code: string): void {
+    this.#events.acceptFailed();
+    socket.on('error', () => undefined); // it may have gone already; nothing is owed to it
+    socket.write(`-ERR sentinel-tunnel: cannot accept connections now (${code})\r\n`);
+    socket.destroy();
+  }
+
+  #pause(code: string): void {
+    if (this.#pausedBy !== undefined || this.#closing) return;
+    this.#pausedBy = code;
+    this.#reserve.spend();
+    this.#events.paused(this.address, code);
+    this.#lookLater();
+  }
+
+  #lookLater(): void {
+    this.#look = setTimeout(() => {
+      if (!this.#reserve.restore()) {
+        this.#lookLater();
+        return;
+      }
+      this.#pausedBy = undefined;
+      this.#backoff.reset();
+      this.#events.resumed(this.address);
+    }, this.#backoff.next());
+  }
+}
+
+function bound(server: Server, asked: ListenAddress): ListenAddress {
+  const address = server.address();
+  if (asked.kind === 'unix' || address === null || typeof address === 'string') return asked;
+  return { kind: 'tcp', host: address.address, port: address.port };
+}

@@ -1,0 +1,68 @@
+import { Socket } from 'node:net';
+import type { Side } from '../gate.ts';
+import { Session } from '../session.ts';
+
+/** What a client may send before its session relays is kept up to this many bytes; the rest waits in the kernel. */
+const mostEarlyBytes = 64 * 1024;
+
+/** A session with its two sockets. */
+export class StreamsSession extends Session {
+  readonly downstream: Socket;
+  /** The socket dialled, then the one relayed to. */
+  upstream: Socket | undefined;
+  /** Where bytes of the client go: the upstream while the session relays to it. */
+  sink: Socket | undefined;
+  /** Whoever ended first. */
+  endedBy: Side | undefined;
+  #early: Buffer[] = [];
+  #earlyBytes = 0;
+
+  constructor(id: number, admittedMs: number, downstream: Socket) {
+    super(id, admittedMs);
+    this.downstream = downstream;
+  }
+
+  get isPending(): boolean {
+    const { kind } = this.phase;
+    return kind === 'waiting' || kind === 'dialling' || kind === 'retrying';
+  }
+
+  get hasEarlyBytes(): boolean {
+    return this.#earlyBytes > 0;
+  }
+
+  /** Keeps bytes until there is somewhere to send them. Reading goes on meanwhile, or a client's leaving would not be seen. */
+  keepEarly(chunk: Buffer): void {
+    this.#early.push(chunk);
+    this.#earlyBytes += chunk.length;
+    if (this.#earlyBytes >= mostEarlyBytes) this.downstream.pause();
+  }
+
+  /** Begins to send the client's bytes on, those kept so far first. */
+  openSink(upstream: Socket): void {
+    this.sink = upstream;
+    for (const chunk of this.#early) upstream.write(chunk);
+    this.upstreamBytes += this.#earlyBytes;
+    this.dropEarly();
+    if (upstream.writableNeedDrain) this.downstream.pause();
+    else this.downstream.resume();
+  }
+
+  dropEarly(): void {
+    this.#early = [];
+    this.#earlyBytes = 0;
+  }
+}
+
+/**
+ * Closes a socket so that nothing more goes either way, not even what the kernel holds unsent. With an orderly close the
+ * kernel would still deliver it: commands to a server that is no longer the master, or minutes later the rest of a
+ * reply to a client that reads slowly. A reset also ends a client that is blocked writing, or that has half-closed
+ * and would take a FIN for the end of its answer. (On Linux a client still reads what arrived before the reset.)
+ */
+export function reset(socket: Socket): void {
+  // Only TCP has a reset, and libuv does not reset a socket whose shutdown is still on its way (uv_tcp_close_reset).
+  const isTcp = socket.constructor === Socket && socket.remotePort !== undefined;
+  if (isTcp && (!socket.writableEnded || socket.writableFinished)) socket.resetAndDestroy();
+  else socket.destroy();
+}

@@ -1,0 +1,298 @@
+import type { Socket } from 'node:net';
+import type { Endpoint, ListenAddress } from '../../net/endpoint.ts';
+import { doubtWordAt } from '../doubt.ts';
+import type { EngineTunnel, Route, TunnelCounters, TunnelEvent, TunnelSpec } from '../engine.ts';
+import { Gate, type GatePort, type Side } from '../gate.ts';
+import { isSelfConnected, type Dial } from './dial.ts';
+import { Listener } from './listener.ts';
+import { reset, StreamsSession } from './session.ts';
+
+/** How long a refused client may take to close, in milliseconds. Closing on unread input would reset the line away. */
+const refusalMs = 1000;
+
+/** The sessions of one tunnel: does with sockets what its gate decides. */
+export class StreamsTunnel implements EngineTunnel {
+  readonly #spec: TunnelSpec;
+  readonly #tell: (event: TunnelEvent) => void;
+  readonly #dial: Dial;
+  readonly #gate: Gate<StreamsSession>;
+  #listeners: readonly Listener[] = [];
+  #lastId = 0;
+
+  /** Every socket that has not closed yet, of whatever session. */
+  readonly #sockets = new Set<Socket>();
+  /** Refused sessions and when they are closed for good, in order of that. */
+  readonly #refused = new Map<StreamsSession, number>();
+  #timer: NodeJS.Timeout | undefined;
+  #timerDueMs = Infinity;
+  #emptied: (() => void)[] = [];
+  #closing: Promise<void> | undefined;
+
+  /** @throws TunnelError `ST_LISTEN_FAILED`; nothing stays bound then */
+  static async open(
+    spec: TunnelSpec,
+    tell: (event: TunnelEvent) => void,
+    dial: Dial,
+  ): Promise<StreamsTunnel> {
+    const tunnel = new StreamsTunnel(spec, tell, dial);
+    try {
+      for (const address of spec.listen) {
+        tunnel.#listeners = [...tunnel.#listeners, await tunnel.#listen(address)];
+      }
+    } catch (error) {
+      await tunnel.close();
+      throw error;
+    }
+    return tunnel;
+  }
+
+  private constructor(spec: TunnelSpec, tell: (event: TunnelEvent) => void, dial: Dial) {
+    this.#spec = spec;
+    this.#tell = tell;
+    this.#dial = dial;
+    const port: GatePort<StreamsSession> = {
+      dial: (session, endpoint) => {
+        this.#dialFor(session, endpoint);
+      },
+      abandonDial: (session) => {
+        session.upstream?.destroy();
+        session.upstream = undefined;
+      },
+      refuse: (session, line) => {
+        this.#refuse(session, line);
+      },
+      cut: (session) => {
+        session.sink = undefined;
+        session.dropEarly();
+        if (session.upstream) reset(session.upstream);
+        reset(session.downstream);
+      },
+    };
+    this.#gate = new Gate(this.#spec, port, tell);
+  }
+
+  get listening(): readonly ListenAddress[] {
+    return this.#listeners.map(({ address }) => address);
+  }
+
+  steer(route: Route): void {
+    this.#gate.steer(route);
+    this.#arm();
+  }
+
+  drain(): Promise<void> {
+    for (const listener of this.#listeners) void listener.close();
+    this.#gate.drain();
+    this.#arm();
+    return this.#empty();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  counters(): TunnelCounters {
+    return this.#gate.counters();
+  }
+
+  async #close(): Promise<void> {
+    const closed = this.#listeners.map((listener) => listener.close());
+    this.#gate.cutAll();
+    for (const socket of this.#sockets) socket.destroy();
+    await Promise.all([...closed, this.#empty()]);
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #listen(address: ListenAddress): Promise<Listener> {
+    return Listener.open(address, {
+      accepted: (socket) => {
+        this.#admit(socket);
+      },
+      acceptFailed: () => {
+        this.#gate.acceptFailed();
+      },
+      paused: (paused, code) => {
+        this.#tell({ kind: 'accept-paused', address: paused, code });
+      },
+      resumed: (resumed) => {
+        this.#tell({ kind: 'accept-resumed', address: resumed });
+      },
+    });
+  }
+
+  #admit(downstream: Socket): void {
+    this.#lastId += 1;
+    const session = new StreamsSession(this.#lastId, performance.now(), downstream);
+    this.#own(downstream, session);
+    downstream.on('data', (chunk: Buffer) => {
+      const { sink } = session;
+      if (sink) {
+        session.upstreamBytes += chunk.length;
+        if (!sink.write(chunk)) downstream.pause();
+      } else if (session.isPending) session.keepEarly(chunk);
+    });
+    downstream.on('drain', () => {
+      session.upstream?.resume();
+    });
+    downstream.on('end', () => {
+      this.#downstreamEnded(session);
+    });
+    downstream.on('error', () => {
+      this.#downstreamBroke(session);
+    });
+    this.#gate.admit(session);
+    this.#arm();
+  }
+
+  #dialFor(session: StreamsSession, endpoint: Endpoint): void {
+    const upstream = this.#dial(endpoint, () => {
+      if (session.upstream !== upstream) return;
+      if (isSelfConnected(upstream)) upstream.destroy(selfConnected());
+      else this.#relay(session, upstream);
+    });
+    session.upstream = upstream;
+    this.#own(upstream, session);
+    upstream.on('error', (error: NodeJS.ErrnoException) => {
+      if (session.upstream !== upstream) return; // abandoned
+      if (session.phase.kind === 'dialling') {
+        session.upstream = undefined;
+        this.#gate.dialFailed(session, error.code ?? error.name);
+        this.#arm();
+      } else this.#upstreamBroke(session);
+    });
+  }
+
+  /** The whole way of a byte, both ways: read, counted, written; a full buffer stops the reading until it is empty. */
+  #relay(session: StreamsSession, upstream: Socket): void {
+    const { downstream } = session;
+    if (session.phase.kind !== 'dialling') return;
+    const { generation } = session.phase;
+    if (!this.#gate.dialled(session)) {
+      upstream.destroy();
+      return;
+    }
+    upstream.on('data', (chunk: Buffer) => {
+      session.downstreamBytes += chunk.length;
+      if (!downstream.write(chunk)) upstream.pause();
+      this.#gate.firstByte(generation);
+      const word = doubtWordAt(chunk);
+      if (word) this.#gate.doubted(session, word);
+    });
+    upstream.on('drain', () => {
+      downstream.resume();
+    });
+    upstream.on('end', () => {
+      this.#halfClosed(session, 'upstream');
+      downstream.end();
+    });
+    session.openSink(upstream);
+    if (downstream.readableEnded) this.#downstreamEnded(session);
+  }
+
+  #downstreamEnded(session: StreamsSession): void {
+    if (session.sink) {
+      this.#halfClosed(session, 'downstream');
+      session.sink.end();
+    } else if (session.isPending && !session.hasEarlyBytes) {
+      // It has asked for nothing and will not: it has left. One that has sent something waits for its answer.
+      this.#leave(session);
+    }
+  }
+
+  #downstreamBroke(session: StreamsSession): void {
+    if (session.isPending) this.#leave(session);
+    session.endedBy ??= 'downstream';
+    session.sink = undefined;
+    session.upstream?.destroy();
+  }
+
+  /** What the server has said still reaches the client, as it would without a tunnel; what the client says goes nowhere. */
+  #upstreamBroke(session: StreamsSession): void {
+    this.#halfClosed(session, 'upstream');
+    session.sink = undefined;
+    session.downstream.resume();
+    session.downstream.destroySoon();
+  }
+
+  #halfClosed(session: StreamsSession, by: Side): void {
+    session.endedBy ??= by;
+    this.#gate.halfClosed(session, by);
+    this.#arm();
+  }
+
+  /** Ends a session whose client has gone before it relayed. */
+  #leave(session: StreamsSession): void {
+    this.#gate.ended(session, 'downstream');
+    session.dropEarly();
+    session.upstream?.destroy();
+    session.downstream.destroy();
+  }
+
+  #refuse(session: StreamsSession, line: string): void {
+    session.dropEarly();
+    session.downstream.end(line);
+    session.downstream.resume(); // its input goes nowhere
+    this.#refused.set(session, performance.now() + refusalMs);
+  }
+
+  /** Accounts for a socket until it has closed. */
+  #own(socket: Socket, session: StreamsSession): void {
+    this.#sockets.add(socket);
+    socket.on('close', () => {
+      this.#sockets.delete(socket);
+      const { upstream, downstream } = session;
+      if (socket === downstream) this.#refused.delete(session);
+      if (session.phase.kind === 'relaying' && downstream.closed && upstream?.closed)
+        this.#gate.ended(session, session.endedBy ?? 'upstream');
+      if (this.#sockets.size === 0) this.#tellEmpty();
+    });
+  }
+
+  /** Resolves when no socket is left. */
+  #empty(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#emptied.push(resolve);
+      if (this.#sockets.size === 0) this.#tellEmpty();
+    });
+  }
+
+  #tellEmpty(): void {
+    for (const resolve of this.#emptied.splice(0)) resolve();
+  }
+
+  /** Makes sure that the one timer rings no later than what is due first. Ringing too early is harmless. */
+  #arm(): void {
+    let dueMs = this.#gate.nextDeadline() ?? Infinity;
+    for (const refusedMs of this.#refused.values()) {
+      dueMs = Math.min(dueMs, refusedMs);
+      break;
+    }
+    if (dueMs >= this.#timerDueMs) return;
+    clearTimeout(this.#timer);
+    this.#timerDueMs = dueMs;
+    this.#timer = setTimeout(
+      () => {
+        this.#timerDueMs = Infinity;
+        this.#tick();
+        this.#arm();
+      },
+      Math.max(1, Math.ceil(dueMs - performance.now())),
+    );
+  }
+
+  #tick(): void {
+    const nowMs = performance.now();
+    for (const [session, dueMs] of this.#refused) {
+      if (dueMs > nowMs) break;
+      this.#refused.delete(session);
+      session.downstream.destroy();
+    }
+    this.#gate.tick();
+  }
+}
+
+function selfConnected(): NodeJS.ErrnoException {
+  return Object.assign(new Error('Connected to itself'), { code: 'ECONNREFUSED' });
+}
