@@ -8,7 +8,7 @@ export { FakeServer, type Answer, type FakeConnection } from './fake-server.ts';
 export { freePort } from './free-port.ts';
 export { FullBacklog } from './full-backlog.ts';
 export { Group, isReplyError, pairs, rows } from './group.ts';
-export { failOnLeaks, withoutLeaks } from './leaks.ts';
+export { withoutLeaks } from './leaks.ts';
 export { cannotMakeNamespaces, Network, type Namespace } from './netns.ts';
 export { phpWithRedis, pythonWithRedis } from './peers.ts';
 export { RedisProcess, type RedisOptions } from './redis-process.ts';

@@ -1,4 +1,3 @@
-import { afterEach, beforeEach } from 'node:test';
 import { childrenAlive } from './child.ts';
 import { eventuallyPasses } from './eventually.ts';
 
@@ -15,17 +14,6 @@ export async function withoutLeaks(body: () => Promise<void>): Promise<void> {
     throw error; // what failed is more telling than what it left behind
   }
   await check.assertClean();
-}
-
-/** The same for every test of a file: call it once, before the first test. */
-export function failOnLeaks(): void {
-  let check: ReturnType<typeof watch> | undefined;
-  beforeEach(() => {
-    check = watch();
-  });
-  afterEach(async () => {
-    await check?.assertClean();
-  });
 }
 
 function watch(): { assertClean: () => Promise<void>; stop: () => void } {
