@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort } from '../../test/kit/index.ts';
 import { launch, writeConfig, type Relay, type Upstream } from './relay.ts';
@@ -13,6 +13,7 @@ export async function startOurs(
   if (!existsSync(main)) throw new Error('Cannot start the tunnel: build/src/main.js is missing');
   const port = await freePort();
   const name = threads === 1 ? `ours-${engine}` : `ours-${engine}-${String(threads)}t`;
+  const log = join(upstream.dir, `${name}.log`);
   const config = writeConfig(
     upstream.dir,
     `${name}.json`,
@@ -21,8 +22,14 @@ export async function startOurs(
       databases: [{ name: upstream.masterName, listen: `127.0.0.1:${String(port)}` }],
       engine,
       threads,
-      log: { level: 'info', format: 'json', file: join(upstream.dir, `${name}.log`) },
+      log: { level: 'info', format: 'json', file: log },
     }),
   );
-  return launch(name, port, [process.execPath, main, 'run', '--config', config]);
+  const relay = await launch(name, port, [process.execPath, main, 'run', '--config', config]);
+  const fellBack = readFileSync(log, 'utf8')
+    .split('\n')
+    .find((line) => line.includes('"engine.fallback"'));
+  if (fellBack === undefined) return relay;
+  await relay[Symbol.asyncDispose]();
+  throw new Error(`Cannot measure engine "${engine}": ${fellBack}`);
 }

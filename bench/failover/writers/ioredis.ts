@@ -32,13 +32,14 @@ export class IoredisWriter implements Writer {
       this.log.fault(thrownKind(error));
     });
     this.#redis.on('close', () => {
-      if (!this.#isStopped) this.log.fault('cut');
+      this.log.fault('cut');
     });
     void this.#write(pauseMs);
   }
 
   stop(): void {
     this.#isStopped = true;
+    this.log.close();
     this.#redis.disconnect();
   }
 
@@ -52,7 +53,7 @@ export class IoredisWriter implements Writer {
         const port = 'remotePort' in stream ? Number(stream.remotePort) : 0;
         this.log.acks.push({ value, sentMs, ackMs: nowMs(), port });
       } catch (error) {
-        if (!this.#isStopped) this.log.fault(thrownKind(error));
+        this.log.fault(thrownKind(error));
       }
       await sleep(pauseMs);
     }

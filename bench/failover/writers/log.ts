@@ -24,18 +24,25 @@ export class WriterLog {
   readonly faults = new Map<string, Fault>();
   /** The longest that a new connection waited for its first reply. */
   maxHoldMs = 0;
+  #isClosed = false;
 
   constructor(key: string) {
     this.key = key;
   }
 
   fault(kind: string): void {
+    if (this.#isClosed) return;
     const atMs = nowMs();
     const known = this.faults.get(kind);
     if (known) {
       known.count += 1;
       known.lastMs = atMs;
     } else this.faults.set(kind, { count: 1, firstMs: atMs, lastMs: atMs });
+  }
+
+  /** What comes after is of our own doing. */
+  close(): void {
+    this.#isClosed = true;
   }
 
   held(ms: number): void {

@@ -21,6 +21,7 @@ export class NodeRedisWriter implements Writer {
 
   stop(): void {
     this.#isStopped = true;
+    this.log.close();
   }
 
   async #run(): Promise<void> {
@@ -48,12 +49,12 @@ export class NodeRedisWriter implements Writer {
           .exec();
         this.log.acks.push({ value, sentMs, ackMs: nowMs(), port: portOf(said) });
       } catch (error) {
-        if (!this.#isStopped) this.log.fault(thrownKind(error));
+        this.log.fault(thrownKind(error));
         await sleep(retryMs);
       }
       await sleep(pauseMs);
     }
-    sentinel.destroy();
+    await sentinel.destroy();
   }
 }
 
