@@ -12,6 +12,8 @@ export interface ChildOptions {
   readonly name: string;
   readonly cwd?: string;
   readonly env?: NodeJS.ProcessEnv;
+  /** How many of its last lines are printed when the test file fails. */
+  readonly reportLines?: number;
   readonly onLine?: (line: string, stream: 'stdout' | 'stderr') => void;
 }
 
@@ -28,6 +30,7 @@ export class Child implements AsyncDisposable {
   readonly exited: Promise<Exit>;
   readonly #process: ChildProcess;
   readonly #ring: string[] = [];
+  readonly #reportLines: number;
   #exit: Exit | undefined;
 
   static async spawn(command: readonly string[], options: ChildOptions): Promise<Child> {
@@ -41,9 +44,10 @@ export class Child implements AsyncDisposable {
     return new Child(child, options);
   }
 
-  private constructor(child: ChildProcess, { name, onLine }: ChildOptions) {
+  private constructor(child: ChildProcess, { name, onLine, reportLines = 12 }: ChildOptions) {
     if (child.pid === undefined) throw new Error(`Cannot start ${name}: no process id`);
     this.name = name;
+    this.#reportLines = reportLines;
     this.pid = child.pid;
     this.#process = child;
     for (const stream of ['stdout', 'stderr'] as const) {
@@ -73,6 +77,12 @@ export class Child implements AsyncDisposable {
   /** The last lines of its output. */
   log(): string {
     return this.#ring.join('\n');
+  }
+
+  /** What to print when the test file fails. */
+  report(): string {
+    const lines = this.#ring.slice(-this.#reportLines).map((line) => `  ${line}`);
+    return `--- ${this.name} (pid ${this.pid}), last lines\n${lines.join('\n')}`;
   }
 
   signal(signal: NodeJS.Signals): void {
@@ -121,8 +131,5 @@ function own(child: Child): void {
 function atExit(code: number): void {
   for (const child of alive) child.signal('SIGKILL');
   if (code === 0 && !process.exitCode) return;
-  for (const child of reported) {
-    const tail = child.log().split('\n').slice(-40).join('\n  ');
-    process.stderr.write(`\n--- ${child.name} (pid ${child.pid}), last lines\n  ${tail}\n`);
-  }
+  for (const child of reported) process.stderr.write(`\n${child.report()}\n`);
 }

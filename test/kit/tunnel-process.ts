@@ -52,6 +52,7 @@ export class TunnelProcess implements AsyncDisposable {
     const events: LoggedEvent[] = [];
     const child = await Child.spawn([...(options.prefix ?? []), process.execPath, main, ...commandLine], {
       name: 'sentinel-tunnel',
+      reportLines: 80,
       cwd: dir,
       env: { ...cleanEnvironment(), ...options.env },
       onLine: (line) => {
