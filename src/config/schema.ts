@@ -61,13 +61,16 @@ const database = z.strictObject(
     onSentinelLoss: choice('serve', 'refuse').default('serve').meta({
       description: 'While fewer than a majority of the known Sentinels answer: go on serving, or refuse.',
     }),
-    holdMs: milliseconds(0).default(10_000).meta({
+    holdMs: milliseconds(1).default(10_000).meta({
       description:
-        'How long a connection may wait for a master and for the connection to it, in milliseconds, before it is refused. 0 refuses at once.',
+        'How long a connection may wait for a master and for the connection to it, together, in milliseconds. Then it is refused.',
     }),
     holdMax: whole(0, 1_000_000)
       .default(1024)
-      .meta({ description: 'How many connections may wait at once. One more is refused.' }),
+      .meta({
+        description:
+          'How many connections may wait at once. One more is refused; with 0, every one that would have to wait.',
+      }),
     dialMs: milliseconds(1)
       .default(1500)
       .meta({ description: 'Deadline of one try to connect to the master, in milliseconds.' }),

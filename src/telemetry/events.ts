@@ -33,7 +33,7 @@ export const eventSentences = {
   'master.serving': '{database}: serving {endpoint}, generation {generation} ({standing})',
   'master.fenced': '{database}: fenced, generation {generation}: {reason}',
   'master.lost': '{database}: no usable master: {reason}',
-  'master.confirmed': '{database}: {endpoint} confirmed by {by}, epoch {epoch}',
+  'master.confirmed': '{database}: {endpoint} confirmed by Sentinel, epoch {epoch}',
   'master.degraded': '{database}: serving, but {reasons}',
   'master.sound': '{database}: no longer degraded',
   'failover.story': '{database}: {story}',

@@ -18,12 +18,16 @@ export function prettyLine(
     said.add(name);
     return printable(fields[name]);
   });
-  const rest = Object.entries(fields)
-    .filter(([name, value]) => !said.has(name) && value !== undefined)
+  const unsaid = Object.entries(fields).filter(([name, value]) => !said.has(name) && value !== undefined);
+  const rest = unsaid
+    .filter(([, value]) => typeof value !== 'object')
     .map(([name, value]) => `${name}=${printable(value)}`)
     .join(' ');
+  // A list is a story: a line each, under the event.
+  const lists = unsaid.flatMap(([, value]) => (typeof value === 'object' ? value : []));
   const word = paint(colours[level], level.toUpperCase().padEnd(5));
-  return `${paint('2', localTime(at))} ${word} ${sentence}${rest === '' ? '' : ` ${paint('2', rest)}`}\n`;
+  const line = `${paint('2', localTime(at))} ${word} ${sentence}${rest === '' ? '' : ` ${paint('2', rest)}`}`;
+  return `${[line, ...lists.map((text) => `    ${printable(text)}`)].join('\n')}\n`;
 }
 
 function localTime(at: Date): string {

@@ -255,7 +255,7 @@ const messages: readonly (readonly [string, unknown, readonly string[]])[] = [
     [
       'databases[0].failover: expected one of "promoted", "announced", got "soon"',
       'databases[0].onSentinelLoss: expected one of "serve", "refuse", got "panic"',
-      'databases[0].holdMs: expected milliseconds, a whole number from 0, got "10s"',
+      'databases[0].holdMs: expected milliseconds, a whole number from 1, got "10s"',
       'databases[0].holdMax: expected a whole number from 0 to 1000000, got 0.5',
       'databases[0].dialMs: expected milliseconds, a whole number from 1, got 0',
       'databases[0].maxConnections: expected a whole number from 1 to 1000000, got 0',
@@ -327,7 +327,7 @@ test('parseConfig() lets one master have two databases with other settings', () 
     {
       sentinels: ['a:1'],
       databases: [
-        { name: 'one', listen: 6379, holdMs: 0 },
+        { name: 'one', listen: 6379, holdMs: 5 },
         { name: 'one', listen: 6380 },
       ],
     },
@@ -335,7 +335,7 @@ test('parseConfig() lets one master have two databases with other settings', () 
   );
   assert.deepEqual(
     config.databases.map(({ holdMs }) => holdMs),
-    [0, 10_000],
+    [5, 10_000],
   );
 });
 

@@ -1,0 +1,70 @@
+// Writes what is derived from the schema of the configuration: the JSON Schema for editors, and the table of keys in
+// docs/configuration.md. A test compares both with the schema.
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { argv } from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { configSchema } from '../src/config/schema.ts';
+
+export const schemaFile = fileURLToPath(new URL('../../schema/sentinel-tunnel.schema.json', import.meta.url));
+export const pageFile = fileURLToPath(new URL('../../docs/configuration.md', import.meta.url));
+
+/** The JSON Schema of a configuration file of our own form. */
+export function jsonSchema(): Node {
+  return z.toJSONSchema(configSchema, { io: 'input', target: 'draft-7' }) as Node;
+}
+
+interface Node {
+  readonly description?: string;
+  readonly default?: unknown;
+  readonly enum?: readonly unknown[];
+  readonly properties?: Readonly<Record<string, Node>>;
+  readonly items?: Node;
+}
+
+/** The table of keys, one row each, in the order of the schema. */
+export function keyTable(): string {
+  const head = ['| Key | Default | What it is |', '| --- | --- | --- |'];
+  return [...head, ...rowsOf(jsonSchema(), '')].join('\n');
+}
+
+function rowsOf(node: Node, above: string): string[] {
+  return Object.entries(node.properties ?? {}).flatMap(([key, held]) => {
+    const path = `${above}${key}`;
+    const row = `| \`${path}\` | ${defaultOf(held)} | ${meaningOf(held)} |`;
+    if (held.properties) return rowsOf(held, `${path}.`);
+    return [row, ...(held.items ? rowsOf(held.items, `${path}[].`) : [])];
+  });
+}
+
+function defaultOf(node: Node): string {
+  return node.default === undefined ? 'required' : `\`${String(node.default)}\``;
+}
+
+function meaningOf({ description = '', enum: values }: Node): string {
+  if (!values) return description;
+  const silent = values
+    .map((value) => `\`${String(value)}\``)
+    .filter((value) => !description.includes(value));
+  return silent.length === 0
+    ? description
+    : `${description} One of ${values.map((value) => `\`${String(value)}\``).join(', ')}.`;
+}
+
+/** What stands between the marks in the page. */
+export function tableIn(page: string): string {
+  return marked.exec(page)?.[1] ?? '';
+}
+
+const marked = /<!-- keys -->\n([^]*?)<!-- \/keys -->/;
+
+if (argv[1] === fileURLToPath(import.meta.url)) {
+  writeFileSync(schemaFile, JSON.stringify(jsonSchema(), undefined, 2));
+  const page = readFileSync(pageFile, 'utf8');
+  writeFileSync(
+    pageFile,
+    page.replace(marked, () => `<!-- keys -->\n\n${keyTable()}\n\n<!-- /keys -->`),
+  );
+  execFileSync('npx', ['prettier', '--write', schemaFile, pageFile], { stdio: 'inherit' });
+}
