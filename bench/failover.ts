@@ -31,6 +31,7 @@ async function runAll(cause: Cause, name: string): Promise<void> {
   const contender = contenders[name];
   if (!contender) return;
   const count = contender.isOurs ? options.trials : options.peerTrials;
+  let failures = 0;
   for (let trial = 1; trial <= count; trial += 1) {
     try {
       const outcome = await runTrial(contender, cause, options);
@@ -43,8 +44,9 @@ async function runAll(cause: Cause, name: string): Promise<void> {
     } catch (error) {
       failed.push(`${cause} ${name} ${trial}: ${error instanceof Error ? error.message : String(error)}`);
       progress(`failed: ${failed.at(-1) ?? ''}`);
+      failures += 1;
       // A contender that cannot even start is not tried twenty times.
-      if (trial === 1) return;
+      if (failures === trial && trial === 2) return;
     }
   }
 }
