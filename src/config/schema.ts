@@ -65,12 +65,10 @@ const database = z.strictObject(
       description:
         'How long a connection may wait for a master and for the connection to it, together, in milliseconds. Then it is refused.',
     }),
-    holdMax: whole(0, 1_000_000)
-      .default(1024)
-      .meta({
-        description:
-          'How many connections may wait at once. One more is refused; with 0, every one that would have to wait.',
-      }),
+    holdMax: whole(0, 1_000_000).default(1024).meta({
+      description:
+        'How many connections may wait at once. One more is refused; with 0, every one that would have to wait.',
+    }),
     dialMs: milliseconds(1)
       .default(1500)
       .meta({ description: 'Deadline of one try to connect to the master, in milliseconds.' }),

@@ -1,4 +1,4 @@
-import { FakeServer, type Answer, type Answering, type FakeConnection, type Manners } from './fake-server.ts';
+import { FakeServer, type Answer, type FakeConnection, type Manners } from './fake-server.ts';
 import { ReplyError, type Reply } from './resp.ts';
 
 /** What a fake Sentinel says of one master. */
@@ -133,11 +133,6 @@ function describePeer(kind: string, row: { host: string; port: number; flags?: s
     'flags',
     row.flags ?? kind,
   ];
-}
-
-/** Answers every command with the same bytes. */
-export function always(raw: string | Uint8Array): Answering {
-  return () => ({ raw });
 }
 
 /** Replies that no Sentinel should give, by what is wrong with them. Each stands for the reply to every command. */
