@@ -21,6 +21,7 @@ const ringLines = 200;
 const alive = new Set<Child>();
 /** Of the latest children, the dead included: what to print when the test file fails. */
 const reported: Child[] = [];
+let ownsEnd = true;
 
 /** A process owned by a test: its output is kept in a bounded ring and printed only when the test file fails. */
 export class Child implements AsyncDisposable {
@@ -116,12 +117,22 @@ export function childrenAlive(): readonly Child[] {
   return [...alive];
 }
 
+/**
+ * For a program that is no test: it closes in order on a signal, and says itself what went wrong. Children that are
+ * left are still killed when it exits.
+ */
+export function leaveEndToCaller(): void {
+  ownsEnd = false;
+}
+
 function own(child: Child): void {
   if (reported.length === 0) {
     process.once('exit', atExit);
     // The runner ends a file that hangs with SIGTERM, which would skip 'exit' and leave servers behind.
-    process.once('SIGTERM', () => process.exit(143));
-    process.once('SIGINT', () => process.exit(130));
+    if (ownsEnd) {
+      process.once('SIGTERM', () => process.exit(143));
+      process.once('SIGINT', () => process.exit(130));
+    }
   }
   alive.add(child);
   reported.push(child);
@@ -130,6 +141,6 @@ function own(child: Child): void {
 
 function atExit(code: number): void {
   for (const child of alive) child.signal('SIGKILL');
-  if (code === 0 && !process.exitCode) return;
+  if (!ownsEnd || (code === 0 && !process.exitCode)) return;
   for (const child of reported) process.stderr.write(`\n${child.report()}\n`);
 }

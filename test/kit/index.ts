@@ -1,5 +1,5 @@
 /** What a scenario needs: real servers, clusters, fakes, raw clients, the built program. */
-export { Child, childrenAlive, type Exit } from './child.ts';
+export { Child, childrenAlive, leaveEndToCaller, type Exit } from './child.ts';
 export { Cluster, startCluster, type ClusterOptions, type GroupOptions } from './cluster.ts';
 export { eventually, eventuallyPasses } from './eventually.ts';
 export { FakeRedis, type FakeRedisScript } from './fake-redis.ts';
