@@ -14,4 +14,14 @@ export { phpWithRedis, pythonWithRedis } from './peers.ts';
 export { RedisProcess, type RedisOptions } from './redis-process.ts';
 export { RespClient, type Ending } from './resp-client.ts';
 export { encodeCommand, encodeReply, ReplyError, RespDecoder, type Reply } from './resp.ts';
+export {
+  awaitServing,
+  configThrough,
+  serveThrough,
+  startThrough,
+  testEngine,
+  type Source,
+  type ThroughOptions,
+} from './through.ts';
 export { TunnelProcess, type LoggedEvent, type TunnelOptions } from './tunnel-process.ts';
+export { Writer, type WriterError } from './writer.ts';
