@@ -49,6 +49,11 @@ export class Writer implements AsyncDisposable {
     await this.#running;
   }
 
+  /** Asked anew: it changes while a write is awaited. */
+  #hasStopped(): boolean {
+    return this.#isStopped;
+  }
+
   async #run(): Promise<void> {
     for (let number = 1; !this.#isStopped; number++) {
       try {
@@ -57,7 +62,7 @@ export class Writer implements AsyncDisposable {
         this.acknowledged.push(number);
         this.lastAckMs = performance.now();
       } catch (error) {
-        if (this.#isStopped) break;
+        if (this.#hasStopped()) break;
         this.errors.push({
           atMs: performance.now(),
           message: error instanceof Error ? error.message : String(error),
