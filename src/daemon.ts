@@ -1,7 +1,7 @@
 import type { Config } from './config/config.ts';
 import { messageOf, TunnelError } from './errors.ts';
 import { Backoff } from './lifecycle/backoff.ts';
-import { sleep } from './lifecycle/deadline.ts';
+import { sleep } from './lifecycle/sleep.ts';
 import { formatListenAddress, type ListenAddress } from './net/endpoint.ts';
 import { chooseEngine } from './relay/choose.ts';
 import type { Engine, TunnelCounters } from './relay/engine.ts';

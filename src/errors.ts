@@ -13,7 +13,6 @@ export const errorCodes = [
   'ST_SENTINEL_TIMEOUT',
   'ST_SENTINEL_REPLY_INVALID',
   'ST_SENTINEL_REPLY_ERROR',
-  'ST_DEADLINE',
   'ST_CLOSED',
 ] as const;
 
