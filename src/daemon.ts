@@ -52,9 +52,7 @@ export async function startDaemon(config: Config, log: Log): Promise<Daemon> {
   const failures = await daemon.open();
   if (failures.length === tunnels.length) {
     await daemon.abandon();
-    const [first] = failures;
-    if (failures.length === 1 && first instanceof TunnelError) throw first;
-    throw new TunnelError('ST_LISTEN_FAILED', failures.map(messageOf).join('; '), { cause: first });
+    throw new TunnelError('ST_LISTEN_FAILED', failures.map(messageOf).join('\n'), { cause: failures[0] });
   }
   const { databases } = config;
   log.info('tunnel.started', { version, databases: databases.length, engine: engine.name });
@@ -81,7 +79,7 @@ class RunningDaemon implements Daemon {
   }
 
   /** Opens every tunnel; those that cannot be opened are tried again in the background. Gives what went wrong. */
-  async open(): Promise<readonly unknown[]> {
+  async open(): Promise<readonly TunnelError[]> {
     const results = await Promise.allSettled(this.#tunnels.map((tunnel) => tunnel.open(this.#engine)));
     return results.flatMap((result, index) => {
       const tunnel = this.#tunnels[index];
@@ -89,7 +87,8 @@ class RunningDaemon implements Daemon {
       this.#logFailure(tunnel, result.reason);
       const retry: Promise<void> = this.#retryOpen(tunnel).finally(() => this.#retries.delete(retry));
       this.#retries.add(retry);
-      return [result.reason as unknown];
+      const text = `${tunnel.database.name}: ${messageOf(result.reason)}`;
+      return [new TunnelError('ST_LISTEN_FAILED', text, { cause: result.reason })];
     });
   }
 

@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { FakeRedis, FakeSentinel, startCluster, withoutLeaks } from '../kit/index.ts';
+import { assertNoTrace, call } from './call.ts';
+
+test('check shows what each live Sentinel says, the role of the server, and ends with 0', async () => {
+  await withoutLeaks(async () => {
+    await using cluster = await startCluster({ replicas: 1, sentinels: 3 });
+    const flags = cluster.seeds.flatMap((seed) => ['--sentinel', seed]);
+    const called = await call(['check', ...flags, '--database', 'mymaster=6379']);
+    assert.equal(called.stderr, '');
+    const master = `127.0.0.1:${String(cluster.master.port)}`;
+    const lines = called.stdout.split('\n');
+    assert.equal(lines[0], 'Configuration is valid: 3 Sentinels, 1 database');
+    assert.equal(lines[2], 'mymaster (127.0.0.1:6379)');
+    for (const [index, seed] of cluster.seeds.entries()) {
+      assert.match(lines[3 + index] ?? '', new RegExp(`^ {2}${seed} +says ${master} +epoch \\d+ +master$`));
+    }
+    assert.match(lines[6] ?? '', new RegExp(`^ {2}${master} +says it is the master$`));
+    assert.match(lines[7] ?? '', new RegExp(`^ {2}servable: ${master}, epoch \\d+$`));
+    assert.equal(called.code, 0);
+  });
+});
+
+test('check ends with 1 when a database is not servable, and says which and why', async () => {
+  await withoutLeaks(async () => {
+    await using redis = await FakeRedis.start();
+    await using replica = await FakeRedis.start({ role: 'slave' });
+    await using sentinel = await FakeSentinel.start({
+      masters: {
+        sound: { host: '127.0.0.1', port: redis.port },
+        stale: { host: '127.0.0.1', port: replica.port },
+      },
+    });
+    const databases = ['sound', 'stale', 'other'].flatMap((name) => ['--database', `${name}=0`]);
+    const called = await call(['check', '--sentinel', sentinel.seed, '127.0.0.1:1', ...databases]);
+    assert.match(called.stdout, /^ {2}servable: 127\.0\.0\.1:/m);
+    assert.match(called.stdout, /^ {2}127\.0\.0\.1:1 +does not answer: .*ECONNREFUSED/m);
+    assert.match(called.stdout, /^ {2}NOT SERVABLE: 127\.0\.0\.1:\d+ says it is a replica$/m);
+    assert.match(called.stdout, /does not monitor "other"/);
+    assert.match(called.stdout, /^ {2}NOT SERVABLE: no Sentinel that answers monitors "other"$/m);
+    assertNoTrace(called);
+    assert.equal(called.code, 1);
+  });
+});

@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { openLog, type LogOptions } from '../../src/telemetry/open-log.ts';
+import { type Log, logLevels } from '../../src/telemetry/log.ts';
+
+function logged(
+  options: Partial<LogOptions>,
+  terminal: { isTerminal?: boolean; isColoured?: boolean },
+  tell: (log: Log) => void,
+): string {
+  let text = '';
+  const opened = openLog(
+    { level: 'info', format: 'auto', file: '-', ...options },
+    { isTerminal: false, isColoured: false, ...terminal, write: (part) => (text += part) },
+  );
+  tell(opened.log);
+  opened.close();
+  return text;
+}
+
+const fields = { database: 'm', endpoint: '10.0.0.1:6379', generation: 2, standing: 'confirmed', epoch: 7 };
+
+test('on a terminal an event is a sentence, then what the sentence did not say', () => {
+  const text = logged({}, { isTerminal: true }, (log) => {
+    log.info('master.serving', fields);
+  });
+  assert.match(
+    text,
+    /^\d\d:\d\d:\d\d\.\d{3} INFO {2}m: serving 10\.0\.0\.1:6379, generation 2 \(confirmed\) epoch=7\n$/,
+  );
+});
+
+test('a list in an event is a line each under its sentence', () => {
+  const text = logged({}, { isTerminal: true }, (log) => {
+    log.info('failover.story', {
+      database: 'm',
+      story: 'moved',
+      lines: ['0 ms tunnel fenced', '4 ms tunnel served'],
+    });
+  });
+  assert.deepEqual(text.split('\n').slice(1), ['    0 ms tunnel fenced', '    4 ms tunnel served', '']);
+});
+
+test('what others say cannot fake a line or steer the terminal', () => {
+  const text = logged({ level: 'debug' }, { isTerminal: true }, (log) => {
+    log.debug('sentinel.announced', { sentinel: 's', channel: '+x', payload: 'a\n\u001b[2Jb\u009b\u2028' });
+  });
+  assert.ok(text.endsWith('s announced +x a\\x0a\\x1b[2Jb\\x9b\\x2028\n'), JSON.stringify(text));
+});
+
+test('colours come only where they are welcome', () => {
+  const tell = (log: Log): void => {
+    log.warn('master.degraded', { database: 'm', reasons: 'x' });
+  };
+  assert.match(logged({}, { isTerminal: true, isColoured: true }, tell), /\u001b\[33mWARN \u001b\[0m/);
+  assert.doesNotMatch(logged({}, { isTerminal: true }, tell), /\u001b/);
+});
+
+test('anywhere else an event is a line of JSON, without what is undefined', () => {
+  const text = logged({}, {}, (log) => {
+    log.error('master.serving', { ...fields, epoch: undefined });
+  });
+  const line = JSON.parse(text) as Record<string, unknown>;
+  assert.ok(Math.abs(Date.parse(String(line['time'])) - Date.now()) < 60_000);
+  assert.deepEqual(line, {
+    ...{ level: 'error', time: line['time'], event: 'master.serving' },
+    ...{ database: 'm', endpoint: '10.0.0.1:6379', generation: 2, standing: 'confirmed' },
+  });
+});
+
+test('the format asked for wins over the terminal', () => {
+  const tell = (log: Log): void => {
+    log.info('sentinel.up', { sentinel: 's' });
+  };
+  assert.match(logged({ format: 'json' }, { isTerminal: true }, tell), /^\{"level":"info"/);
+  assert.match(logged({ format: 'pretty' }, {}, tell), /Sentinel s answers\n$/);
+});
+
+test('events below the level are not written, in both formats', () => {
+  for (const format of ['json', 'pretty'] as const) {
+    const text = logged({ format, level: 'warn' }, {}, (log) => {
+      assert.equal(log.isDebugging, false);
+      for (const level of logLevels) log[level]('sentinel.up', { sentinel: `said-at-${level}` });
+    });
+    assert.deepEqual(text.match(/said-at-\w+/g), ['said-at-warn', 'said-at-error']);
+  }
+});
+
+test('a field that is named like a secret is never written, in both formats', () => {
+  for (const format of ['json', 'pretty'] as const) {
+    const text = logged({ format }, {}, (log) => {
+      log.info('sentinel.up', { sentinel: 's', password: 'hunter2', authToken: 'hunter2' });
+    });
+    assert.doesNotMatch(text, /hunter2/);
+    assert.match(text, /redacted/);
+  }
+});
+
+test('a log file that cannot be opened is an error with a code', () => {
+  assert.throws(() => logged({ file: '/nonexistent/st.log' }, {}, () => undefined), {
+    code: 'ST_LOG_UNWRITABLE',
+    message: /^Cannot write log "\/nonexistent\/st\.log": ENOENT/,
+  });
+});
