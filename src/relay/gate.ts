@@ -318,6 +318,11 @@ export class Gate<S extends Session> {
       upstreamBytes += session.upstreamBytes;
       downstreamBytes += session.downstreamBytes;
     }
+    return { ...this.tally(), upstreamBytes, downstreamBytes };
+  }
+
+  /** The counters that take no walk over the sessions: all but the bytes, which an engine may count for itself. */
+  tally(): Omit<TunnelCounters, 'upstreamBytes' | 'downstreamBytes'> {
     return {
       open: this.#relayingSet.size + this.#dialling.size,
       held: this.#waitingCount,
@@ -325,8 +330,6 @@ export class Gate<S extends Session> {
       ended: { ...this.#ended },
       dialFailures: this.#dialFailures,
       acceptErrors: this.#acceptErrors,
-      upstreamBytes,
-      downstreamBytes,
     };
   }
 

@@ -1,0 +1,128 @@
+import { Backoff } from '../../lifecycle/backoff.ts';
+import type { ListenAddress } from '../../net/endpoint.ts';
+import * as abi from './abi.ts';
+import type { Loop } from './loop.ts';
+import type { OpenListener } from './messages.ts';
+import type { Socket } from './socket.ts';
+import { errorName } from './syscalls.ts';
+
+/** Connections accepted from one listener before the others have their turn. */
+const acceptsPerTurn = 64;
+/** Waits before a listener that failed is tried again, in milliseconds. */
+const firstPauseMs = 5;
+const longestPauseMs = 1_000;
+
+/**
+ * What accept(2) may say of the connection that was next, rather than of us: "treat them like EAGAIN by retrying".
+ */
+const ofTheConnection: readonly number[] = [
+  abi.EINTR,
+  abi.ECONNABORTED,
+  abi.ENETDOWN,
+  abi.EPROTO,
+  abi.ENOPROTOOPT,
+  abi.EHOSTDOWN,
+  abi.ENONET,
+  abi.EHOSTUNREACH,
+  abi.EOPNOTSUPP,
+  abi.ENETUNREACH,
+];
+
+export interface Accepted {
+  accepted(fd: number): void;
+  /** A connection was lost before it could be accepted. */
+  failed(): void;
+  /** Accepting has failed and will be tried again. Told once until it works again. */
+  paused(address: ListenAddress, code: string): void;
+  resumed(address: ListenAddress): void;
+}
+
+interface Listener {
+  readonly socket: Socket;
+  readonly open: OpenListener;
+  readonly backoff: Backoff;
+  /** When listening begins again; `Infinity` while it has not been paused. */
+  resumeMs: number;
+  isFailing: boolean;
+}
+
+/** The listeners of a door. Out of descriptors or memory, one leaves the epoll set for a while instead of spinning. */
+export class Acceptor {
+  dueMs = Infinity;
+  readonly #loop: Loop;
+  readonly #accepted: Accepted;
+  #listeners: Listener[] = [];
+
+  constructor(loop: Loop, open: readonly OpenListener[], accepted: Accepted) {
+    this.#loop = loop;
+    this.#accepted = accepted;
+    for (const each of open) {
+      const socket = loop.enterListener(each.fd, !each.isShared || each.isOwn);
+      const backoff = new Backoff(firstPauseMs, longestPauseMs);
+      const listener: Listener = { socket, open: each, backoff, resumeMs: Infinity, isFailing: false };
+      this.#listeners.push(listener);
+      const result = loop.resume(socket, each.isShared);
+      if (result < 0) this.#pause(listener, result);
+    }
+  }
+
+  /** @returns whether the socket is one of these listeners */
+  accept(socket: Socket): boolean {
+    const listener = this.#listeners.find((each) => each.socket === socket);
+    if (!listener) return false;
+    for (let accepts = 0; accepts < acceptsPerTurn; accepts += 1) {
+      const fd = this.#loop.sys.accept(socket.fd);
+      if (fd === abi.EAGAIN) break;
+      if (fd >= 0) {
+        if (listener.isFailing) this.#recovered(listener);
+        this.#accepted.accepted(fd);
+      } else if (ofTheConnection.includes(fd)) {
+        if (fd !== abi.EINTR) this.#accepted.failed();
+      } else {
+        this.#loop.pause(socket);
+        this.#pause(listener, fd);
+        break;
+      }
+    }
+    return true;
+  }
+
+  /** Listens again where a pause has ended. */
+  tick(): void {
+    const nowMs = performance.now();
+    for (const listener of this.#listeners) {
+      if (listener.resumeMs > nowMs) continue;
+      listener.resumeMs = Infinity;
+      const result = this.#loop.resume(listener.socket, listener.open.isShared);
+      if (result < 0) this.#pause(listener, result);
+    }
+    this.#setDue();
+  }
+
+  close(): void {
+    for (const { socket } of this.#listeners) this.#loop.close(socket);
+    this.#listeners = [];
+    this.#setDue();
+  }
+
+  #pause(listener: Listener, error: number): void {
+    listener.resumeMs = performance.now() + listener.backoff.next();
+    this.#setDue();
+    if (listener.isFailing) {
+      this.#accepted.failed();
+      return;
+    }
+    listener.isFailing = true;
+    this.#accepted.paused(listener.open.address, errorName(error));
+  }
+
+  #recovered(listener: Listener): void {
+    listener.isFailing = false;
+    listener.backoff.reset();
+    this.#accepted.resumed(listener.open.address);
+  }
+
+  #setDue(): void {
+    this.dueMs = this.#listeners.reduce((first, { resumeMs }) => Math.min(first, resumeMs), Infinity);
+  }
+}

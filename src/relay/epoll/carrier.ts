@@ -1,0 +1,192 @@
+import { doubtWordAt } from '../doubt.ts';
+import type { Side } from '../gate.ts';
+import * as abi from './abi.ts';
+import type { Loop } from './loop.ts';
+import { roles, type Socket, type TunnelSession } from './socket.ts';
+import type { Buffered, Kernel, Syscalls } from './syscalls.ts';
+
+/** Fits the second-level cache beside everything else; a command or a reply is seldom longer. */
+const usualBytes = 64 * 1024;
+/** For who fills the usual buffer: fewer calls for the same bytes. Also the most that is kept for a slow reader. */
+const bulkBytes = 256 * 1024;
+const minus = 0x2d;
+/** Reads of what a socket had said before it broke, or of what a refused client still says. */
+const mostLastReads = 16;
+
+/** Carries bytes from one side of a session to the other through one buffer that all sessions of a thread share. */
+export class Carrier {
+  readonly #loop: Loop;
+  readonly #sys: Syscalls;
+  readonly #buffer: Buffered;
+  readonly #bytes: Uint8Array;
+
+  constructor(loop: Loop, kernel: Kernel) {
+    this.#loop = loop;
+    this.#sys = kernel.sys;
+    this.#buffer = kernel.buffer(bulkBytes);
+    // Not a Buffer: its `slice` is to copy.
+    this.#bytes = new Uint8Array(this.#buffer.bytes.buffer, this.#buffer.bytes.byteOffset, bulkBytes);
+  }
+
+  /** Joins the two sides of a session whose dial has succeeded. */
+  join(downstream: Socket, upstream: Socket): void {
+    downstream.other = upstream;
+    upstream.other = downstream;
+    downstream.role = roles.relaying;
+    upstream.role = roles.relaying;
+    if (upstream.canRead || upstream.isEnding) this.carry(upstream);
+    // Where that has ended the session, it is closed already and `carry` finds no other side.
+    if (downstream.canRead || downstream.isEnding) this.carry(downstream);
+  }
+
+  /** One read from a socket, and one write to the other side of its session. */
+  carry(from: Socket): void {
+    const { other: to, session } = from;
+    if (to === undefined || session === undefined || from.hasEnded) return;
+    if (to.unsent !== undefined) {
+      from.canRead = true;
+      return;
+    }
+    const limit = from.isBulk ? bulkBytes : usualBytes;
+    const got = this.#sys.recv(from.fd, this.#buffer, limit);
+    if (got <= 0) {
+      this.#gotNone(from, to, session, got);
+      return;
+    }
+    count(from, session, got);
+    if (from.isUpstream) {
+      if (!session.hasHeard) this.#hear(session);
+      if (this.#bytes[0] === minus) this.#doubt(session, got);
+    }
+    // A read that did not fill the buffer has emptied the socket (epoll(7), on edge-triggered streams), unless its
+    // end was told by the same edge: then that is still to be read.
+    from.isBulk = got === limit || (from.isBulk && got > usualBytes);
+    const hasMore = got === limit || from.isEnding;
+    from.canRead = hasMore;
+    const sent = this.#sys.send(to.fd, this.#buffer, got);
+    if (sent === got) {
+      if (hasMore) this.#loop.readAgain(from);
+      return;
+    }
+    this.#sentLess(from, to, session, got, sent);
+  }
+
+  /** The kernel takes bytes for this socket again. */
+  sendUnsent(to: Socket): void {
+    const { unsent, session, other: from } = to;
+    if (unsent === undefined || session === undefined || from === undefined) return;
+    // A short write without EAGAIN need not be followed by an edge: go on until one is promised.
+    while (to.unsentFrom < unsent.length) {
+      const sent = this.#sys.sendRest(to.fd, unsent, to.unsentFrom);
+      if (sent === abi.EINTR) continue;
+      if (sent === abi.EAGAIN) return;
+      if (sent < 0) {
+        this.#broken(to, session);
+        return;
+      }
+      to.unsentFrom += sent;
+    }
+    to.unsent = undefined;
+    if (from.hasEnded) this.#passEnd(from, to, session);
+    else if (from.canRead || from.isEnding) this.#loop.readAgain(from);
+  }
+
+  /** Throws away what a refused client still says; closes with it. */
+  discard(socket: Socket): void {
+    for (let reads = 0; reads < mostLastReads; reads += 1) {
+      const got = this.#sys.recv(socket.fd, this.#buffer, usualBytes);
+      if (got === abi.EAGAIN) return;
+      if (got === 0 || (got < 0 && got !== abi.EINTR)) {
+        this.#loop.close(socket);
+        return;
+      }
+    }
+    this.#loop.defer(() => {
+      this.#loop.close(socket); // it says more than it listens
+    });
+  }
+
+  #gotNone(from: Socket, to: Socket, session: TunnelSession, error: number): void {
+    if (error === abi.EAGAIN) from.canRead = false;
+    else if (error === abi.EINTR) this.#readOn(from);
+    else if (error === 0) {
+      from.hasEnded = true;
+      session.endedFirst ??= sideOf(from);
+      from.canRead = false;
+      this.#passEnd(from, to, session);
+    } else this.#broken(from, session);
+  }
+
+  #readOn(from: Socket): void {
+    from.canRead = true;
+    this.#loop.readAgain(from);
+  }
+
+  #sentLess(from: Socket, to: Socket, session: TunnelSession, got: number, result: number): void {
+    if (result < 0 && result !== abi.EAGAIN && result !== abi.EINTR) {
+      this.#broken(to, session);
+      return;
+    }
+    const sent = Math.max(result, 0);
+    to.unsent = this.#bytes.slice(sent, got);
+    to.unsentFrom = 0;
+    // What stays unread in the kernel is found again when all of this has been sent.
+    from.canRead = true;
+    // Only EAGAIN promises an edge when there is room again.
+    if (result !== abi.EAGAIN) this.sendUnsent(to);
+  }
+
+  /** One side has said all it had to say, and all of it has been passed on. */
+  #passEnd(from: Socket, to: Socket, session: TunnelSession): void {
+    if (to.unsent !== undefined) return;
+    if (to.hasEnded && from.unsent === undefined) {
+      session.door.sessionEnded(session, session.endedFirst ?? sideOf(from));
+      return;
+    }
+    const result = this.#sys.shutdown(to.fd);
+    if (result < 0) this.#broken(to, session);
+    else session.door.halfClosed(session, sideOf(from));
+  }
+
+  /** Nothing more can be sent to a socket, or read from it. What it had said before is passed on first. */
+  #broken(socket: Socket, session: TunnelSession): void {
+    const { other } = socket;
+    if (other !== undefined && !socket.hasEnded && other.unsent === undefined)
+      this.#lastWords(socket, other, session);
+    session.door.sessionEnded(session, session.endedFirst ?? sideOf(socket));
+  }
+
+  /** A server that refuses a client says why and closes: its words must not be lost to our failing write. */
+  #lastWords(from: Socket, to: Socket, session: TunnelSession): void {
+    for (let reads = 0; reads < mostLastReads; reads += 1) {
+      const got = this.#sys.recv(from.fd, this.#buffer, usualBytes);
+      if (got <= 0) return;
+      count(from, session, got);
+      if (this.#sys.send(to.fd, this.#buffer, got) !== got) return;
+    }
+  }
+
+  #hear(session: TunnelSession): void {
+    session.hasHeard = true;
+    session.door.heard(session);
+  }
+
+  #doubt(session: TunnelSession, length: number): void {
+    const word = doubtWordAt(this.#bytes.subarray(0, length));
+    if (word !== undefined) session.door.doubted(session, word);
+  }
+}
+
+function count(from: Socket, session: TunnelSession, bytes: number): void {
+  if (from.isUpstream) {
+    session.downstreamBytes += bytes;
+    session.door.addDownstream(bytes);
+  } else {
+    session.upstreamBytes += bytes;
+    session.door.addUpstream(bytes);
+  }
+}
+
+function sideOf(socket: Socket): Side {
+  return socket.isUpstream ? 'upstream' : 'downstream';
+}

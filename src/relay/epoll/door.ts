@@ -1,0 +1,292 @@
+import type { Endpoint } from '../../net/endpoint.ts';
+import { keepAliveIdleMs } from '../../net/socket-options.ts';
+import type { DoubtWord, Route, TunnelEvent } from '../engine.ts';
+import { Gate, type GatePort, type Side } from '../gate.ts';
+import * as abi from './abi.ts';
+import { Acceptor } from './acceptor.ts';
+import type { Loop } from './loop.ts';
+import { downstreamBytesAt, upstreamBytesAt, writeTally, type Command } from './messages.ts';
+import type { Resolver } from './resolver.ts';
+import type { SocketAddress } from './sockaddr.ts';
+import { roles, TunnelSession, type Socket } from './socket.ts';
+import { errorName } from './syscalls.ts';
+
+/** What a door has to say to the engine, at the end of the turn in which it happened. */
+export interface DoorReport {
+  told(events: readonly TunnelEvent[]): void;
+  drained(): void;
+}
+
+/** One tunnel in one thread: its listeners, its gate and what the gate asks for, done with descriptors. */
+export class Door implements GatePort<TunnelSession> {
+  /** When `settle` has something to do although nothing happens, on the clock of `performance.now`. */
+  dueMs = Infinity;
+  readonly #loop: Loop;
+  readonly #resolver: Resolver;
+  readonly #gate: Gate<TunnelSession>;
+  readonly #acceptor: Acceptor;
+  readonly #report: DoorReport;
+  readonly #tally: Float64Array;
+  #told: TunnelEvent[] = [];
+  /** Something has happened that may change a deadline or a count. */
+  #isTouched = true;
+  #isDraining = false;
+  readonly #sessionStep: number;
+  #nextSession: number;
+
+  constructor(loop: Loop, resolver: Resolver, order: Command & { kind: 'open' }, report: DoorReport) {
+    this.#loop = loop;
+    this.#resolver = resolver;
+    this.#report = report;
+    this.#nextSession = order.firstSession;
+    this.#sessionStep = order.sessionStep;
+    this.#tally = new Float64Array(order.tally);
+    const tell = (event: TunnelEvent): void => {
+      this.#told.push(event);
+    };
+    this.#gate = new Gate<TunnelSession>(order.spec, this, tell);
+    this.#acceptor = new Acceptor(loop, order.listeners, {
+      accepted: (fd) => {
+        this.#accepted(fd);
+      },
+      paused: (address, code) => {
+        this.#gate.acceptFailed();
+        this.#tell({ kind: 'accept-paused', address, code });
+      },
+      failed: () => {
+        this.#touch().acceptFailed();
+      },
+      resumed: (address) => {
+        this.#tell({ kind: 'accept-resumed', address });
+      },
+    });
+    loop.doors.add(this);
+  }
+
+  // What the engine asks.
+
+  steer(route: Route): void {
+    this.#touch().steer(route);
+  }
+
+  drain(): void {
+    this.#acceptor.close();
+    this.#isDraining = true;
+    this.#touch().drain();
+  }
+
+  /** Ends every session. What is left to say is said by the next `settle`; after that the door is forgotten. */
+  close(): void {
+    this.#acceptor.close();
+    this.#touch().cutAll();
+  }
+
+  // What the loop reports.
+
+  /** @returns whether the listener is one of this door */
+  accept(listener: Socket): boolean {
+    return this.#acceptor.accept(listener);
+  }
+
+  /** A client whose session is not relaying yet has ended its sending, or broken off. */
+  downstreamEnded(session: TunnelSession): void {
+    // One that has asked something and half-closed still wants its answer. One that has not is gone.
+    if (this.#loop.sys.peek(session.downstream.fd) > 0) return;
+    session.dial += 1;
+    this.#touch().ended(session, 'downstream');
+    this.#closeBoth(session);
+  }
+
+  dialAnswered(session: TunnelSession, upstream: Socket, hasFailed: boolean): void {
+    if (session.upstream !== upstream) return;
+    if (hasFailed) {
+      const code = errorName(this.#loop.sys.pendingError(upstream.fd) || abi.ECONNRESET);
+      this.#loop.close(upstream);
+      session.upstream = undefined;
+      this.#tryNext(session, code);
+      return;
+    }
+    session.remaining = undefined;
+    if (this.#touch().dialled(session)) this.#loop.join(session.downstream, upstream);
+    else {
+      this.#loop.close(upstream);
+      session.upstream = undefined;
+    }
+  }
+
+  halfClosed(session: TunnelSession, by: Side): void {
+    this.#touch().halfClosed(session, by);
+  }
+
+  /** Both sides have ended and all has been passed on. */
+  sessionEnded(session: TunnelSession, first: Side): void {
+    this.#touch().ended(session, first);
+    this.#closeBoth(session);
+  }
+
+  heard(session: TunnelSession): void {
+    if (session.phase.kind === 'relaying') this.#gate.firstByte(session.phase.generation);
+  }
+
+  doubted(session: TunnelSession, word: DoubtWord): void {
+    this.#gate.doubted(session, word);
+  }
+
+  addUpstream(bytes: number): void {
+    this.#tally[upstreamBytesAt] = (this.#tally[upstreamBytesAt] ?? 0) + bytes;
+  }
+
+  addDownstream(bytes: number): void {
+    this.#tally[downstreamBytesAt] = (this.#tally[downstreamBytesAt] ?? 0) + bytes;
+  }
+
+  /** Does what has come due. */
+  settle(): void {
+    if (this.dueMs !== Infinity && this.dueMs <= performance.now()) {
+      this.#touch().tick();
+      this.#acceptor.tick();
+    }
+  }
+
+  /** Tells what happened in this turn, once its descriptors are closed. */
+  publish(): void {
+    if (this.#isTouched) {
+      this.#isTouched = false;
+      writeTally(this.#tally, this.#gate.tally());
+      this.dueMs = Math.min(this.#gate.nextDeadline() ?? Infinity, this.#acceptor.dueMs);
+    }
+    if (this.#told.length > 0) {
+      const told = this.#told;
+      this.#told = [];
+      this.#report.told(told);
+    }
+    if (this.#isDraining && this.#gate.size === 0) {
+      this.#isDraining = false;
+      this.#report.drained();
+    }
+  }
+
+  // What the gate asks.
+
+  dial(session: TunnelSession, endpoint: Endpoint): void {
+    session.dial += 1;
+    const { dial } = session;
+    const known = this.#resolver.known(endpoint);
+    if (known) {
+      session.remaining = known;
+      this.#dialFirst(session);
+      return;
+    }
+    this.#resolver.resolve(endpoint, (found) => {
+      if (session.dial !== dial || session.phase.kind !== 'dialling') return;
+      if (typeof found === 'string') this.#touch().dialFailed(session, found);
+      else {
+        session.remaining = found;
+        this.#dialFirst(session);
+      }
+    });
+  }
+
+  abandonDial(session: TunnelSession): void {
+    session.dial += 1;
+    session.remaining = undefined;
+    if (session.phase.kind === 'dialling') this.#resolver.doubt(session.phase.endpoint);
+    if (session.upstream) this.#loop.reset(session.upstream);
+    session.upstream = undefined;
+  }
+
+  refuse(session: TunnelSession, line: string): void {
+    session.dial += 1;
+    const { downstream } = session;
+    const bytes = new TextEncoder().encode(line);
+    downstream.session = undefined;
+    // A line fits the empty buffer of a new connection; where it does not, the client has gone.
+    if (this.#loop.sys.sendRest(downstream.fd, bytes, 0) < 0) this.#loop.close(downstream);
+    else {
+      this.#loop.sys.shutdown(downstream.fd);
+      this.#loop.part(downstream, performance.now());
+    }
+  }
+
+  cut(session: TunnelSession): void {
+    session.dial += 1;
+    if (session.upstream) this.#loop.reset(session.upstream);
+    this.#loop.reset(session.downstream);
+    session.upstream = undefined;
+  }
+
+  #accepted(fd: number): void {
+    const downstream = this.#loop.watch(fd, roles.waiting, false);
+    if (typeof downstream === 'number') {
+      this.#touch().acceptFailed();
+      return;
+    }
+    const session = new TunnelSession(this.#nextSession, performance.now(), this, downstream);
+    this.#nextSession += this.#sessionStep;
+    downstream.session = session;
+    this.#touch().admit(session);
+  }
+
+  /** Dials the first of the addresses that are left. A failure is told only after the gate has returned. */
+  #dialFirst(session: TunnelSession): void {
+    const address = session.remaining?.[0];
+    if (!address) return;
+    session.remaining = session.remaining?.slice(1);
+    const result = this.#connect(session, address);
+    if (result >= 0) return;
+    const { dial } = session;
+    this.#loop.defer(() => {
+      if (session.dial === dial) this.#tryNext(session, errorName(result));
+    });
+  }
+
+  #tryNext(session: TunnelSession, code: string): void {
+    if (session.remaining && session.remaining.length > 0) {
+      this.#dialFirst(session);
+      return;
+    }
+    session.dial += 1;
+    if (session.phase.kind === 'dialling') this.#resolver.doubt(session.phase.endpoint);
+    this.#touch().dialFailed(session, code);
+  }
+
+  #connect(session: TunnelSession, address: SocketAddress): number {
+    const { sys } = this.#loop;
+    const fd = sys.socket(address.family);
+    if (fd < 0) return fd;
+    setSocketOptions(this.#loop, fd);
+    const result = sys.connect(fd, address);
+    if (result < 0 && result !== abi.EINPROGRESS && result !== abi.EINTR) {
+      sys.close(fd);
+      return result;
+    }
+    const upstream = this.#loop.watch(fd, roles.dialling, true);
+    if (typeof upstream === 'number') return upstream;
+    upstream.session = session;
+    session.upstream = upstream;
+    return 0;
+  }
+
+  #closeBoth(session: TunnelSession): void {
+    if (session.upstream) this.#loop.close(session.upstream);
+    this.#loop.close(session.downstream);
+    session.upstream = undefined;
+  }
+
+  #tell(event: TunnelEvent): void {
+    this.#isTouched = true;
+    this.#told.push(event);
+  }
+
+  #touch(): Gate<TunnelSession> {
+    this.#isTouched = true;
+    return this.#gate;
+  }
+}
+
+/** Those of a dialled socket. Accepted ones inherit them from their listener. */
+export function setSocketOptions({ sys }: Pick<Loop, 'sys'>, fd: number): void {
+  sys.setOption(fd, abi.IPPROTO_TCP, abi.TCP_NODELAY, 1);
+  sys.setOption(fd, abi.SOL_SOCKET, abi.SO_KEEPALIVE, 1);
+  sys.setOption(fd, abi.IPPROTO_TCP, abi.TCP_KEEPIDLE, keepAliveIdleMs / 1_000);
+}

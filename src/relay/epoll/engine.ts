@@ -1,0 +1,221 @@
+import { TunnelError, messageOf } from '../../errors.ts';
+import type { ListenAddress } from '../../net/endpoint.ts';
+import type { Engine, EngineTunnel, Route, TunnelCounters, TunnelEvent, TunnelSpec } from '../engine.ts';
+import { release } from '../unix-socket.ts';
+import { bindListeners, releaseListeners, type Bound } from './listeners.ts';
+import { newTally, readTallies, type Answer } from './messages.ts';
+import { Steering } from './steering.ts';
+import { openKernel, type Syscalls } from './syscalls.ts';
+import { ThreadHandle } from './thread-handle.ts';
+
+export interface EpollOptions {
+  readonly threads: number;
+  /**
+   * A thread has ended that should not have. Its sessions are closed and nobody accepts for it any more: the tunnel
+   * is not whole, and only a new process makes it so.
+   */
+  readonly fatal: (error: Error) => void;
+  /** The module that the threads run; tests pass one that puts faults between the engine and the kernel. */
+  readonly thread?: URL;
+}
+
+/** Linux: system calls by FFI, in threads of their own that block in `epoll_wait`. */
+export class EpollEngine implements Engine {
+  readonly name = 'epoll';
+  readonly #sys: Syscalls;
+  readonly #threads: readonly ThreadHandle[];
+  readonly #tunnels = new Map<number, EpollTunnel>();
+  #nextTunnel = 1;
+  #isClosed = false;
+
+  private constructor(sys: Syscalls, threads: readonly ThreadHandle[]) {
+    this.#sys = sys;
+    this.#threads = threads;
+    for (const thread of threads) {
+      thread.onAnswer = (answer) => {
+        this.#answered(thread, answer);
+      };
+    }
+  }
+
+  /** @throws TunnelError `ST_ENGINE_UNAVAILABLE` saying why it cannot run here */
+  static async start({ threads, fatal, thread }: EpollOptions): Promise<EpollEngine> {
+    const started: ThreadHandle[] = [];
+    try {
+      const { sys } = await openKernel();
+      for (let count = 0; count < threads; count += 1) started.push(new ThreadHandle(count, fatal, thread));
+      await Promise.all(started.map((each) => each.ready));
+      return new EpollEngine(sys, started);
+    } catch (error) {
+      await Promise.all(started.map((each) => each.stop()));
+      throw new TunnelError('ST_ENGINE_UNAVAILABLE', `Cannot run the engine "epoll": ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
+  }
+
+  async open(spec: TunnelSpec, tell: (event: TunnelEvent) => void): Promise<EngineTunnel> {
+    this.#assertOpen();
+    const bound = await bindListeners(this.#sys, spec.listen, this.#threads.length);
+    try {
+      this.#assertOpen(); // closed, perhaps, while names of listen addresses were looked up
+    } catch (error) {
+      await releaseListeners(this.#sys, bound);
+      throw error;
+    }
+    const id = this.#nextTunnel;
+    this.#nextTunnel += 1;
+    const tunnel = new EpollTunnel(id, spec, bound, this.#threads, tell, () => this.#tunnels.delete(id));
+    this.#tunnels.set(id, tunnel);
+    return tunnel;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.all([...this.#tunnels.values()].map((tunnel) => tunnel.close()));
+    await Promise.all(this.#threads.map((thread) => thread.stop()));
+  }
+
+  #assertOpen(): void {
+    if (this.#isClosed) throw new TunnelError('ST_CLOSED', 'Cannot open a tunnel: the engine is closed');
+  }
+
+  #answered(thread: ThreadHandle, answer: Answer): void {
+    if ('tunnel' in answer) this.#tunnels.get(answer.tunnel)?.answered(thread, answer);
+  }
+}
+
+class EpollTunnel implements EngineTunnel {
+  readonly listening: readonly ListenAddress[];
+  readonly #id: number;
+  readonly #bound: Bound;
+  readonly #threads: readonly ThreadHandle[];
+  readonly #tallies: readonly Float64Array[];
+  readonly #steering: Steering;
+  readonly #forget: () => void;
+  readonly #drained: Barrier;
+  readonly #closed: Barrier;
+  #draining: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(
+    id: number,
+    spec: TunnelSpec,
+    bound: Bound,
+    threads: readonly ThreadHandle[],
+    tell: (event: TunnelEvent) => void,
+    forget: () => void,
+  ) {
+    this.#id = id;
+    this.#bound = bound;
+    this.listening = bound.listening;
+    this.#threads = threads;
+    this.#forget = forget;
+    this.#steering = new Steering(threads.length, tell);
+    this.#drained = new Barrier(threads);
+    this.#closed = new Barrier(threads);
+    const share = shareOf(spec, threads.length);
+    this.#tallies = threads.map((thread, index) => {
+      const tally = newTally();
+      thread.send({
+        kind: 'open',
+        tunnel: id,
+        spec: share,
+        listeners: bound.perThread[index] ?? [],
+        tally,
+        firstSession: index + 1,
+        sessionStep: threads.length,
+      });
+      return new Float64Array(tally);
+    });
+  }
+
+  steer(route: Route): void {
+    this.#send({ kind: 'steer', tunnel: this.#id, route });
+  }
+
+  drain(): Promise<void> {
+    this.#draining ??= this.#drain();
+    return this.#draining;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  counters(): TunnelCounters {
+    return readTallies(this.#tallies);
+  }
+
+  answered(thread: ThreadHandle, answer: Extract<Answer, { tunnel: number }>): void {
+    switch (answer.kind) {
+      case 'told':
+        for (const event of answer.events) this.#steering.told(event, thread.index);
+        return;
+      case 'drained':
+        this.#drained.passed(thread);
+        return;
+      case 'closed':
+        this.#drained.passed(thread);
+        this.#closed.passed(thread);
+        return;
+      default:
+        answer satisfies never;
+    }
+  }
+
+  async #drain(): Promise<void> {
+    this.#send({ kind: 'drain', tunnel: this.#id });
+    await this.#releaseFiles();
+    await this.#drained.all;
+  }
+
+  async #close(): Promise<void> {
+    this.#send({ kind: 'close', tunnel: this.#id });
+    await this.#releaseFiles();
+    await this.#closed.all;
+    this.#forget();
+  }
+
+  async #releaseFiles(): Promise<void> {
+    for (const file of this.#bound.files) await release(file);
+  }
+
+  #send(command: Parameters<ThreadHandle['send']>[0]): void {
+    for (const thread of this.#threads) thread.send(command);
+  }
+}
+
+/** Resolves when every thread has passed it, or has ended. */
+class Barrier {
+  readonly all: Promise<void>;
+  readonly #left: Set<ThreadHandle>;
+  #open: () => void = () => undefined;
+
+  constructor(threads: readonly ThreadHandle[]) {
+    this.#left = new Set(threads);
+    this.all = new Promise((resolve) => {
+      this.#open = resolve;
+    });
+    for (const thread of threads) {
+      void thread.ended.then(() => {
+        this.passed(thread);
+      });
+    }
+  }
+
+  passed(thread: ThreadHandle): void {
+    this.#left.delete(thread);
+    if (this.#left.size === 0) this.#open();
+  }
+}
+
+/** Each thread admits for itself, so each has its share of the limits; the sum is never below what was asked. */
+function shareOf(spec: TunnelSpec, threads: number): TunnelSpec {
+  return {
+    ...spec,
+    holdMax: Math.ceil(spec.holdMax / threads),
+    maxConnections: Math.ceil(spec.maxConnections / threads),
+  };
+}

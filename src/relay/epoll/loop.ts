@@ -1,0 +1,247 @@
+import * as abi from './abi.ts';
+import type { Door } from './door.ts';
+import { Carrier } from './carrier.ts';
+import { roles, Socket, type Role } from './socket.ts';
+import type { EventArray, Kernel, Syscalls } from './syscalls.ts';
+
+/** Events taken by one `epoll_wait`. */
+const eventsPerTurn = 512;
+/** How long a refused client may take to read why and close, in milliseconds. */
+const partingMs = 1_000;
+
+/** Everything edge-triggered, told once; an edge after `epoll_wait` has returned makes a new event. */
+const everything = abi.EPOLLIN | abi.EPOLLOUT | abi.EPOLLRDHUP | abi.EPOLLET;
+const failed = abi.EPOLLERR | abi.EPOLLHUP;
+const ends = abi.EPOLLRDHUP | abi.EPOLLHUP | abi.EPOLLERR;
+
+/**
+ * One thread's descriptors and the turns in which their events are worked off. A descriptor that is closed leaves
+ * the table at once and is given back to the kernel only at the end of the turn: no event of the same turn can
+ * reach whoever gets its number next.
+ */
+export class Loop {
+  readonly sys: Syscalls;
+  readonly doors = new Set<Door>();
+  readonly #epoll: number;
+  readonly #events: EventArray;
+  readonly #carrier: Carrier;
+  /** By descriptor. Dense, for the kernel gives the lowest free number. */
+  readonly #sockets: (Socket | undefined)[] = [];
+  #closing: number[] = [];
+  /** Sockets that are read from at the next turn without being asked for by an event. */
+  #again: Socket[] = [];
+  /** Work that must wait until the gate has returned. */
+  #deferred: (() => void)[] = [];
+  /** Refused clients in order of their deadline. */
+  readonly #parting = new Map<Socket, number>();
+  #nextTag = 1;
+  #wantsOwnLoop = false;
+
+  /** @throws Error where epoll cannot be used here */
+  constructor(kernel: Kernel) {
+    this.sys = kernel.sys;
+    this.#events = kernel.events(eventsPerTurn);
+    this.#carrier = new Carrier(this, kernel);
+    this.#epoll = checked(this.sys.epollCreate(), 'epoll_create1');
+    const own = checked(this.sys.ownLoop(), 'napi_get_uv_event_loop');
+    const socket = this.#enter(own, roles.ownLoop, false);
+    checked(this.sys.epollAdd(this.#epoll, own, abi.EPOLLIN, socket.tag), 'epoll_ctl');
+  }
+
+  /** Works until this thread's own event loop has something to do: a message, an answer of the resolver, its end. */
+  run(): void {
+    this.#wantsOwnLoop = false;
+    let isWanted = false;
+    while (!isWanted) isWanted = this.turn();
+  }
+
+  /**
+   * Waits for events, at most until the next deadline, and works them off.
+   *
+   * @returns whether this thread's own event loop has something to do
+   */
+  turn(mostMs = Infinity): boolean {
+    const { words, stride, dataWord } = this.#events;
+    const count = this.sys.epollWait(this.#epoll, this.#events, this.#timeout(mostMs));
+    const again = this.#again;
+    if (again.length > 0) {
+      this.#again = [];
+      for (const socket of again) {
+        socket.isQueued = false;
+        if (socket.canRead && socket.role === roles.relaying) this.#carrier.carry(socket);
+      }
+    }
+    // Below zero is EINTR: there is nothing to work off but deadlines.
+    for (let at = 0, end = count * stride; at < end; at += stride) {
+      const socket = this.#sockets[words[at + dataWord] ?? -1];
+      if (socket !== undefined && socket.tag === words[at + dataWord + 1])
+        this.#happened(socket, words[at] ?? 0);
+    }
+    this.settle();
+    return this.#wantsOwnLoop;
+  }
+
+  /** Ends a turn: deferred work, deadlines, what doors have to tell, and the descriptors that were closed in it. */
+  settle(): void {
+    while (this.#deferred.length > 0) {
+      const deferred = this.#deferred;
+      this.#deferred = [];
+      for (const run of deferred) run();
+    }
+    for (const door of this.doors) door.settle();
+    if (this.#parting.size > 0) this.#endParting();
+    if (this.#closing.length > 0) {
+      for (const fd of this.#closing) this.sys.close(fd);
+      this.#closing = [];
+    }
+    for (const door of this.doors) door.publish();
+  }
+
+  defer(run: () => void): void {
+    this.#deferred.push(run);
+  }
+
+  /** Takes a connected or connecting socket into the epoll set. */
+  watch(fd: number, role: Role, isUpstream: boolean): Socket | number {
+    const socket = this.#enter(fd, role, isUpstream);
+    const result = this.sys.epollAdd(this.#epoll, fd, everything, socket.tag);
+    if (result >= 0) return socket;
+    this.close(socket);
+    return result;
+  }
+
+  /** Takes in a listening socket; its owner decides when to listen to it. */
+  enterListener(fd: number, isOwn: boolean): Socket {
+    const socket = this.#enter(fd, roles.listener, false);
+    socket.isBorrowed = !isOwn;
+    return socket;
+  }
+
+  /** Level-triggered: a queue that is not worked off in one turn is told of again. */
+  resume(listener: Socket, isShared: boolean): number {
+    const events = isShared ? abi.EPOLLIN | abi.EPOLLEXCLUSIVE : abi.EPOLLIN;
+    return this.sys.epollAdd(this.#epoll, listener.fd, events, listener.tag);
+  }
+
+  pause(listener: Socket): void {
+    this.sys.epollRemove(this.#epoll, listener.fd);
+  }
+
+  /** Reads from the socket at the next turn, whether or not there is an event. */
+  readAgain(socket: Socket): void {
+    if (socket.isQueued) return;
+    socket.isQueued = true;
+    this.#again.push(socket);
+  }
+
+  /** Takes the socket out of everything; its descriptor is given back at the end of the turn. Idempotent. */
+  close(socket: Socket): void {
+    if (this.#sockets[socket.fd] !== socket) return;
+    this.#sockets[socket.fd] = undefined;
+    this.#parting.delete(socket);
+    if (socket.isBorrowed) this.sys.epollRemove(this.#epoll, socket.fd);
+    else this.#closing.push(socket.fd);
+    socket.canRead = false;
+    socket.unsent = undefined;
+    socket.other = undefined;
+  }
+
+  /** Closes so that the peer sees a reset and nothing that is still queued in the kernel is sent. */
+  reset(socket: Socket): void {
+    if (this.#sockets[socket.fd] !== socket) return;
+    this.sys.resetOnClose(socket.fd);
+    this.close(socket);
+  }
+
+  /** Lets a refused client read to the end of what it was told; closing at once would take it back (RFC 1122, 4.2.2.13). */
+  part(socket: Socket, nowMs: number): void {
+    socket.role = roles.parting;
+    this.#parting.set(socket, nowMs + partingMs);
+    // What it has said already is in the way of a close without a reset.
+    this.defer(() => {
+      this.#carrier.discard(socket);
+    });
+  }
+
+  /** Gives back every descriptor, the epoll set too. For the end, also an unhappy one. */
+  closeAll(): void {
+    for (const socket of this.#sockets) {
+      if (socket && socket.role !== roles.ownLoop) this.close(socket);
+    }
+    for (const fd of this.#closing) this.sys.close(fd);
+    this.#closing = [];
+    this.sys.close(this.#epoll);
+  }
+
+  #happened(socket: Socket, events: number): void {
+    if (events & ends) socket.isEnding = true;
+    switch (socket.role) {
+      case roles.relaying:
+        if (socket.unsent !== undefined && events & abi.EPOLLOUT) this.#carrier.sendUnsent(socket);
+        if (events & (abi.EPOLLIN | ends)) this.#carrier.carry(socket);
+        return;
+      case roles.waiting:
+        if (events & abi.EPOLLIN) socket.canRead = true;
+        if (events & ends) socket.session?.door.downstreamEnded(socket.session);
+        return;
+      case roles.dialling:
+        socket.canRead = (events & abi.EPOLLIN) !== 0;
+        if (events & (abi.EPOLLOUT | failed) && socket.session)
+          socket.session.door.dialAnswered(socket.session, socket, (events & failed) !== 0);
+        return;
+      case roles.parting:
+        this.#carrier.discard(socket);
+        return;
+      case roles.listener:
+        for (const door of this.doors) if (door.accept(socket)) return;
+        return;
+      case roles.ownLoop:
+        this.#wantsOwnLoop = true;
+        return;
+      default:
+        socket.role satisfies never;
+    }
+  }
+
+  /** Both sides are connected: what has come in meanwhile goes on its way. */
+  join(downstream: Socket, upstream: Socket): void {
+    this.#carrier.join(downstream, upstream);
+  }
+
+  #enter(fd: number, role: Role, isUpstream: boolean): Socket {
+    const tag = this.#nextTag;
+    this.#nextTag = (tag + 1) | 0;
+    const socket = new Socket(fd, tag, role, isUpstream);
+    while (this.#sockets.length <= fd) this.#sockets.push(undefined);
+    if (this.#sockets[fd]) throw new Error(`Descriptor ${String(fd)} is in use already`);
+    this.#sockets[fd] = socket;
+    return socket;
+  }
+
+  #endParting(): void {
+    const nowMs = performance.now();
+    for (const [socket, untilMs] of this.#parting) {
+      if (untilMs > nowMs) break;
+      this.close(socket);
+    }
+  }
+
+  #timeout(mostMs: number): number {
+    if (this.#again.length > 0) return 0;
+    let dueMs = Infinity;
+    for (const door of this.doors) dueMs = Math.min(dueMs, door.dueMs);
+    for (const untilMs of this.#parting.values()) {
+      dueMs = Math.min(dueMs, untilMs);
+      break;
+    }
+    const waitMs = dueMs === Infinity ? mostMs : Math.min(mostMs, dueMs - performance.now());
+    if (waitMs === Infinity) return -1;
+    // Rounded up, or the last fraction of a millisecond would be spent in turns that find nothing due.
+    return waitMs <= 0 ? 0 : Math.ceil(waitMs);
+  }
+}
+
+function checked(result: number, call: string): number {
+  if (result < 0) throw new Error(`${call} failed with error ${String(-result)}`);
+  return result;
+}

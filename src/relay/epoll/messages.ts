@@ -1,0 +1,85 @@
+import { endReasons, type Route, type TunnelCounters, type TunnelEvent, type TunnelSpec } from '../engine.ts';
+import type { ListenAddress } from '../../net/endpoint.ts';
+
+/** What the engine tells a thread. */
+export type Command =
+  | {
+      readonly kind: 'open';
+      readonly tunnel: number;
+      readonly spec: TunnelSpec;
+      readonly listeners: readonly OpenListener[];
+      readonly tally: SharedArrayBuffer;
+      /** Sessions are numbered from here in these steps, so that no two threads give one number. */
+      readonly firstSession: number;
+      readonly sessionStep: number;
+    }
+  | { readonly kind: 'steer'; readonly tunnel: number; readonly route: Route }
+  | { readonly kind: 'drain'; readonly tunnel: number }
+  | { readonly kind: 'close'; readonly tunnel: number }
+  | { readonly kind: 'stop' };
+
+/** What a thread tells the engine. The events of one turn come together. */
+export type Answer =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'unavailable'; readonly reason: string }
+  | { readonly kind: 'told'; readonly tunnel: number; readonly events: readonly TunnelEvent[] }
+  | { readonly kind: 'drained'; readonly tunnel: number }
+  | { readonly kind: 'closed'; readonly tunnel: number };
+
+/** A bound and listening socket. Descriptors belong to the process: a thread can use what another has opened. */
+export interface OpenListener {
+  readonly fd: number;
+  readonly address: ListenAddress;
+  /** Every thread has the same descriptor; one of them is woken. The others must not close it. */
+  readonly isShared: boolean;
+  readonly isOwn: boolean;
+}
+
+/** Where each number stands in the memory that a thread and the engine share. */
+const tallyFields = [
+  'open',
+  'held',
+  'admitted',
+  'dialFailures',
+  'acceptErrors',
+  'upstreamBytes',
+  'downstreamBytes',
+] as const;
+const tallyLength = tallyFields.length + endReasons.length;
+
+export const upstreamBytesAt = tallyFields.indexOf('upstreamBytes');
+export const downstreamBytesAt = tallyFields.indexOf('downstreamBytes');
+
+export function newTally(): SharedArrayBuffer {
+  return new SharedArrayBuffer(tallyLength * Float64Array.BYTES_PER_ELEMENT);
+}
+
+/** Writes all but the bytes, which are counted in place as they go by. */
+export function writeTally(
+  into: Float64Array,
+  counters: Omit<TunnelCounters, 'upstreamBytes' | 'downstreamBytes'>,
+): void {
+  into[0] = counters.open;
+  into[1] = counters.held;
+  into[2] = counters.admitted;
+  into[3] = counters.dialFailures;
+  into[4] = counters.acceptErrors;
+  endReasons.forEach((reason, index) => {
+    into[tallyFields.length + index] = counters.ended[reason];
+  });
+}
+
+/** The sum of what every thread has written. */
+export function readTallies(tallies: readonly Float64Array[]): TunnelCounters {
+  function sum(index: number): number {
+    return tallies.reduce((total, tally) => total + (tally[index] ?? 0), 0);
+  }
+  const fields = Object.fromEntries(tallyFields.map((field, index) => [field, sum(index)])) as Record<
+    (typeof tallyFields)[number],
+    number
+  >;
+  const ended = Object.fromEntries(
+    endReasons.map((reason, index) => [reason, sum(tallyFields.length + index)]),
+  ) as TunnelCounters['ended'];
+  return { ...fields, ended };
+}

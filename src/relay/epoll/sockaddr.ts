@@ -1,0 +1,77 @@
+import { isIPv4, isIPv6 } from 'node:net';
+import { AF_INET, AF_INET6, AF_UNIX } from './abi.ts';
+
+/** `sizeof(sun_path)` of `struct sockaddr_un`, one byte of which ends the path (unix(7)). */
+const maxPathBytes = 107;
+
+/** A socket address as the kernel wants it, with the family that `socket` needs. */
+export interface SocketAddress {
+  readonly family: number;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * `struct sockaddr_in` or `struct sockaddr_in6` (ip(7), ipv6(7)): family in the byte order of the machine, which is
+ * little-endian on both architectures we know; port and address in network order.
+ *
+ * @returns `undefined` where `ip` is a name
+ */
+export function inetAddress(ip: string, port: number): SocketAddress | undefined {
+  if (isIPv4(ip)) {
+    const bytes = new Uint8Array(16);
+    const view = new DataView(bytes.buffer);
+    view.setUint16(0, AF_INET, true);
+    view.setUint16(2, port);
+    bytes.set(ip.split('.').map(Number), 4);
+    return { family: AF_INET, bytes };
+  }
+  if (!isIPv6(ip)) return undefined;
+  const bytes = new Uint8Array(28);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, AF_INET6, true);
+  view.setUint16(2, port);
+  const [text = '', zone] = ip.split('%');
+  groupsOf(text).forEach((group, index) => {
+    view.setUint16(8 + index * 2, group);
+  });
+  // A zone is an interface's number, or a name that only the resolver can turn into one.
+  if (zone !== undefined) view.setUint32(24, /^\d+$/.test(zone) ? Number(zone) : 0, true);
+  return { family: AF_INET6, bytes };
+}
+
+/**
+ * `struct sockaddr_un` (unix(7)).
+ *
+ * @returns `undefined` where the path is too long for the kernel
+ */
+export function unixAddress(path: string): SocketAddress | undefined {
+  const text = new TextEncoder().encode(path);
+  if (text.length === 0 || text.length > maxPathBytes || text.includes(0)) return undefined;
+  const bytes = new Uint8Array(2 + text.length + 1);
+  new DataView(bytes.buffer).setUint16(0, AF_UNIX, true);
+  bytes.set(text, 2);
+  return { family: AF_UNIX, bytes };
+}
+
+/** The port of a `sockaddr_in` or `sockaddr_in6`. */
+export function portOf(bytes: Uint8Array): number {
+  return new DataView(bytes.buffer, bytes.byteOffset).getUint16(2);
+}
+
+/** The eight groups of a valid IPv6 address, `::` and a dotted tail unfolded. */
+function groupsOf(ip: string): number[] {
+  const [head = '', tail] = ip.split('::');
+  const front = partOf(head);
+  const back = tail === undefined ? [] : partOf(tail);
+  const gap = tail === undefined ? 0 : 8 - front.length - back.length;
+  return [...front, ...Array<number>(gap).fill(0), ...back];
+}
+
+function partOf(text: string): number[] {
+  if (text === '') return [];
+  return text.split(':').flatMap((group) => {
+    if (!group.includes('.')) return [Number.parseInt(group, 16)];
+    const [a = 0, b = 0, c = 0, d = 0] = group.split('.').map(Number);
+    return [(a << 8) | b, (c << 8) | d];
+  });
+}

@@ -1,0 +1,79 @@
+import { Session } from '../session.ts';
+import type { Side } from '../gate.ts';
+import type { Door } from './door.ts';
+import type { SocketAddress } from './sockaddr.ts';
+
+/** What an event on a socket means at present. A number, for it is looked at for every event. */
+export const roles = {
+  /** Both sides of its session relay. */
+  relaying: 0,
+  /** A downstream whose session waits or dials. Nothing is read from it yet. */
+  waiting: 1,
+  /** An upstream that has not answered yet. */
+  dialling: 2,
+  /** A downstream that has been refused: what it still says is thrown away until it closes. */
+  parting: 3,
+  listener: 4,
+  /** The descriptor of this thread's own event loop. */
+  ownLoop: 5,
+} as const;
+export type Role = (typeof roles)[keyof typeof roles];
+
+/**
+ * One descriptor in the epoll set. It is watched edge-triggered from the first to the last, so that no call is spent
+ * on changing what is watched; hence what an edge has told is remembered here until it is used up.
+ */
+export class Socket {
+  readonly fd: number;
+  /** Told to the kernel with `fd` and compared with each event: a descriptor's number comes back, its tag does not. */
+  readonly tag: number;
+  role: Role;
+  readonly isUpstream: boolean;
+  session: TunnelSession | undefined = undefined;
+  /** The other side of a relaying session. */
+  other: Socket | undefined = undefined;
+
+  /** There may be more to read than an edge will tell of again. */
+  canRead = false;
+  /** The peer has ended or broken off: read on until that is reached, for no further edge will tell. */
+  isEnding = false;
+  /** Its end of stream has been read. */
+  hasEnded = false;
+  /** Already in the loop's list of those to read from at the next turn. */
+  isQueued = false;
+  /** The last read filled the buffer: the next one uses the large one. */
+  isBulk = false;
+  /** A listener that another thread opened and closes. */
+  isBorrowed = false;
+  /** Bytes that the kernel has not taken yet; nothing is read from `other` meanwhile, which bounds them. */
+  unsent: Uint8Array | undefined = undefined;
+  unsentFrom = 0;
+
+  constructor(fd: number, tag: number, role: Role, isUpstream: boolean) {
+    this.fd = fd;
+    this.tag = tag;
+    this.role = role;
+    this.isUpstream = isUpstream;
+  }
+}
+
+/** A session with its descriptors. */
+export class TunnelSession extends Session {
+  readonly door: Door;
+  readonly downstream: Socket;
+  upstream: Socket | undefined = undefined;
+  /** Whether a server has said something in this session. */
+  hasHeard = false;
+  /** Which side ended, or broke off, before the other did. */
+  endedFirst: Side | undefined = undefined;
+  /** Addresses of the present dial that have not been tried yet. */
+  remaining: readonly SocketAddress[] | undefined = undefined;
+  /** Numbers the dials of this session, so that a late name look-up is known to be late. */
+  dial = 0;
+
+  constructor(id: number, admittedMs: number, door: Door, downstream: Socket) {
+    super(id, admittedMs);
+    this.door = door;
+    this.downstream = downstream;
+  }
+}

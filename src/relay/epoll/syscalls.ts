@@ -1,0 +1,250 @@
+import type { KoffiFunc, LibraryHandle } from 'koffi';
+import { getSystemErrorName } from 'node:util';
+import * as abi from './abi.ts';
+import type { SocketAddress } from './sockaddr.ts';
+
+/**
+ * Every system call of this engine. Each answers as the kernel does: a result, or an error number below zero. Lengths
+ * and descriptors are checked here, and nowhere else is an address handed to the kernel.
+ */
+export interface Syscalls {
+  /** Fills the buffer from its start; 0 at the end of the stream. */
+  recv(fd: number, buffer: Buffered, limit: number): number;
+  /** Sends the first `length` bytes of the buffer; may take fewer. */
+  send(fd: number, buffer: Buffered, length: number): number;
+  /** Sends what lies in `bytes` from `from` on; may take fewer. */
+  sendRest(fd: number, bytes: Uint8Array, from: number): number;
+  /** Whether anything is left to read: 1, or 0 at the end of the stream, or an error. Takes nothing. */
+  peek(fd: number): number;
+  accept(fd: number): number;
+  socket(family: number): number;
+  connect(fd: number, address: SocketAddress): number;
+  bind(fd: number, address: SocketAddress): number;
+  listen(fd: number, backlog: number): number;
+  /** Fills `into` with the local address. */
+  localAddress(fd: number, into: Uint8Array): number;
+  setOption(fd: number, level: number, option: number, value: number): number;
+  /** Makes `close` reset the connection and forget what was still to be sent (socket(7), SO_LINGER). */
+  resetOnClose(fd: number): number;
+  /** The pending error of a socket as a number below zero, or 0. */
+  pendingError(fd: number): number;
+  /** Ends our sending; the other direction goes on. */
+  shutdown(fd: number): number;
+  close(fd: number): number;
+  epollCreate(): number;
+  epollAdd(epoll: number, fd: number, events: number, tag: number): number;
+  epollRemove(epoll: number, fd: number): number;
+  epollWait(epoll: number, events: EventArray, timeoutMs: number): number;
+  /** A descriptor that polls readable while this thread's own event loop has something to do. */
+  ownLoop(): number;
+}
+
+/** Memory outside the collected heap, with its address. It lives as long as this object. */
+export class Buffered {
+  readonly bytes: Buffer;
+  readonly address: number;
+  readonly size: number;
+
+  constructor(bytes: Buffer, address: number) {
+    this.bytes = bytes;
+    this.address = address;
+    this.size = bytes.length;
+  }
+}
+
+/** What `epollWait` fills: `events`, then the descriptor and the tag that were given to `epollAdd`. */
+export class EventArray {
+  readonly words: Int32Array;
+  readonly capacity: number;
+  readonly stride: number;
+  readonly dataWord: number;
+  readonly buffer: Buffered;
+
+  constructor(buffer: Buffered, capacity: number, layout: abi.EventLayout) {
+    this.buffer = buffer;
+    this.words = new Int32Array(buffer.bytes.buffer, buffer.bytes.byteOffset, buffer.size / 4);
+    this.capacity = capacity;
+    this.stride = layout.words;
+    this.dataWord = layout.dataWord;
+  }
+}
+
+/** System calls, and the memory that they work on. */
+export interface Kernel {
+  readonly sys: Syscalls;
+  buffer(size: number): Buffered;
+  events(capacity: number): EventArray;
+}
+
+/** The name of an error number as our calls return it, such as `ECONNREFUSED`. */
+export function errorName(error: number): string {
+  return getSystemErrorName(error);
+}
+
+/**
+ * Opens the C library of this process. Both glibc and musl are found that way, for Node itself is linked to it.
+ *
+ * @throws Error saying why system calls cannot be made here
+ */
+export async function openKernel(): Promise<Kernel> {
+  const { platform, arch } = await import('node:os').then((os) => ({
+    platform: os.platform(),
+    arch: os.arch(),
+  }));
+  const layout = abi.layoutOf(arch);
+  if (platform !== 'linux') throw new Error(`it needs Linux, and this is ${platform}`);
+  if (!layout) throw new Error(`the processor architecture "${arch}" is not known to it`);
+  const koffi = await import('koffi');
+  const library = koffi.load(null);
+
+  function buffer(size: number): Buffered {
+    // `allocUnsafeSlow` is malloc'ed on its own, never moved, and freed only with its last reference.
+    const bytes = Buffer.allocUnsafeSlow(size);
+    return new Buffered(bytes, Number(koffi.address(bytes)));
+  }
+  function events(capacity: number): EventArray {
+    return new EventArray(buffer(capacity * layoutBytes), capacity, checkedLayout);
+  }
+  const checkedLayout = layout;
+  const layoutBytes = layout.words * 4;
+  return { sys: bindSyscalls(library, koffi, layout, buffer), buffer, events };
+}
+
+interface Errno {
+  errno(): number;
+  readonly node: { readonly env: unknown };
+}
+
+function bindSyscalls(
+  library: LibraryHandle,
+  koffi: Errno,
+  layout: abi.EventLayout,
+  allocate: (size: number) => Buffered,
+): Syscalls {
+  type Numbers<N extends number[]> = KoffiFunc<(...args: N) => number>;
+  // Addresses travel as numbers: turning a Buffer into a pointer at each call would cost more than the call.
+  const recv = library.func('long recv(int fd, size_t at, size_t n, int flags)') as Numbers<
+    [number, number, number, number]
+  >;
+  const send = library.func('long send(int fd, size_t at, size_t n, int flags)') as Numbers<
+    [number, number, number, number]
+  >;
+  const sendBytes = library.func('long send(int fd, const void *at, size_t n, int flags)') as KoffiFunc<
+    (fd: number, at: Uint8Array, n: number, flags: number) => number
+  >;
+  const epollWait = library.func('int epoll_wait(int ep, size_t events, int n, int timeout)') as Numbers<
+    [number, number, number, number]
+  >;
+  const epollCtl = library.func('int epoll_ctl(int ep, int op, int fd, size_t event)') as Numbers<
+    [number, number, number, number]
+  >;
+  const epollCreate = library.func('int epoll_create1(int flags)') as Numbers<[number]>;
+  const accept4 = library.func('int accept4(int fd, size_t addr, size_t len, int flags)') as Numbers<
+    [number, number, number, number]
+  >;
+  const socket = library.func('int socket(int family, int type, int protocol)') as Numbers<
+    [number, number, number]
+  >;
+  type WithAddress = KoffiFunc<(fd: number, address: Uint8Array, length: number) => number>;
+  const connect = library.func('int connect(int fd, const void *addr, uint32_t len)') as WithAddress;
+  const bind = library.func('int bind(int fd, const void *addr, uint32_t len)') as WithAddress;
+  const listen = library.func('int listen(int fd, int backlog)') as Numbers<[number, number]>;
+  const getsockname = library.func('int getsockname(int fd, void *addr, void *len)') as KoffiFunc<
+    (fd: number, address: Uint8Array, length: Uint8Array) => number
+  >;
+  const setsockopt = library.func(
+    'int setsockopt(int fd, int level, int name, size_t value, uint32_t len)',
+  ) as Numbers<[number, number, number, number, number]>;
+  const getsockopt = library.func(
+    'int getsockopt(int fd, int level, int name, size_t value, size_t len)',
+  ) as Numbers<[number, number, number, number, number]>;
+  const shutdown = library.func('int shutdown(int fd, int how)') as Numbers<[number, number]>;
+  const close = library.func('int close(int fd)') as Numbers<[number]>;
+
+  // One scratch for small arguments: an option's value (8 bytes), its length (4), an event (16), a peeked byte.
+  const scratch = allocate(64);
+  const words = new Int32Array(scratch.bytes.buffer, scratch.bytes.byteOffset, 16);
+  const eventAt = scratch.address + 16;
+  const eventWord = 4;
+  const peekAt = scratch.address + 32;
+
+  /** The result, or the error as a number below zero. Nothing may come between the call and this. */
+  function done(result: number): number {
+    return result < 0 ? -koffi.errno() : result;
+  }
+  function valid(fd: number): number {
+    if (!Number.isInteger(fd) || fd < 0) throw new RangeError(`Not a descriptor: ${String(fd)}`);
+    return fd;
+  }
+  function within(length: number, size: number): number {
+    if (!(length > 0 && length <= size)) {
+      throw new RangeError(`Not a length within ${String(size)} bytes: ${String(length)}`);
+    }
+    return length;
+  }
+  function control(epoll: number, operation: number, fd: number, events: number, tag: number): number {
+    words[eventWord] = events;
+    words[eventWord + layout.dataWord] = fd;
+    words[eventWord + layout.dataWord + 1] = tag;
+    return done(epollCtl(valid(epoll), operation, valid(fd), eventAt));
+  }
+
+  return {
+    recv: (fd, buffer, limit) => done(recv(valid(fd), buffer.address, within(limit, buffer.size), 0)),
+    send: (fd, buffer, length) =>
+      done(send(valid(fd), buffer.address, within(length, buffer.size), abi.MSG_NOSIGNAL)),
+    sendRest(fd, bytes, from) {
+      const rest = bytes.subarray(from);
+      return done(sendBytes(valid(fd), rest, within(rest.length, bytes.length), abi.MSG_NOSIGNAL));
+    },
+    peek: (fd) => done(recv(valid(fd), peekAt, 1, abi.MSG_PEEK)),
+    accept: (fd) => done(accept4(valid(fd), 0, 0, abi.SOCK_NONBLOCK | abi.SOCK_CLOEXEC)),
+    socket: (family) => done(socket(family, abi.SOCK_STREAM | abi.SOCK_NONBLOCK | abi.SOCK_CLOEXEC, 0)),
+    connect: (fd, { bytes }) => done(connect(valid(fd), bytes, bytes.length)),
+    bind: (fd, { bytes }) => done(bind(valid(fd), bytes, bytes.length)),
+    listen: (fd, backlog) => done(listen(valid(fd), backlog)),
+    localAddress(fd, into) {
+      const length = new Uint8Array(new Uint32Array([into.length]).buffer);
+      return done(getsockname(valid(fd), into, length));
+    },
+    setOption(fd, level, option, value) {
+      words[0] = value;
+      return done(setsockopt(valid(fd), level, option, scratch.address, 4));
+    },
+    resetOnClose(fd) {
+      // struct linger { int l_onoff; int l_linger; }
+      words[0] = 1;
+      words[1] = 0;
+      return done(setsockopt(valid(fd), abi.SOL_SOCKET, abi.SO_LINGER, scratch.address, 8));
+    },
+    pendingError(fd) {
+      words[0] = 0;
+      words[2] = 4;
+      const result = getsockopt(
+        valid(fd),
+        abi.SOL_SOCKET,
+        abi.SO_ERROR,
+        scratch.address,
+        scratch.address + 8,
+      );
+      return result < 0 ? done(result) : -(words.at(0) ?? 0);
+    },
+    shutdown: (fd) => done(shutdown(valid(fd), abi.SHUT_WR)),
+    close: (fd) => done(close(valid(fd))),
+    epollCreate: () => done(epollCreate(abi.SOCK_CLOEXEC)),
+    epollAdd: (epoll, fd, events, tag) => control(epoll, abi.EPOLL_CTL_ADD, fd, events, tag),
+    epollRemove: (epoll, fd) => control(epoll, abi.EPOLL_CTL_DEL, fd, 0, 0),
+    epollWait: (epoll, events, timeoutMs) =>
+      done(epollWait(valid(epoll), events.buffer.address, events.capacity, timeoutMs)),
+    ownLoop() {
+      // https://nodejs.org/api/n-api.html#napi_get_uv_event_loop and https://docs.libuv.org/en/v1.x/loop.html
+      const loopOf = library.func('int napi_get_uv_event_loop(void *env, _Out_ void **loop)') as KoffiFunc<
+        (env: unknown, loop: [unknown]) => number
+      >;
+      const backendFd = library.func('int uv_backend_fd(void *loop)') as KoffiFunc<(loop: unknown) => number>;
+      const loop: [unknown] = [null];
+      if (loopOf(koffi.node.env, loop) !== 0 || loop[0] === null) return abi.ENOENT;
+      return backendFd(loop[0]);
+    },
+  };
+}

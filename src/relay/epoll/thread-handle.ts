@@ -1,0 +1,76 @@
+import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
+import type { Answer, Command } from './messages.ts';
+
+/** Compiled code stands beside compiled code: the import rewriting of the compiler does not reach into URLs. */
+const threadModule = new URL('./worker.js', import.meta.url);
+
+/**
+ * Little is allocated per session and nothing per byte, so a small nursery loses nothing and keeps resident memory
+ * from following every burst of connections.
+ */
+const youngGenerationMb = 2;
+
+/** The engine's end of one thread. */
+export class ThreadHandle {
+  readonly index: number;
+  /** Resolves when the thread can carry out commands; rejects with why it cannot. */
+  readonly ready: Promise<void>;
+  /** Resolves when the thread is no more, for whatever reason. */
+  readonly ended: Promise<void>;
+  onAnswer: (answer: Answer) => void = () => undefined;
+  readonly #port: MessagePort;
+  #isStopping = false;
+
+  constructor(index: number, fatal: (error: Error) => void, module = threadModule) {
+    this.index = index;
+    const { port1, port2 } = new MessageChannel();
+    this.#port = port1;
+    const worker = new Worker(module, {
+      workerData: { port: port2 },
+      transferList: [port2],
+      name: `relay ${String(index)}`,
+      resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMb },
+    });
+    let isReady = false;
+    let defect: Error | undefined;
+    this.ready = new Promise((resolve, reject) => {
+      port1.on('message', (answer: Answer) => {
+        if (answer.kind === 'ready') {
+          isReady = true;
+          resolve();
+        } else if (answer.kind === 'unavailable') {
+          this.#isStopping = true;
+          reject(new Error(answer.reason));
+        } else this.onAnswer(answer);
+      });
+      worker.once('error', reject);
+      worker.once('exit', () => {
+        reject(new Error('the thread ended before it was ready'));
+      });
+    });
+    worker.on('error', (error) => {
+      defect = error instanceof Error ? error : new Error(String(error));
+    });
+    this.ended = new Promise((resolve) => {
+      worker.once('exit', (code) => {
+        port1.close();
+        resolve();
+        if (isReady && !this.#isStopping)
+          fatal(defect ?? new Error(`A relay thread ended by itself with code ${String(code)}`));
+      });
+    });
+  }
+
+  send(command: Command): void {
+    this.#port.postMessage(command);
+  }
+
+  /** Ends the thread and waits for its end. Idempotent. */
+  stop(): Promise<void> {
+    if (!this.#isStopping) {
+      this.#isStopping = true;
+      this.send({ kind: 'stop' });
+    }
+    return this.ended;
+  }
+}

@@ -1,0 +1,100 @@
+import { MessagePort } from 'node:worker_threads';
+import { messageOf } from '../../errors.ts';
+import { Door } from './door.ts';
+import { Loop } from './loop.ts';
+import type { Answer, Command } from './messages.ts';
+import { Resolver } from './resolver.ts';
+import { openKernel, type Kernel } from './syscalls.ts';
+
+/**
+ * The life of one thread of the engine. It blocks in `epoll_wait`, which also watches this thread's own event loop:
+ * when that has something to do (a command, a name looked up, the end of the process), the loop of descriptors
+ * returns to it and comes back. So nothing polls, and a command is carried out as soon as it wakes the thread.
+ *
+ * @param open where system calls come from; tests put faults in between
+ */
+export async function runThread(port: MessagePort, open: () => Promise<Kernel> = openKernel): Promise<void> {
+  function answer(message: Answer): void {
+    port.postMessage(message);
+  }
+  let loop: Loop;
+  try {
+    loop = new Loop(await open());
+  } catch (error) {
+    answer({ kind: 'unavailable', reason: messageOf(error) });
+    port.close();
+    return;
+  }
+  const resolver = new Resolver();
+  const doors = new Map<number, Door>();
+  let isStopping = false;
+
+  function carryOut(command: Command): void {
+    switch (command.kind) {
+      case 'open':
+        doors.set(
+          command.tunnel,
+          new Door(loop, resolver, command, {
+            told(events) {
+              answer({ kind: 'told', tunnel: command.tunnel, events });
+            },
+            drained() {
+              answer({ kind: 'drained', tunnel: command.tunnel });
+            },
+          }),
+        );
+        return;
+      case 'steer':
+        doors.get(command.tunnel)?.steer(command.route);
+        return;
+      case 'drain':
+        doors.get(command.tunnel)?.drain();
+        return;
+      case 'close': {
+        const door = doors.get(command.tunnel);
+        if (!door) return;
+        doors.delete(command.tunnel);
+        door.close();
+        loop.settle();
+        loop.doors.delete(door);
+        answer({ kind: 'closed', tunnel: command.tunnel });
+        return;
+      }
+      case 'stop':
+        isStopping = true;
+        return;
+      default:
+        command satisfies never;
+    }
+  }
+
+  function run(): void {
+    // A throw here is a defect; no client may be left hanging on a descriptor that nobody serves any more.
+    try {
+      if (!isStopping) loop.run();
+    } catch (error) {
+      loop.closeAll();
+      throw error;
+    }
+    if (!isStopping) setImmediate(run);
+    else {
+      loop.closeAll();
+      port.close();
+    }
+  }
+
+  port.on('message', (command: Command) => {
+    carryOut(command);
+    loop.settle();
+  });
+  answer({ kind: 'ready' });
+  setImmediate(run);
+}
+
+/** The port that the engine has put into a thread's data. */
+export function portOfThread(workerData: unknown): MessagePort {
+  if (typeof workerData === 'object' && workerData !== null && 'port' in workerData) {
+    if (workerData.port instanceof MessagePort) return workerData.port;
+  }
+  throw new Error('This module is run by the epoll engine as a thread of it');
+}
