@@ -1,15 +1,29 @@
 import type { EngineChoice } from '../config/config.ts';
-import { TunnelError } from '../errors.ts';
+import { messageOf, TunnelError } from '../errors.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Engine } from './engine.ts';
+import { EpollEngine } from './epoll/engine.ts';
 import { StreamsEngine } from './streams/engine.ts';
 
 /**
- * The engine for a choice, as far as this machine allows it.
+ * The engine for a choice: `auto` is `epoll` where that runs; where it does not, the log says why, once.
  *
- * @throws TunnelError `ST_ENGINE_UNAVAILABLE`
+ * A relay thread that ends by a defect throws in the main thread, uncaught: a process that has lost a part of what
+ * carries its sessions is to end loudly, and whoever supervises it starts it anew.
+ *
+ * @throws TunnelError `ST_ENGINE_UNAVAILABLE` where `epoll` is asked for by name and cannot run
  */
-export function chooseEngine(choice: EngineChoice, _threads: number, _log: Log): Promise<Engine> {
-  if (choice !== 'epoll') return Promise.resolve(new StreamsEngine());
-  return Promise.reject(new TunnelError('ST_ENGINE_UNAVAILABLE', 'No engine "epoll" here'));
+export async function chooseEngine(choice: EngineChoice, threads: number, log: Log): Promise<Engine> {
+  if (choice === 'streams') return new StreamsEngine();
+  try {
+    return await EpollEngine.start({ threads, fatal });
+  } catch (error) {
+    if (choice === 'epoll' || !(error instanceof TunnelError)) throw error;
+    log.info('engine.fallback', { reason: messageOf(error) });
+    return new StreamsEngine();
+  }
+}
+
+function fatal(error: Error): never {
+  throw error;
 }

@@ -1,7 +1,6 @@
 import { doubtWordAt } from '../doubt.ts';
 import type { Side } from '../gate.ts';
 import * as abi from './abi.ts';
-import type { Loop } from './loop.ts';
 import { roles, type Socket, type TunnelSession } from './socket.ts';
 import type { Buffered, Kernel, Syscalls } from './syscalls.ts';
 
@@ -10,17 +9,25 @@ const usualBytes = 64 * 1024;
 /** For who fills the usual buffer: fewer calls for the same bytes. Also the most that is kept for a slow reader. */
 const bulkBytes = 256 * 1024;
 const minus = 0x2d;
-/** Reads of what a socket had said before it broke, or of what a refused client still says. */
-const mostLastReads = 16;
+/** Reads in one turn of what a refused client still says. */
+const mostDiscards = 16;
+
+/** What carrying asks of the loop of descriptors. */
+export interface CarrierPort {
+  /** Carries from this socket at the next turn, whether or not there is an event. */
+  readAgain(socket: Socket): void;
+  close(socket: Socket): void;
+  defer(run: () => void): void;
+}
 
 /** Carries bytes from one side of a session to the other through one buffer that all sessions of a thread share. */
 export class Carrier {
-  readonly #loop: Loop;
+  readonly #loop: CarrierPort;
   readonly #sys: Syscalls;
   readonly #buffer: Buffered;
   readonly #bytes: Uint8Array;
 
-  constructor(loop: Loop, kernel: Kernel) {
+  constructor(loop: CarrierPort, kernel: Kernel) {
     this.#loop = loop;
     this.#sys = kernel.sys;
     this.#buffer = kernel.buffer(bulkBytes);
@@ -81,7 +88,7 @@ export class Carrier {
       if (sent === abi.EINTR) continue;
       if (sent === abi.EAGAIN) return;
       if (sent < 0) {
-        this.#broken(to, session);
+        this.#unwritable(to, from, session);
         return;
       }
       to.unsentFrom += sent;
@@ -93,7 +100,7 @@ export class Carrier {
 
   /** Throws away what a refused client still says; closes with it. */
   discard(socket: Socket): void {
-    for (let reads = 0; reads < mostLastReads; reads += 1) {
+    for (let reads = 0; reads < mostDiscards; reads += 1) {
       const got = this.#sys.recv(socket.fd, this.#buffer, usualBytes);
       if (got === abi.EAGAIN) return;
       if (got === 0 || (got < 0 && got !== abi.EINTR)) {
@@ -114,7 +121,7 @@ export class Carrier {
       session.endedFirst ??= sideOf(from);
       from.canRead = false;
       this.#passEnd(from, to, session);
-    } else this.#broken(from, session);
+    } else this.#unreadable(from, to, session);
   }
 
   #readOn(from: Socket): void {
@@ -124,7 +131,7 @@ export class Carrier {
 
   #sentLess(from: Socket, to: Socket, session: TunnelSession, got: number, result: number): void {
     if (result < 0 && result !== abi.EAGAIN && result !== abi.EINTR) {
-      this.#broken(to, session);
+      this.#unwritable(to, from, session);
       return;
     }
     const sent = Math.max(result, 0);
@@ -144,26 +151,37 @@ export class Carrier {
       return;
     }
     const result = this.#sys.shutdown(to.fd);
-    if (result < 0) this.#broken(to, session);
+    if (result < 0) this.#unwritable(to, from, session);
     else session.door.halfClosed(session, sideOf(from));
   }
 
-  /** Nothing more can be sent to a socket, or read from it. What it had said before is passed on first. */
-  #broken(socket: Socket, session: TunnelSession): void {
-    const { other } = socket;
-    if (other !== undefined && !socket.hasEnded && other.unsent === undefined)
-      this.#lastWords(socket, other, session);
-    session.door.sessionEnded(session, session.endedFirst ?? sideOf(socket));
+  /** Nothing more can be read from a socket. What is kept for the other side is still sent to a client, as without a tunnel. */
+  #unreadable(from: Socket, to: Socket, session: TunnelSession): void {
+    session.endedFirst ??= sideOf(from);
+    from.hasEnded = true;
+    from.canRead = false;
+    to.hasEnded = true;
+    to.canRead = false;
+    if (from.isUpstream && to.unsent !== undefined) session.door.halfClosed(session, 'upstream');
+    else session.door.sessionEnded(session, session.endedFirst);
   }
 
-  /** A server that refuses a client says why and closes: its words must not be lost to our failing write. */
-  #lastWords(from: Socket, to: Socket, session: TunnelSession): void {
-    for (let reads = 0; reads < mostLastReads; reads += 1) {
-      const got = this.#sys.recv(from.fd, this.#buffer, usualBytes);
-      if (got <= 0) return;
-      count(from, session, got);
-      if (this.#sys.send(to.fd, this.#buffer, got) !== got) return;
+  /**
+   * Nothing more can be sent to a socket. A server that refuses a client says why and closes: what it has said is read
+   * to its end, while the client's words go nowhere.
+   */
+  #unwritable(to: Socket, from: Socket, session: TunnelSession): void {
+    session.endedFirst ??= sideOf(to);
+    to.unsent = undefined;
+    from.hasEnded = true;
+    from.canRead = false;
+    if (!to.isUpstream || (to.hasEnded && from.unsent === undefined)) {
+      session.door.sessionEnded(session, session.endedFirst);
+      return;
     }
+    to.isEnding = true;
+    if (from.unsent === undefined) this.#readOn(to);
+    session.door.halfClosed(session, 'upstream');
   }
 
   #hear(session: TunnelSession): void {

@@ -1,12 +1,13 @@
 import type { Endpoint } from '../../net/endpoint.ts';
-import { keepAliveIdleMs } from '../../net/socket-options.ts';
 import type { DoubtWord, Route, TunnelEvent } from '../engine.ts';
 import { Gate, type GatePort, type Side } from '../gate.ts';
 import * as abi from './abi.ts';
 import { Acceptor } from './acceptor.ts';
-import type { Loop } from './loop.ts';
+import type { Loop, LoopMember } from './loop.ts';
 import { downstreamBytesAt, upstreamBytesAt, writeTally, type Command } from './messages.ts';
 import type { Resolver } from './resolver.ts';
+import { setSocketOptions } from './options.ts';
+import { isSelfConnected } from './self-connection.ts';
 import type { SocketAddress } from './sockaddr.ts';
 import { roles, TunnelSession, type Socket } from './socket.ts';
 import { errorName } from './syscalls.ts';
@@ -18,8 +19,7 @@ export interface DoorReport {
 }
 
 /** One tunnel in one thread: its listeners, its gate and what the gate asks for, done with descriptors. */
-export class Door implements GatePort<TunnelSession> {
-  /** When `settle` has something to do although nothing happens, on the clock of `performance.now`. */
+export class Door implements GatePort<TunnelSession>, LoopMember {
   dueMs = Infinity;
   readonly #loop: Loop;
   readonly #resolver: Resolver;
@@ -31,6 +31,8 @@ export class Door implements GatePort<TunnelSession> {
   /** Something has happened that may change a deadline or a count. */
   #isTouched = true;
   #isDraining = false;
+  /** Refused clients that have not closed yet. */
+  #parting = 0;
   readonly #sessionStep: number;
   #nextSession: number;
 
@@ -78,20 +80,19 @@ export class Door implements GatePort<TunnelSession> {
   /** Ends every session. What is left to say is said by the next `settle`; after that the door is forgotten. */
   close(): void {
     this.#acceptor.close();
+    this.#loop.endPartingOf(this);
     this.#touch().cutAll();
   }
 
   // What the loop reports.
 
-  /** @returns whether the listener is one of this door */
   accept(listener: Socket): boolean {
     return this.#acceptor.accept(listener);
   }
 
-  /** A client whose session is not relaying yet has ended its sending, or broken off. */
-  downstreamEnded(session: TunnelSession): void {
+  downstreamEnded(session: TunnelSession, isBroken: boolean): void {
     // One that has asked something and half-closed still wants its answer. One that has not is gone.
-    if (this.#loop.sys.peek(session.downstream.fd) > 0) return;
+    if (!isBroken && this.#loop.sys.peek(session.downstream.fd) > 0) return;
     session.dial += 1;
     this.#touch().ended(session, 'downstream');
     this.#closeBoth(session);
@@ -106,7 +107,15 @@ export class Door implements GatePort<TunnelSession> {
       this.#tryNext(session, code);
       return;
     }
+    const target = session.dialling;
     session.remaining = undefined;
+    session.dialling = undefined;
+    if (target && isSelfConnected(this.#loop.sys, upstream.fd, target)) {
+      this.#loop.close(upstream);
+      session.upstream = undefined;
+      this.#tryNext(session, 'ECONNREFUSED');
+      return;
+    }
     if (this.#touch().dialled(session)) this.#loop.join(session.downstream, upstream);
     else {
       this.#loop.close(upstream);
@@ -118,10 +127,13 @@ export class Door implements GatePort<TunnelSession> {
     this.#touch().halfClosed(session, by);
   }
 
-  /** Both sides have ended and all has been passed on. */
   sessionEnded(session: TunnelSession, first: Side): void {
     this.#touch().ended(session, first);
     this.#closeBoth(session);
+  }
+
+  parted(): void {
+    this.#parting -= 1;
   }
 
   heard(session: TunnelSession): void {
@@ -140,7 +152,6 @@ export class Door implements GatePort<TunnelSession> {
     this.#tally[downstreamBytesAt] = (this.#tally[downstreamBytesAt] ?? 0) + bytes;
   }
 
-  /** Does what has come due. */
   settle(): void {
     if (this.dueMs !== Infinity && this.dueMs <= performance.now()) {
       this.#touch().tick();
@@ -148,7 +159,6 @@ export class Door implements GatePort<TunnelSession> {
     }
   }
 
-  /** Tells what happened in this turn, once its descriptors are closed. */
   publish(): void {
     if (this.#isTouched) {
       this.#isTouched = false;
@@ -160,7 +170,7 @@ export class Door implements GatePort<TunnelSession> {
       this.#told = [];
       this.#report.told(told);
     }
-    if (this.#isDraining && this.#gate.size === 0) {
+    if (this.#isDraining && this.#gate.size === 0 && this.#parting === 0) {
       this.#isDraining = false;
       this.#report.drained();
     }
@@ -199,11 +209,11 @@ export class Door implements GatePort<TunnelSession> {
     session.dial += 1;
     const { downstream } = session;
     const bytes = new TextEncoder().encode(line);
-    downstream.session = undefined;
     // A line fits the empty buffer of a new connection; where it does not, the client has gone.
     if (this.#loop.sys.sendRest(downstream.fd, bytes, 0) < 0) this.#loop.close(downstream);
     else {
       this.#loop.sys.shutdown(downstream.fd);
+      this.#parting += 1;
       this.#loop.part(downstream, performance.now());
     }
   }
@@ -232,6 +242,7 @@ export class Door implements GatePort<TunnelSession> {
     const address = session.remaining?.[0];
     if (!address) return;
     session.remaining = session.remaining?.slice(1);
+    session.dialling = address;
     const result = this.#connect(session, address);
     if (result >= 0) return;
     const { dial } = session;
@@ -254,7 +265,7 @@ export class Door implements GatePort<TunnelSession> {
     const { sys } = this.#loop;
     const fd = sys.socket(address.family);
     if (fd < 0) return fd;
-    setSocketOptions(this.#loop, fd);
+    setSocketOptions(sys, fd);
     const result = sys.connect(fd, address);
     if (result < 0 && result !== abi.EINPROGRESS && result !== abi.EINTR) {
       sys.close(fd);
@@ -282,11 +293,4 @@ export class Door implements GatePort<TunnelSession> {
     this.#isTouched = true;
     return this.#gate;
   }
-}
-
-/** Those of a dialled socket. Accepted ones inherit them from their listener. */
-export function setSocketOptions({ sys }: Pick<Loop, 'sys'>, fd: number): void {
-  sys.setOption(fd, abi.IPPROTO_TCP, abi.TCP_NODELAY, 1);
-  sys.setOption(fd, abi.SOL_SOCKET, abi.SO_KEEPALIVE, 1);
-  sys.setOption(fd, abi.IPPROTO_TCP, abi.TCP_KEEPIDLE, keepAliveIdleMs / 1_000);
 }

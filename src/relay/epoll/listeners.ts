@@ -2,10 +2,10 @@ import { lookup } from 'node:dns/promises';
 import { TunnelError, messageOf } from '../../errors.ts';
 import { formatListenAddress, type ListenAddress } from '../../net/endpoint.ts';
 import { listenBacklog } from '../../net/socket-options.ts';
-import { assertClaimable, claim, release, temporaryPath, type SocketFile } from '../unix-socket.ts';
+import { prepareClaim, claim, release, temporaryPath, type SocketFile } from '../unix-socket.ts';
 import * as abi from './abi.ts';
-import { setSocketOptions } from './door.ts';
 import type { OpenListener } from './messages.ts';
+import { setSocketOptions } from './options.ts';
 import { inetAddress, portOf, unixAddress, type SocketAddress } from './sockaddr.ts';
 import { errorName, type Syscalls } from './syscalls.ts';
 
@@ -80,16 +80,21 @@ async function bindTcp(
     if (index > 0) checked(sys.setOption(fd, abi.SOL_SOCKET, abi.SO_REUSEPORT, 1));
     checked(sys.bind(fd, target));
     if (index === 0 && perThread.length > 1) checked(sys.setOption(fd, abi.SOL_SOCKET, abi.SO_REUSEPORT, 1));
-    setSocketOptions({ sys }, fd);
+    setSocketOptions(sys, fd);
     checked(sys.listen(fd, listenBacklog));
     bound = boundPort(sys, fd, target);
-    list[list.length - 1] = { fd, address: { kind: 'tcp', host, port: bound }, isShared: false, isOwn: true };
+    list[list.length - 1] = {
+      fd,
+      address: { kind: 'tcp', host: ip, port: bound },
+      isShared: false,
+      isOwn: true,
+    };
   });
-  return { kind: 'tcp', host, port: bound };
+  return { kind: 'tcp', host: ip, port: bound };
 }
 
 async function bindUnix(sys: Syscalls, path: string): Promise<{ fd: number; file: SocketFile }> {
-  await assertClaimable(path);
+  await prepareClaim(path);
   const target = unixAddress(temporaryPath(path));
   if (!target) throw new Error('The path is too long');
   const fd = checked(sys.socket(target.family));

@@ -1,7 +1,6 @@
 import * as abi from './abi.ts';
-import type { Door } from './door.ts';
 import { Carrier } from './carrier.ts';
-import { roles, Socket, type Role } from './socket.ts';
+import { roles, Socket, type Role, type SessionOwner } from './socket.ts';
 import type { EventArray, Kernel, Syscalls } from './syscalls.ts';
 
 /** Events taken by one `epoll_wait`. */
@@ -14,6 +13,18 @@ const everything = abi.EPOLLIN | abi.EPOLLOUT | abi.EPOLLRDHUP | abi.EPOLLET;
 const failed = abi.EPOLLERR | abi.EPOLLHUP;
 const ends = abi.EPOLLRDHUP | abi.EPOLLHUP | abi.EPOLLERR;
 
+/** Who lives in a loop: it has sessions, listeners and deadlines, and does its part of each turn. */
+export interface LoopMember extends SessionOwner {
+  /** When `settle` has something to do although nothing happens, on the clock of `performance.now`. */
+  readonly dueMs: number;
+  /** @returns whether the listener belongs here */
+  accept(listener: Socket): boolean;
+  /** Does what has come due. */
+  settle(): void;
+  /** Tells what happened in this turn, once its descriptors are closed. */
+  publish(): void;
+}
+
 /**
  * One thread's descriptors and the turns in which their events are worked off. A descriptor that is closed leaves
  * the table at once and is given back to the kernel only at the end of the turn: no event of the same turn can
@@ -21,7 +32,7 @@ const ends = abi.EPOLLRDHUP | abi.EPOLLHUP | abi.EPOLLERR;
  */
 export class Loop {
   readonly sys: Syscalls;
-  readonly doors = new Set<Door>();
+  readonly doors = new Set<LoopMember>();
   readonly #epoll: number;
   readonly #events: EventArray;
   readonly #carrier: Carrier;
@@ -138,7 +149,7 @@ export class Loop {
   close(socket: Socket): void {
     if (this.#sockets[socket.fd] !== socket) return;
     this.#sockets[socket.fd] = undefined;
-    this.#parting.delete(socket);
+    if (this.#parting.delete(socket)) socket.session?.door.parted();
     if (socket.isBorrowed) this.sys.epollRemove(this.#epoll, socket.fd);
     else this.#closing.push(socket.fd);
     socket.canRead = false;
@@ -163,6 +174,11 @@ export class Loop {
     });
   }
 
+  /** Closes the refused clients of a door without waiting for them. */
+  endPartingOf(door: LoopMember): void {
+    for (const socket of this.#parting.keys()) if (socket.session?.door === door) this.close(socket);
+  }
+
   /** Gives back every descriptor, the epoll set too. For the end, also an unhappy one. */
   closeAll(): void {
     for (const socket of this.#sockets) {
@@ -182,7 +198,7 @@ export class Loop {
         return;
       case roles.waiting:
         if (events & abi.EPOLLIN) socket.canRead = true;
-        if (events & ends) socket.session?.door.downstreamEnded(socket.session);
+        if (events & ends) socket.session?.door.downstreamEnded(socket.session, (events & failed) !== 0);
         return;
       case roles.dialling:
         socket.canRead = (events & abi.EPOLLIN) !== 0;

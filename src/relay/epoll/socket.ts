@@ -1,6 +1,6 @@
 import { Session } from '../session.ts';
+import type { DoubtWord } from '../engine.ts';
 import type { Side } from '../gate.ts';
-import type { Door } from './door.ts';
 import type { SocketAddress } from './sockaddr.ts';
 
 /** What an event on a socket means at present. A number, for it is looked at for every event. */
@@ -57,9 +57,25 @@ export class Socket {
   }
 }
 
+/** What happens to a session is told to whoever owns it. */
+export interface SessionOwner {
+  /** A client whose session is not relaying yet has ended its sending, or its connection is broken. */
+  downstreamEnded(session: TunnelSession, isBroken: boolean): void;
+  dialAnswered(session: TunnelSession, upstream: Socket, hasFailed: boolean): void;
+  halfClosed(session: TunnelSession, by: Side): void;
+  /** Nothing is left to be carried, or to carry it to. */
+  sessionEnded(session: TunnelSession, first: Side): void;
+  /** A refused client has gone, or its time is over. */
+  parted(): void;
+  heard(session: TunnelSession): void;
+  doubted(session: TunnelSession, word: DoubtWord): void;
+  addUpstream(bytes: number): void;
+  addDownstream(bytes: number): void;
+}
+
 /** A session with its descriptors. */
 export class TunnelSession extends Session {
-  readonly door: Door;
+  readonly door: SessionOwner;
   readonly downstream: Socket;
   upstream: Socket | undefined = undefined;
   /** Whether a server has said something in this session. */
@@ -68,10 +84,12 @@ export class TunnelSession extends Session {
   endedFirst: Side | undefined = undefined;
   /** Addresses of the present dial that have not been tried yet. */
   remaining: readonly SocketAddress[] | undefined = undefined;
+  /** The address that is being dialled. */
+  dialling: SocketAddress | undefined = undefined;
   /** Numbers the dials of this session, so that a late name look-up is known to be late. */
   dial = 0;
 
-  constructor(id: number, admittedMs: number, door: Door, downstream: Socket) {
+  constructor(id: number, admittedMs: number, door: SessionOwner, downstream: Socket) {
     super(id, admittedMs);
     this.door = door;
     this.downstream = downstream;
