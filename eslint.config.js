@@ -18,11 +18,11 @@ const bans = [
   {
     selector: 'CallExpression[callee.object.name="AbortSignal"][callee.property.name="any"]',
     message:
-      'Use withDeadline from lifecycle/: AbortSignal.any leaks on a long-lived signal (nodejs/node#54614).',
+      'Pass one signal on and remove your listener: AbortSignal.any leaks on a long-lived one (nodejs/node#54614).',
   },
   {
     selector: 'CallExpression[callee.object.name="AbortSignal"][callee.property.name="timeout"]',
-    message: 'Use withDeadline from lifecycle/: it clears its timer and says what took too long.',
+    message: 'Set a timer, clear it in finally, and say what took too long: this one stays until it fires.',
   },
   {
     selector:

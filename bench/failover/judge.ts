@@ -116,6 +116,6 @@ function round(ms: number): number {
 }
 
 /** The middle one of a client's figures, for tables. */
-export function typical({ errorsPerClient }: Outcome): number {
+function typical({ errorsPerClient }: Outcome): number {
   return median(errorsPerClient);
 }

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { contenders, standardContenders } from './contenders.ts';
 import { causes, type Cause } from './trial.ts';
 
-export const usage = `bench:failover [--quick] [--trials N] [--peer-trials N] [--causes a,b] [--contenders a,b] [--clients N] [--pause MS] [--no-write]
+const usage = `bench:failover [--quick] [--trials N] [--peer-trials N] [--causes a,b] [--contenders a,b] [--clients N] [--pause MS] [--no-write]
   causes:     ${causes.join(' ')}
   contenders: ${Object.keys(contenders).join(' ')}`;
 

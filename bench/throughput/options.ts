@@ -19,7 +19,7 @@ const relays: Readonly<Record<string, StartRelay>> = {
 };
 const standard = ['direct', 'ours-epoll', 'ours-streams', 'haproxy', 'nginx'];
 
-export const usage = `bench:throughput [--quick] [--rounds N] [--seconds S] [--cells a,b] [--relays a,b] [--sessions N] [--no-write]
+const usage = `bench:throughput [--quick] [--rounds N] [--seconds S] [--cells a,b] [--relays a,b] [--sessions N] [--no-write]
   cells:  ${cells.map(({ name }) => name).join(' ')} memory
   relays: ${Object.keys(relays).join(' ')}`;
 
