@@ -1,4 +1,3 @@
-import { median } from '../lib/stats.ts';
 import type { Promotion } from './prober-worker.ts';
 import type { Logs } from './writers.ts';
 import type { WriterLog } from './writers/log.ts';
@@ -113,9 +112,4 @@ function maxGap({ acks }: WriterLog): number {
 
 function round(ms: number): number {
   return Math.round(ms * 100) / 100;
-}
-
-/** The middle one of a client's figures, for tables. */
-function typical({ errorsPerClient }: Outcome): number {
-  return median(errorsPerClient);
 }
