@@ -1,6 +1,7 @@
-import { connect, type Socket } from 'node:net';
+import { connect, Socket } from 'node:net';
 import type { Endpoint } from '../../net/endpoint.ts';
 import { keepAliveIdleMs, noDelay } from '../../net/socket-options.ts';
+import { descriptorShortage } from './descriptors.ts';
 
 /**
  * Opens an upstream. `ready` is called once when bytes may be written, never before `Dial` returns; a dial that fails
@@ -9,6 +10,9 @@ import { keepAliveIdleMs, noDelay } from '../../net/socket-options.ts';
 export type Dial = (endpoint: Endpoint, ready: () => void) => Socket;
 
 export function dialPlain({ host, port }: Endpoint, ready: () => void): Socket {
+  // One for the upstream, one to be left: to tell a client why it is turned away it has to be accepted.
+  const shortage = descriptorShortage(2);
+  if (shortage !== undefined) return new Socket().destroy(failure(shortage));
   const socket = connect({
     host,
     port,
@@ -19,6 +23,11 @@ export function dialPlain({ host, port }: Endpoint, ready: () => void): Socket {
   });
   socket.once('connect', ready);
   return socket;
+}
+
+/** An error as the system would give it. */
+export function failure(code: string): NodeJS.ErrnoException {
+  return Object.assign(new Error(`Cannot connect (${code})`), { code });
 }
 
 /**

@@ -5,7 +5,7 @@ import { Backoff } from '../../lifecycle/backoff.ts';
 import { formatListenAddress, type ListenAddress } from '../../net/endpoint.ts';
 import { keepAliveIdleMs, listenBacklog, noDelay } from '../../net/socket-options.ts';
 import { claim, prepareClaim, release, temporaryPath, type SocketFile } from '../unix-socket.ts';
-import { DescriptorReserve } from './descriptors.ts';
+import { descriptorShortage } from './descriptors.ts';
 
 /** What a listener tells its tunnel. */
 export interface ListenerEvents {
@@ -26,7 +26,6 @@ export class Listener {
   readonly #server: Server;
   readonly #events: ListenerEvents;
   readonly #file: SocketFile | undefined;
-  readonly #reserve = new DescriptorReserve();
   readonly #backoff = new Backoff(firstLookMs, longestLookMs);
   #look: NodeJS.Timeout | undefined;
   #pausedBy: string | undefined;
@@ -88,7 +87,6 @@ export class Listener {
 
   async #close(): Promise<void> {
     clearTimeout(this.#look);
-    this.#reserve.spend();
     const closed = new Promise((resolve) => {
       this.#server.close(resolve);
     });
@@ -97,7 +95,8 @@ export class Listener {
   }
 
   #accept(socket: Socket): void {
-    const code = this.#reserve.shortage();
+    // The next `accept` needs one, or libuv closes that connection without a word.
+    const code = descriptorShortage(1);
     if (code !== undefined) this.#pause(code);
     if (this.#pausedBy === undefined) this.#events.accepted(socket);
     else this.#turnAway(socket, this.#pausedBy);
@@ -114,14 +113,14 @@ export class Listener {
   #pause(code: string): void {
     if (this.#pausedBy !== undefined || this.#closing) return;
     this.#pausedBy = code;
-    this.#reserve.spend();
     this.#events.paused(this.address, code);
     this.#lookLater();
   }
 
   #lookLater(): void {
     this.#look = setTimeout(() => {
-      if (!this.#reserve.restore()) {
+      // Both sockets of a session, and one for the next connection.
+      if (descriptorShortage(3) !== undefined) {
         this.#lookLater();
         return;
       }

@@ -3,7 +3,7 @@ import type { Endpoint, ListenAddress } from '../../net/endpoint.ts';
 import { doubtWordAt } from '../doubt.ts';
 import type { EngineTunnel, Route, TunnelCounters, TunnelEvent, TunnelSpec } from '../engine.ts';
 import { Gate, type GatePort, type Side } from '../gate.ts';
-import { isSelfConnected, type Dial } from './dial.ts';
+import { failure, isSelfConnected, type Dial } from './dial.ts';
 import { Listener } from './listener.ts';
 import { reset, StreamsSession } from './session.ts';
 
@@ -149,7 +149,7 @@ export class StreamsTunnel implements EngineTunnel {
   #dialFor(session: StreamsSession, endpoint: Endpoint): void {
     const upstream = this.#dial(endpoint, () => {
       if (session.upstream !== upstream) return;
-      if (isSelfConnected(upstream)) upstream.destroy(selfConnected());
+      if (isSelfConnected(upstream)) upstream.destroy(failure('ECONNREFUSED'));
       else this.#relay(session, upstream);
     });
     session.upstream = upstream;
@@ -291,8 +291,4 @@ export class StreamsTunnel implements EngineTunnel {
     }
     this.#gate.tick();
   }
-}
-
-function selfConnected(): NodeJS.ErrnoException {
-  return Object.assign(new Error('Connected to itself'), { code: 'ECONNREFUSED' });
 }

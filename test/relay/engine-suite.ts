@@ -1,0 +1,32 @@
+import { describe } from 'node:test';
+import type { EngineName } from '../../src/relay/engine.ts';
+import { failOnLeaks } from '../kit/index.ts';
+import { describeCarrying } from './suite/carrying.ts';
+import { describeCutting } from './suite/cutting.ts';
+import { describeDescriptors } from './suite/descriptors.ts';
+import { describeDialling } from './suite/dialling.ts';
+import { describeExactness } from './suite/exactness.ts';
+import { describeListening } from './suite/listening.ts';
+import type { OpenEngine } from './suite/rig.ts';
+import { describeSteering } from './suite/steering.ts';
+import { describeWaiting } from './suite/waiting.ts';
+
+/**
+ * Everything that is promised of an engine, whichever it is.
+ *
+ * @param module the address of a module that exports the same `openEngine`
+ */
+export function describeEngine(name: EngineName, openEngine: OpenEngine, module: string): void {
+  const engine = { name, openEngine, module };
+  describe(`the ${name} engine`, () => {
+    failOnLeaks();
+    describeListening(engine);
+    describeSteering(engine);
+    describeWaiting(engine);
+    describeDialling(engine);
+    describeCarrying(engine);
+    describeCutting(engine);
+    describeExactness(engine);
+    describeDescriptors(engine);
+  });
+}

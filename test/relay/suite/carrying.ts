@@ -1,0 +1,208 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { eventually } from '../../kit/index.ts';
+import { Upstream, type Peer } from './peer.ts';
+import { Rig, type EngineUnderTest } from './rig.ts';
+
+const megabyte = 1024 * 1024;
+
+export function describeCarrying(engine: EngineUnderTest): void {
+  describe('carrying', () => {
+    it('carries a reply sent after the client half-closed', async () => {
+      await using upstream = await Upstream.start();
+      await using rig = await Rig.open(engine);
+      rig.serve(upstream.port);
+      const client = await rig.connect();
+      client.send('PING\r\n');
+      client.end();
+      const peer = await upstream.peer();
+      assert.equal(await peer.ended(), 'fin');
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      peer.send('+PONG\r\n');
+      await client.says('+PONG\r\n');
+      peer.end();
+      assert.equal(await client.ended(), 'fin');
+      await rig.endedBy('downstream', 1);
+      await rig.counts({ open: 0, upstreamBytes: 6, downstreamBytes: 7 });
+    });
+
+    it('carries what a client sends after the server half-closed', async () => {
+      await using upstream = await Upstream.start();
+      await using rig = await Rig.open(engine);
+      rig.serve(upstream.port);
+      const client = await rig.connect();
+      const peer = await upstream.peer();
+      peer.send('bye');
+      peer.end();
+      assert.equal(await client.ended(), 'fin');
+      assert.equal(client.text, 'bye');
+      client.send('one more');
+      await peer.says('one more');
+      client.end();
+      assert.equal(await peer.ended(), 'fin');
+      await rig.endedBy('upstream', 1);
+    });
+
+    it('passes the last words of a server that resets on', async () => {
+      await using upstream = await Upstream.start((peer) => {
+        peer.socket.write('-ERR max number of clients reached\r\n', () => {
+          setTimeout(() => {
+            peer.reset();
+          }, 50);
+        });
+      });
+      await using rig = await Rig.open(engine);
+      rig.serve(upstream.port);
+      const client = await rig.connect();
+      client.send('PING\r\n');
+      await client.ended();
+      assert.equal(client.text, '-ERR max number of clients reached\r\n');
+      await client.close();
+      await rig.endedBy('upstream', 1);
+    });
+
+    it('ends the server side of a client that resets', async () => {
+      await using upstream = await Upstream.start();
+      await using rig = await Rig.open(engine);
+      rig.serve(upstream.port);
+      const client = await rig.connect();
+      const peer = await upstream.peer();
+      client.reset();
+      await peer.ended();
+      await peer.close();
+      await rig.endedBy('downstream', 1);
+    });
+
+    it('slows a server down to a client that does not read, and loses nothing', async () => {
+      const total = 200 * megabyte;
+      const source = new Source(total);
+      await using upstream = await Upstream.start((peer) => {
+        source.pour(peer);
+      });
+      await using rig = await Rig.open(engine);
+      rig.serve(upstream.port);
+      const sink = new Sink();
+      const client = await rig.connect((_, chunk) => {
+        sink.take(chunk);
+      });
+      client.send('GET big\r\n');
+      await eventually(() => sink.received > 0);
+      client.socket.pause();
+      const rssBefore = process.memoryUsage.rss();
+      const stalledAt = await stalled(() => source.sent);
+      assert.ok(stalledAt < 64 * megabyte, `the server went on to ${stalledAt} bytes`);
+      const grownBy = process.memoryUsage.rss() - rssBefore;
+      assert.ok(grownBy < 48 * megabyte, `resident memory grew by ${grownBy} bytes`);
+      client.socket.resume();
+      await eventually(() => sink.received === total, { withinMs: 40_000 });
+      assert.equal(sink.isInOrder, true);
+      await rig.counts({ downstreamBytes: total });
+    });
+
+    it('slows a client down to a server that does not read, and loses nothing', async () => {
+      const total = 200 * megabyte;
+      const sink = new Sink();
+      await using upstream = await Upstream.start((_, chunk) => {
+        sink.take(chunk);
+      });
+      await using rig = await Rig.open(engine);
+      rig.serve(upstream.port);
+      const client = await rig.connect();
+      const peer = await upstream.peer();
+      peer.socket.pause();
+      const source = new Source(total);
+      source.pour(client);
+      const stalledAt = await stalled(() => source.sent);
+      assert.ok(stalledAt < 64 * megabyte, `the client went on to ${stalledAt} bytes`);
+      peer.socket.resume();
+      await eventually(() => sink.received === total, { withinMs: 40_000 });
+      assert.equal(sink.isInOrder, true);
+      await rig.counts({ upstreamBytes: total });
+    });
+
+    it('carries replies while the other direction is blocked', async () => {
+      await using upstream = await Upstream.start();
+      await using rig = await Rig.open(engine);
+      rig.serve(upstream.port);
+      const client = await rig.connect();
+      const peer = await upstream.peer();
+      peer.socket.pause();
+      const source = new Source(100 * megabyte);
+      source.pour(client);
+      await stalled(() => source.sent);
+      peer.send('+still here\r\n');
+      await client.says('+still here\r\n');
+    });
+
+    it('serves a thousand connections at once, and cuts them in one go', async () => {
+      await using upstream = await Upstream.echo();
+      await using rig = await Rig.open(engine);
+      rig.serve(upstream.port, 1);
+      const clients = await Promise.all(Array.from({ length: 1000 }, () => rig.connect()));
+      for (const [index, client] of clients.entries()) client.send(`hello ${index}.`);
+      await Promise.all(clients.map((client, index) => client.says(`hello ${index}.`, 20_000)));
+      await rig.counts({ open: 1000, held: 0 });
+      rig.hold(2);
+      const { cut } = await rig.event('steered', 1);
+      assert.equal(cut, 1000);
+      await Promise.all(clients.map((client) => client.ended(10_000)));
+      await Promise.all(upstream.peers.map((peer) => peer.ended(10_000)));
+      await rig.counts({ open: 0 });
+      await rig.endedBy('evicted', 1000);
+    });
+  });
+}
+
+/** Sends numbered words, as fast as they are taken. */
+class Source {
+  sent = 0;
+  readonly #total: number;
+
+  constructor(total: number) {
+    this.#total = total;
+  }
+
+  pour(peer: Peer): void {
+    const { socket } = peer;
+    const go = (): void => {
+      while (this.sent < this.#total) {
+        const chunk = Buffer.allocUnsafe(Math.min(65_536, this.#total - this.sent));
+        for (let at = 0; at < chunk.length; at += 4) chunk.writeUInt32LE(this.sent + at, at);
+        this.sent += chunk.length;
+        if (!socket.write(chunk)) return;
+      }
+    };
+    socket.on('drain', go);
+    go();
+  }
+}
+
+/** Checks the words of a source as they come, in whatever pieces. */
+class Sink {
+  received = 0;
+  isInOrder = true;
+
+  take(chunk: Buffer): void {
+    // One whole word of each piece tells whether the piece stands where it belongs.
+    const skip = (4 - (this.received % 4)) % 4;
+    if (chunk.length >= skip + 4 && chunk.readUInt32LE(skip) !== this.received + skip) this.isInOrder = false;
+    this.received += chunk.length;
+  }
+}
+
+/** Waits until a number no longer grows, and gives it. */
+async function stalled(look: () => number): Promise<number> {
+  let last = -1;
+  let sinceMs = performance.now();
+  return eventually(
+    () => {
+      const now = look();
+      if (now !== last) {
+        last = now;
+        sinceMs = performance.now();
+      }
+      return performance.now() - sinceMs > 500 && now;
+    },
+    { withinMs: 20_000 },
+  );
+}

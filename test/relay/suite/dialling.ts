@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { freePort, FullBacklog } from '../../kit/index.ts';
+import { Upstream } from './peer.ts';
+import { Rig, type EngineUnderTest } from './rig.ts';
+
+export function describeDialling(engine: EngineUnderTest): void {
+  describe('dialling', () => {
+    it('tries a refused dial again until the server is there', async () => {
+      const port = await freePort();
+      await using rig = await Rig.open(engine);
+      rig.serve(port);
+      const client = await rig.connect();
+      client.send('early');
+      const failed = await rig.event('dial-failed');
+      assert.deepEqual(failed, {
+        kind: 'dial-failed',
+        generation: 1,
+        endpoint: { host: '127.0.0.1', port },
+        code: 'ECONNREFUSED',
+        count: 1,
+      });
+      await using upstream = await Upstream.echo(port);
+      await client.says('early');
+      assert.equal(upstream.peers.length, 1);
+      assert.equal((await upstream.peer()).received, 5);
+    });
+
+    it('tells dials that fail together, with their count', async () => {
+      const port = await freePort();
+      await using rig = await Rig.open(engine, { holdMs: 400 });
+      rig.serve(port);
+      const clients = await Promise.all(Array.from({ length: 20 }, () => rig.connect()));
+      await Promise.all(
+        clients.map((client) =>
+          client.says('-ERR sentinel-tunnel: the master of "mymaster" cannot be reached; waited 400 ms\r\n'),
+        ),
+      );
+      await rig.endedBy('refused', 20);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      const told = rig.told('dial-failed');
+      const total = told.reduce((sum, { count }) => sum + count, 0);
+      assert.equal(total, rig.tunnel.counters().dialFailures);
+      assert.ok(total >= 40, `${total} dials`);
+      assert.ok(told.length <= 12, `${told.length} events`);
+    });
+
+    it('gives up a dial that hangs at its deadline, and the session at its own', async () => {
+      await using nobody = await FullBacklog.start();
+      await using rig = await Rig.open(engine, { dialMs: 200, holdMs: 700 });
+      rig.serve(nobody.port);
+      const startedMs = performance.now();
+      const client = await rig.connect();
+      const failed = await rig.event('dial-failed');
+      assert.equal(failed.code, 'ETIMEDOUT');
+      const failedMs = performance.now() - startedMs;
+      assert.ok(failedMs >= 190 && failedMs < 600, `${failedMs} ms`);
+      await client.says('-ERR sentinel-tunnel: the master of "mymaster" ');
+      await client.says('; waited 700 ms\r\n');
+      const refusedMs = performance.now() - startedMs;
+      assert.ok(refusedMs >= 690 && refusedMs < 1500, `${refusedMs} ms`);
+    });
+
+    it('abandons a dial at a new route, and serves the session there', async () => {
+      await using nobody = await FullBacklog.start();
+      await using upstream = await Upstream.echo();
+      await using rig = await Rig.open(engine, { dialMs: 5000 });
+      rig.serve(nobody.port, 1);
+      const client = await rig.connect();
+      client.send('early');
+      await rig.counts({ open: 1, held: 0 });
+      rig.hold(2);
+      await rig.counts({ open: 0, held: 1 });
+      const startedMs = performance.now();
+      rig.serve(upstream.port, 3);
+      await client.says('early');
+      const tookMs = performance.now() - startedMs;
+      assert.ok(tookMs < 1000, `${tookMs} ms`);
+      assert.equal(client.ending, undefined);
+      await rig.counts({ open: 1, held: 0 });
+      assert.deepEqual(rig.told('steered').at(-1), {
+        kind: 'steered',
+        generation: 3,
+        cut: 0,
+        held: 0,
+        released: 1,
+      });
+      assert.equal(rig.told('dial-failed').length, 0);
+    });
+
+    it('moves a dialling session straight from one generation to the next', async () => {
+      await using nobody = await FullBacklog.start();
+      await using upstream = await Upstream.echo();
+      await using rig = await Rig.open(engine, { dialMs: 5000 });
+      rig.serve(nobody.port, 1);
+      const client = await rig.connect();
+      await rig.counts({ open: 1 });
+      rig.serve(upstream.port, 2);
+      client.send('x');
+      await client.says('x');
+      await rig.endedBy('evicted', 0);
+    });
+
+    it('notices a client that leaves while its dial hangs', async () => {
+      await using nobody = await FullBacklog.start();
+      await using rig = await Rig.open(engine, { dialMs: 20_000, holdMs: 30_000 });
+      rig.serve(nobody.port);
+      const client = await rig.connect();
+      await rig.counts({ open: 1 });
+      await client.close();
+      await rig.counts({ open: 0 });
+      await rig.endedBy('downstream', 1);
+    });
+
+    it('bounds how many wait to dial again', async () => {
+      const port = await freePort();
+      await using rig = await Rig.open(engine, { holdMax: 3, holdMs: 2000 });
+      rig.serve(port);
+      const clients = await Promise.all(Array.from({ length: 10 }, () => rig.connect()));
+      await rig.endedBy('refused', 7);
+      const refused = clients.filter(({ text }) => text !== '');
+      assert.ok(refused.every(({ text }) => text.includes('3 connections are waiting already')));
+      const { open, held } = rig.tunnel.counters();
+      assert.equal(open + held, 3);
+    });
+
+    it('counts a name that does not resolve as a failed dial', async () => {
+      await using rig = await Rig.open(engine, { holdMs: 500 });
+      rig.tunnel.steer({
+        kind: 'serve',
+        generation: 1,
+        endpoint: { host: 'no-such-host.invalid', port: 6379 },
+      });
+      const client = await rig.connect();
+      await client.says('-ERR sentinel-tunnel: ', 10_000);
+      assert.equal(await client.ended(), 'fin');
+    });
+
+    it('dials a host by its name', async () => {
+      await using upstream = await Upstream.echo();
+      await using rig = await Rig.open(engine);
+      rig.tunnel.steer({
+        kind: 'serve',
+        generation: 1,
+        endpoint: { host: 'localhost', port: upstream.port },
+      });
+      const client = await rig.connect();
+      client.send('x');
+      await client.says('x');
+    });
+  });
+}

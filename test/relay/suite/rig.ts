@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict';
+import type {
+  Engine,
+  EngineName,
+  EngineTunnel,
+  TunnelCounters,
+  TunnelEvent,
+  TunnelSpec,
+} from '../../../src/relay/engine.ts';
+import type { ListenAddress } from '../../../src/net/endpoint.ts';
+import { eventually, eventuallyPasses } from '../../kit/index.ts';
+import { Peer } from './peer.ts';
+
+export type OpenEngine = () => Engine | Promise<Engine>;
+
+/** The engine that a suite is run for. */
+export interface EngineUnderTest {
+  readonly name: EngineName;
+  readonly openEngine: OpenEngine;
+  /** The address of a module that exports the same `openEngine`, for tests that need a process of their own. */
+  readonly module: string;
+}
+
+export const loopback: ListenAddress = { kind: 'tcp', host: '127.0.0.1', port: 0 };
+
+export const defaultSpec: TunnelSpec = {
+  name: 'mymaster',
+  listen: [loopback],
+  holdMs: 5000,
+  holdMax: 1024,
+  dialMs: 1500,
+  maxConnections: 10_000,
+  tellSessions: false,
+};
+
+export type EventOf<K extends TunnelEvent['kind']> = Extract<TunnelEvent, { kind: K }>;
+
+/** An engine with one tunnel, what it told, and the clients made here. */
+export class Rig implements AsyncDisposable {
+  readonly engine: Engine;
+  readonly tunnel: EngineTunnel;
+  readonly events: TunnelEvent[];
+  readonly #clients: Peer[] = [];
+
+  static async open({ openEngine }: EngineUnderTest, spec: Partial<TunnelSpec> = {}): Promise<Rig> {
+    const engine = await openEngine();
+    const events: TunnelEvent[] = [];
+    try {
+      const tunnel = await engine.open({ ...defaultSpec, ...spec }, (event) => events.push(event));
+      return new Rig(engine, tunnel, events);
+    } catch (error) {
+      await engine.close();
+      throw error;
+    }
+  }
+
+  private constructor(engine: Engine, tunnel: EngineTunnel, events: TunnelEvent[]) {
+    this.engine = engine;
+    this.tunnel = tunnel;
+    this.events = events;
+  }
+
+  get address(): ListenAddress {
+    const [address] = this.tunnel.listening;
+    assert.ok(address);
+    return address;
+  }
+
+  async connect(onData?: (peer: Peer, chunk: Buffer) => void): Promise<Peer> {
+    const client = await Peer.connect(this.address, onData);
+    this.#clients.push(client);
+    return client;
+  }
+
+  serve(port: number, generation = 1): void {
+    this.tunnel.steer({ kind: 'serve', generation, endpoint: { host: '127.0.0.1', port } });
+  }
+
+  hold(generation = 1, reason = 'a failover is going on'): void {
+    this.tunnel.steer({ kind: 'hold', generation, reason });
+  }
+
+  refuse(generation = 1, reason = 'no Sentinel knows the master'): void {
+    this.tunnel.steer({ kind: 'refuse', generation, reason });
+  }
+
+  told<K extends TunnelEvent['kind']>(kind: K): EventOf<K>[] {
+    return this.events.filter((event): event is EventOf<K> => event.kind === kind);
+  }
+
+  /** Waits for the `index`-th event of a kind. */
+  event<K extends TunnelEvent['kind']>(kind: K, index = 0): Promise<EventOf<K>> {
+    return eventually(() => this.told(kind)[index], { withinMs: 5000, everyMs: 2 });
+  }
+
+  /** Waits until counters show what is expected of them. */
+  async counts(expected: Partial<TunnelCounters>, withinMs = 5000): Promise<void> {
+    await eventuallyPasses(
+      () => {
+        const counters = this.tunnel.counters();
+        for (const [key, value] of Object.entries(expected)) {
+          if (typeof value === 'number') assert.equal(counters[key as keyof TunnelCounters], value, key);
+        }
+      },
+      { withinMs, everyMs: 2 },
+    );
+  }
+
+  /** Waits until that many sessions have ended for a reason. */
+  async endedBy(reason: keyof TunnelCounters['ended'], count: number, withinMs = 5000): Promise<void> {
+    await eventuallyPasses(
+      () => {
+        assert.equal(this.tunnel.counters().ended[reason], count, reason);
+      },
+      { withinMs, everyMs: 2 },
+    );
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#clients.map((client) => client.close()));
+    await this.tunnel.close();
+    await this.engine.close();
+    const { open, held, admitted, ended } = this.tunnel.counters();
+    assert.equal(open, 0, 'no session is open after close');
+    assert.equal(held, 0, 'no session waits after close');
+    const sum = Object.values(ended).reduce((total, count) => total + count, 0);
+    assert.equal(sum, admitted, 'every session admitted has ended once');
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
