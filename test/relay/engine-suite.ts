@@ -1,6 +1,5 @@
 import { describe } from 'node:test';
 import type { EngineName } from '../../src/relay/engine.ts';
-import { failOnLeaks } from '../kit/index.ts';
 import { describeCarrying } from './suite/carrying.ts';
 import { describeCutting } from './suite/cutting.ts';
 import { describeDescriptors } from './suite/descriptors.ts';
@@ -19,7 +18,6 @@ import { describeWaiting } from './suite/waiting.ts';
 export function describeEngine(name: EngineName, openEngine: OpenEngine, module: string): void {
   const engine = { name, openEngine, module };
   describe(`the ${name} engine`, () => {
-    failOnLeaks();
     describeListening(engine);
     describeSteering(engine);
     describeWaiting(engine);

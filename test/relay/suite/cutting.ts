@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { describe } from 'node:test';
 import { encodeCommand, eventually, RedisProcess } from '../../kit/index.ts';
+import { it } from './it.ts';
 import { Upstream, type Peer } from './peer.ts';
 import { Rig, type EngineUnderTest } from './rig.ts';
 

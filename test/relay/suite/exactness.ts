@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { createHash, type Hash } from 'node:crypto';
-import { describe, it } from 'node:test';
+import { describe } from 'node:test';
 import type { Socket } from 'node:net';
 import { eventually } from '../../kit/index.ts';
+import { it } from './it.ts';
 import { Upstream } from './peer.ts';
 import { Rig, type EngineUnderTest } from './rig.ts';
 

@@ -4,9 +4,10 @@ import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, it } from 'node:test';
+import { describe } from 'node:test';
 import { formatListenAddress, type ListenAddress } from '../../../src/net/endpoint.ts';
 import { Child, eventually } from '../../kit/index.ts';
+import { it } from './it.ts';
 import { Peer, Upstream } from './peer.ts';
 import { loopback, Rig, type EngineUnderTest } from './rig.ts';
 

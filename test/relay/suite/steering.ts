@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { describe } from 'node:test';
+import { it } from './it.ts';
 import { Upstream } from './peer.ts';
 import { Rig, type EngineUnderTest } from './rig.ts';
 
