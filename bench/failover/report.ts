@@ -2,10 +2,9 @@ import { machineLine, type Machine } from '../lib/machine.ts';
 import { quantile } from '../lib/stats.ts';
 import { table } from '../lib/table.ts';
 import { contenders } from './contenders.ts';
-import type { Outcome } from './judge.ts';
-import type { Cause } from './trial.ts';
+import type { Account, Cause } from './trial.ts';
 
-export interface Trial extends Outcome {
+export interface Trial extends Account {
   readonly contender: string;
   readonly cause: Cause;
   readonly trial: number;

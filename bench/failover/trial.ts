@@ -21,6 +21,12 @@ export interface TrialOptions {
   readonly pauseMs: number;
 }
 
+/** The figures of a trial, and what the relay and the servers themselves said of it. */
+export interface Account extends Outcome {
+  readonly story?: readonly string[];
+  readonly serverLogs?: readonly string[];
+}
+
 /** After this much every Sentinel has announced the new master, the leader last: nothing more may happen to clients. */
 const watchMs = 3000;
 /** A peer's clients may stay on the old master until Sentinel demotes it: 8 s and an INFO period of up to 10 s. */
@@ -31,7 +37,7 @@ export async function runTrial(
   contender: Contender,
   cause: Cause,
   { clients, pauseMs }: TrialOptions,
-): Promise<Outcome> {
+): Promise<Account> {
   await using scope = new Scope();
   const dir = await mkdtemp(join(tmpdir(), 'bench-failover-'));
   scope.defer(() => rm(dir, { recursive: true, force: true }));
@@ -72,7 +78,7 @@ export async function runTrial(
     ...logs.clients,
     ...(logs.newcomers ? [logs.newcomers] : []),
   ]);
-  return judge({
+  const outcome = judge({
     causedMs,
     promotion,
     promotedByLogMs: promotedByLog(cluster, promotion.port),
@@ -81,6 +87,21 @@ export async function runTrial(
     logs,
     lists,
   });
+  return { ...outcome, ...(relay?.story && { story: relay.story() }), ...odd(outcome, cluster, contender) };
+}
+
+/** With what a trial that did not go as promised can be explained. */
+function odd(
+  { lost, errorsPerClient, servedByOldMaster }: Outcome,
+  cluster: Cluster,
+  { isOurs }: Contender,
+): Pick<Account, 'serverLogs'> {
+  const isOdd = lost.after > 0 || servedByOldMaster > 0 || errorsPerClient.some((count) => count > 1);
+  if (!isOurs || !isOdd) return {};
+  const logs = [...cluster.servers, ...cluster.sentinels].map((server) =>
+    server.log().split('\n').slice(-60),
+  );
+  return { serverLogs: logs.flat() };
 }
 
 async function startRelay(

@@ -46,6 +46,7 @@ parentPort?.on('message', (message: ToWriters) => {
       return;
     }
     case 'reach':
+      newcomers?.promoted();
       once({ kind: 'reached' }, ({ log }) => log.acks.at(-1)?.port === message.port);
       return;
     case 'stop':

@@ -29,7 +29,9 @@ export async function startOurs(
   const fellBack = readFileSync(log, 'utf8')
     .split('\n')
     .find((line) => line.includes('"engine.fallback"'));
-  if (fellBack === undefined) return relay;
+  if (fellBack === undefined) {
+    return { ...relay, story: () => readFileSync(log, 'utf8').split('\n').filter(Boolean) };
+  }
   await relay[Symbol.asyncDispose]();
   throw new Error(`Cannot measure engine "${engine}": ${fellBack}`);
 }

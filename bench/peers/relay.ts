@@ -10,6 +10,8 @@ export interface Relay extends AsyncDisposable {
   readonly port: number;
   /** Empty where there is nothing in between. */
   readonly pids: readonly number[];
+  /** Its own account of what it did, line by line, where it gives one. */
+  story?(): readonly string[];
 }
 
 /** What a relay may need to know of the Redis side. */

@@ -4,7 +4,10 @@ import { Connection } from './connection.ts';
 import { errorKind, WriterLog } from './log.ts';
 import type { Locate } from './plain.ts';
 
-const everyMs = 20;
+/** Few while there is no master: a tunnel that holds them has to dial for each, also for those who have given up. */
+const everyMsBefore = 100;
+/** Many once there is one: this is also how exactly the return of a relay that refuses them is known. */
+const everyMsAfter = 20;
 /** How long one of them waits for its reply: a frozen server would keep it for ever. */
 const patienceMs = 500;
 
@@ -12,18 +15,28 @@ const patienceMs = 500;
 export class Newcomers {
   readonly log = new WriterLog('newcomers');
   readonly #locate: Locate;
-  readonly #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout;
   #sequence = 0;
 
   constructor(locate: Locate) {
     this.#locate = locate;
-    this.#timer = setInterval(() => {
-      this.#come();
-    }, everyMs);
+    this.#timer = this.#comeEvery(everyMsBefore);
+  }
+
+  /** There is a new master. */
+  promoted(): void {
+    clearInterval(this.#timer);
+    this.#timer = this.#comeEvery(everyMsAfter);
   }
 
   stop(): void {
     clearInterval(this.#timer);
+  }
+
+  #comeEvery(ms: number): NodeJS.Timeout {
+    return setInterval(() => {
+      this.#come();
+    }, ms);
   }
 
   #come(): void {
