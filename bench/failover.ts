@@ -4,12 +4,13 @@ import { writeRun, writeSection } from './lib/results.ts';
 import { contenders } from './failover/contenders.ts';
 import { parseOptions } from './failover/options.ts';
 import { report, type Trial } from './failover/report.ts';
-import { runTrial, type Cause } from './failover/trial.ts';
+import { runTrial, SecondFailoverError, type Cause } from './failover/trial.ts';
 
 const options = parseOptions(process.argv.slice(2));
 const startedAt = new Date();
 const trials: Trial[] = [];
 const failed: string[] = [];
+let repeated = 0;
 for (const cause of options.causes) {
   for (const name of options.contenders) await runAll(cause, name);
 }
@@ -20,6 +21,7 @@ const run = {
   clients: options.clients,
   pauseMs: options.pauseMs,
   failed,
+  repeated,
   trials,
 };
 const text = report(run);
@@ -42,6 +44,12 @@ async function runAll(cause: Cause, name: string): Promise<void> {
           `lost ${lost.before} + ${lost.after} of ${acknowledged}, errors ${JSON.stringify(errors)}`,
       );
     } catch (error) {
+      if (error instanceof SecondFailoverError && repeated < 20) {
+        progress(`${cause} ${name} ${trial}: again, since the Sentinels failed over a second time`);
+        repeated += 1;
+        trial -= 1;
+        continue;
+      }
       failed.push(`${cause} ${name} ${trial}: ${error instanceof Error ? error.message : String(error)}`);
       progress(`failed: ${failed.at(-1) ?? ''}`);
       failures += 1;

@@ -17,6 +17,8 @@ export interface Run {
   readonly clients: number;
   readonly pauseMs: number;
   readonly failed: readonly string[];
+  /** Trials that said nothing, because the Sentinels failed over again, and were run anew. */
+  readonly repeated: number;
   readonly trials: readonly Trial[];
 }
 
@@ -28,7 +30,16 @@ const titles: Readonly<Record<Cause, string>> = {
 const backP50AtMost = 10;
 const backWorstAtMost = 50;
 
-export function report({ startedAt, tookSeconds, machine, clients, pauseMs, failed, trials }: Run): string {
+export function report({
+  startedAt,
+  tookSeconds,
+  machine,
+  clients,
+  pauseMs,
+  failed,
+  repeated,
+  trials,
+}: Run): string {
   const precision = trials.map(({ precisionMs }) => precisionMs);
   const offLog = trials.flatMap(({ logMinusProberMs }) => logMinusProberMs ?? []);
   return [
@@ -38,6 +49,9 @@ export function report({ startedAt, tookSeconds, machine, clients, pauseMs, fail
       `that each write, wait for the reply and write again after ${pauseMs} ms. Everything shares the cores. ` +
       `The instant of promotion is known to ± ${figure(quantile(precision, 0.5))} ms (worst ${figure(Math.max(...precision))}); ` +
       `the promoted server's own log, in whole milliseconds, differs from it by ${figure(quantile(offLog, 0.5))} ms in the middle.`,
+    ...(repeated > 0
+      ? [`Run anew, because the Sentinels failed over twice in a row: ${repeated} trials.`]
+      : []),
     ...failed.map((text) => `Failed: ${text}`),
     ...(Object.keys(titles) as Cause[]).flatMap((cause) => {
       const own = trials.filter((trial) => trial.cause === cause);
