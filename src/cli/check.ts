@@ -22,7 +22,7 @@ export async function check(config: Config, host: Host): Promise<number> {
 }
 
 /** A heading, a row per Sentinel, the ROLE of the server they lead to, and what follows. */
-export function describeSurvey({ database, sentinels, adopted, role, trouble }: DatabaseSurvey): string {
+function describeSurvey({ database, sentinels, adopted, role, trouble }: DatabaseSurvey): string {
   const rows = sentinels.map(({ sentinel, answer }) => [sentinel, ...describeAnswer(answer, database.name)]);
   if (adopted && role) rows.push([formatEndpoint(adopted.endpoint), describeRole(role)]);
   const epoch = adopted?.epoch === undefined ? '' : `, epoch ${String(adopted.epoch)}`;

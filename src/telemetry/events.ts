@@ -4,7 +4,7 @@
  */
 export const eventSentences = {
   // the process
-  'tunnel.started': 'Sentinel Tunnel {version} started: {databases} databases, engine {engine}',
+  'tunnel.started': 'Sentinel Tunnel {version} started with engine {engine}, databases: {databases}',
   'tunnel.stopping': 'Stopping on {signal}: {sessions} sessions may finish within {drainMs} ms',
   'tunnel.stopped': 'Stopped: {outcome}',
   'engine.fallback': 'Using engine "streams": {reason}',
