@@ -1,5 +1,5 @@
 import { formatEndpoint, sameEndpoint, type Endpoint } from '../net/endpoint.ts';
-import { choose, compareEpochs, type Adopted, type Vote } from './choose.ts';
+import { choose, isNewerEpoch, type Adopted, type Vote } from './choose.ts';
 import type { Role } from './role.ts';
 import type { Announcement, Answer } from './words.ts';
 
@@ -35,6 +35,8 @@ export type Fence =
       readonly by: string;
       readonly candidate: Endpoint;
       readonly untilMs: number;
+      /** Whether the announcer can still be heard. If not, an abort would be missed: its answer has to come first. */
+      readonly isLinked: boolean;
     }
   | { readonly kind: 'asking'; readonly why: string };
 
@@ -49,6 +51,11 @@ export interface Belief {
   /** Sessions of another generation are cut. */
   readonly generation: number;
   readonly adopted: Adopted | undefined;
+  /**
+   * The master that was left last. Until the other Sentinels have had time to hear of the move, those that still name
+   * it are behind: their majority leads back to it only under a newer epoch.
+   */
+  readonly deposed: { readonly endpoint: Endpoint; readonly untilMs: number } | undefined;
   readonly fence: Fence | undefined;
   /** The latest ROLE of the adopted endpoint; `undefined` until it has been asked. */
   readonly role: Role | undefined;
@@ -77,6 +84,7 @@ export function newBelief(rules: Rules, roster: readonly string[], nowMs: number
     turn: 0,
     generation: 0,
     adopted: undefined,
+    deposed: undefined,
     fence: undefined,
     role: undefined,
     isForbidden: false,
@@ -96,7 +104,9 @@ function heard(belief: Belief, word: Word): Belief {
   switch (word.kind) {
     case 'rostered': {
       const reports = new Map([...belief.reports].filter(([sentinel]) => word.roster.includes(sentinel)));
-      return { ...belief, roster: word.roster, reports };
+      const next = { ...belief, roster: word.roster, reports };
+      const by = belief.fence?.kind === 'asking' ? undefined : belief.fence?.by;
+      return by === undefined || word.roster.includes(by) ? next : unlinked(next, by);
     }
     case 'answered': {
       // A failure to answer is news whenever it was asked; an address asked under an older turn is not.
@@ -110,14 +120,8 @@ function heard(belief: Belief, word: Word): Belief {
     }
     case 'announced':
       return announced(belief, word.sentinel, word.announcement);
-    case 'unlinked': {
-      const { fence } = belief;
-      if (fence?.kind !== 'provisional' || fence.by !== word.sentinel) return belief;
-      return asking(
-        belief,
-        `${word.sentinel}, which announced the failover, was lost before it confirmed the new master`,
-      );
-    }
+    case 'unlinked':
+      return unlinked(belief, word.sentinel);
     case 'probed':
       return probed(belief, word.endpoint, word.role, word.generation);
     case 'elapsed':
@@ -141,9 +145,22 @@ function announced(belief: Belief, sentinel: string, announcement: Announcement)
   if (sameEndpoint(candidate, adopted.endpoint) || !belief.roster.includes(sentinel)) return belief;
   const untilMs = belief.nowMs + belief.rules.fenceMs;
   if (fence && fence.kind !== 'asking' && fence.by === sentinel && sameEndpoint(fence.candidate, candidate)) {
-    return fence.kind === 'fenced' ? { ...belief, fence: { ...fence, untilMs } } : belief;
+    return fence.kind === 'fenced' ? { ...belief, fence: { ...fence, untilMs, isLinked: true } } : belief;
   }
-  return newGeneration({ ...belief, fence: { kind: 'fenced', by: sentinel, candidate, untilMs } });
+  const next: Fence = { kind: 'fenced', by: sentinel, candidate, untilMs, isLinked: true };
+  return newGeneration({ ...belief, fence: next });
+}
+
+/**
+ * The announcer of a failover is not heard any more. The candidate is not served on its own word now, and the old
+ * master, which may have been deposed already, not before the fence has ended.
+ */
+function unlinked(belief: Belief, sentinel: string): Belief {
+  const { fence } = belief;
+  if (!fence || fence.kind === 'asking' || fence.by !== sentinel || !fence.isLinked) return belief;
+  if (fence.kind === 'fenced') return { ...belief, fence: { ...fence, isLinked: false } };
+  const untilMs = belief.nowMs + belief.rules.confirmMs;
+  return newGeneration({ ...belief, fence: { ...fence, kind: 'fenced', isLinked: false, untilMs } });
 }
 
 /** Whether the latest answer of `sentinel` confirms the candidate of a fence. */
@@ -153,15 +170,9 @@ function confirmed(belief: Belief, sentinel: string): Belief {
   if (!fence || fence.kind === 'asking' || report?.answer.kind !== 'address') return belief;
   const { endpoint, epoch } = report.answer;
   const isCandidate = sameEndpoint(endpoint, fence.candidate);
-  const isNewer = compareEpochs(epoch, adopted?.epoch) > 0;
+  const isNewer = isNewerEpoch(epoch, adopted?.epoch);
   if (isCandidate && (isNewer || fence.by === sentinel)) {
-    const role: Role | undefined = fence.kind === 'provisional' ? { kind: 'master' } : undefined;
-    return {
-      ...belief,
-      fence: undefined,
-      role,
-      adopted: { endpoint, epoch: epoch ?? adopted?.epoch, by: sentinel },
-    };
+    return concluded(belief, fence, { endpoint, epoch: epoch ?? adopted?.epoch, by: sentinel });
   }
   // A newer configuration that is neither the candidate nor the old master: the announced failover is not what happened.
   if (isNewer && !isCandidate && adopted && !sameEndpoint(endpoint, adopted.endpoint)) {
@@ -175,7 +186,7 @@ function probed(belief: Belief, endpoint: Endpoint, role: Role, generation: numb
   if (generation !== belief.generation) return belief; // asked before the last fence or move
   if (fence && fence.kind !== 'asking') {
     if (!sameEndpoint(endpoint, fence.candidate)) return belief;
-    if (fence.kind === 'fenced' && role.kind === 'master') {
+    if (fence.kind === 'fenced' && fence.isLinked && role.kind === 'master') {
       const untilMs = belief.nowMs + belief.rules.confirmMs;
       return { ...belief, fence: { ...fence, kind: 'provisional', untilMs } };
     }
@@ -186,6 +197,12 @@ function probed(belief: Belief, endpoint: Endpoint, role: Role, generation: numb
   }
   if (!adopted || !sameEndpoint(endpoint, adopted.endpoint)) return belief;
   return sameRole(role, belief.role) ? belief : { ...belief, role };
+}
+
+/** Ends a fence with its candidate: sessions that it already has stay. */
+function concluded(belief: Belief, fence: Fence, adopted: Adopted): Belief {
+  const role: Role | undefined = fence.kind === 'provisional' ? { kind: 'master' } : undefined;
+  return { ...belief, fence: undefined, role, adopted, deposed: deposedBy(belief, adopted) };
 }
 
 function elapsed(belief: Belief): Belief {
@@ -219,7 +236,12 @@ function newGeneration(belief: Belief): Belief {
 }
 
 function moved(belief: Belief, adopted: Adopted): Belief {
-  return { ...newGeneration(belief), adopted };
+  return { ...newGeneration(belief), adopted, deposed: deposedBy(belief, adopted) };
+}
+
+function deposedBy({ adopted, deposed, nowMs, rules }: Belief, next: Adopted): Belief['deposed'] {
+  if (!adopted || sameEndpoint(adopted.endpoint, next.endpoint)) return deposed;
+  return { endpoint: adopted.endpoint, untilMs: nowMs + rules.confirmMs };
 }
 
 /** Draws what follows from the votes: adoption, and whether serving is forbidden. */
@@ -228,7 +250,7 @@ function settle(belief: Belief): Belief {
   const isForbidden =
     after.rules.onSentinelLoss === 'refuse' &&
     after.adopted !== undefined &&
-    answering(after) * 2 <= after.roster.length;
+    answering(after) * 2 <= knowing(after);
   if (isForbidden === after.isForbidden) return after;
   return isForbidden && after.hasServed
     ? { ...newGeneration(after), role: after.role, isForbidden }
@@ -240,9 +262,7 @@ function fencedVotes(belief: Belief): Belief {
   const { fence } = belief;
   if (!fence || fence.kind === 'asking') return belief;
   const choice = choose(votes(belief), belief.adopted, knowing(belief));
-  if (!choice || !sameEndpoint(choice.endpoint, fence.candidate)) return belief;
-  const role: Role | undefined = fence.kind === 'provisional' ? { kind: 'master' } : undefined;
-  return { ...belief, fence: undefined, role, adopted: choice };
+  return choice && sameEndpoint(choice.endpoint, fence.candidate) ? concluded(belief, fence, choice) : belief;
 }
 
 function adopt(belief: Belief): Belief {
@@ -268,7 +288,7 @@ function isDecided(belief: Belief, counted: readonly Vote[]): boolean {
     const key = formatEndpoint(endpoint);
     perAddress.set(key, (perAddress.get(key) ?? 0) + 1);
   }
-  const isMajority = [...perAddress.values()].some((number) => number * 2 > belief.roster.length);
+  const isMajority = [...perAddress.values()].some((number) => number * 2 > knowing(belief));
   const isAwaited = belief.roster.some((sentinel) => {
     const report = belief.reports.get(sentinel);
     return !report || (report.turn < belief.turn && report.answer.kind === 'address');
@@ -280,8 +300,15 @@ function votes(belief: Belief): readonly Vote[] {
   return belief.roster.flatMap((sentinel) => {
     const report = belief.reports.get(sentinel);
     if (report?.answer.kind !== 'address' || report.turn < belief.turn || !isFresh(belief, report)) return [];
-    return [{ sentinel, endpoint: report.answer.endpoint, epoch: report.answer.epoch }];
+    const { endpoint, epoch } = report.answer;
+    return isBehind(belief, endpoint, epoch) ? [] : [{ sentinel, endpoint, epoch }];
   });
+}
+
+function isBehind(belief: Belief, endpoint: Endpoint, epoch: number | undefined): boolean {
+  const { deposed, adopted, nowMs } = belief;
+  if (!deposed || nowMs >= deposed.untilMs || !sameEndpoint(endpoint, deposed.endpoint)) return false;
+  return !isNewerEpoch(epoch, adopted?.epoch);
 }
 
 /** Sentinels whose latest word, an address, is fresh, whenever it was asked. */

@@ -21,7 +21,8 @@ export interface Adopted {
  * Highest epoch first, then most votes, then order of preference. One voice with a higher epoch than the adopted one
  * is enough: only a majority can have given it. Leaving the adopted address at the same or an unknown epoch takes a
  * majority of the known Sentinels, so that a stale minority heard alone cannot lead back to a deposed master. At a
- * lower epoch (an operator's REMOVE and MONITOR begin again at 0) all who answer must agree as well.
+ * lower epoch (an operator's REMOVE and MONITOR begin again at 0) all who answer must agree as well. An epoch that is
+ * not known is neither older nor newer than another.
  *
  * @param known how many Sentinels there are that could know this master, answering or not
  * @returns the adopted address, the same object where nothing changes
@@ -31,53 +32,62 @@ export function choose(
   adopted: Adopted | undefined,
   known: number,
 ): Adopted | undefined {
-  const best = leading(votes);
+  const parties = partiesOf(votes);
+  const best = preferred(parties);
   if (!best) return adopted;
-  const choice: Adopted = { endpoint: best.endpoint, epoch: best.epoch, by: best.by };
-  if (!adopted) return choice;
-  const isSame = sameEndpoint(best.endpoint, adopted.endpoint);
-  const order = compareEpochs(best.epoch, adopted.epoch);
-  if (order > 0) return choice;
-  if (order === 0 && isSame) return adopted;
+  if (!adopted) return choiceOf(best);
+  const newest = preferred(parties.filter(({ epoch }) => isNewerEpoch(epoch, adopted.epoch)));
+  if (newest) return choiceOf(newest);
   const isMajority = best.votes * 2 > known;
-  if (order === 0) return isMajority ? choice : adopted;
-  const isAgreed = isMajority && best.votes === votes.length;
-  return isAgreed && !(isSame && best.epoch === undefined) ? choice : adopted;
+  if (sameEndpoint(best.endpoint, adopted.endpoint)) {
+    if (best.epoch === adopted.epoch || best.epoch === undefined) return adopted;
+    const isLearnt = adopted.epoch === undefined;
+    return isLearnt || (isMajority && best.votes === votes.length) ? choiceOf(best) : adopted;
+  }
+  const isLower = adopted.epoch !== undefined && best.epoch !== adopted.epoch;
+  return isMajority && (!isLower || best.votes === votes.length) ? choiceOf(best) : adopted;
 }
 
+/** Whether `a` is the newer of two epochs that are both known. */
+export function isNewerEpoch(a: number | undefined, b: number | undefined): boolean {
+  return a !== undefined && b !== undefined && a > b;
+}
+
+/** All who name one address. */
 interface Party {
   readonly endpoint: Endpoint;
+  /** Who gave the newest epoch, the first of them in order of preference. */
   readonly by: string;
   readonly epoch: number | undefined;
   readonly votes: number;
 }
 
-function leading(votes: readonly Vote[]): Party | undefined {
+function choiceOf({ endpoint, epoch, by }: Party): Adopted {
+  return { endpoint, epoch, by };
+}
+
+/** In the order of preference of the first who names each address. */
+function partiesOf(votes: readonly Vote[]): readonly Party[] {
   const parties = new Map<string, Party>();
   for (const { endpoint, epoch, sentinel } of votes) {
     const key = formatEndpoint(endpoint);
     const party = parties.get(key);
-    if (!party) parties.set(key, { endpoint, epoch, by: sentinel, votes: 1 });
-    else {
-      const isNewer = compareEpochs(epoch, party.epoch) > 0;
-      parties.set(key, {
-        endpoint,
-        epoch: isNewer ? epoch : party.epoch,
-        by: isNewer ? sentinel : party.by,
-        votes: party.votes + 1,
-      });
-    }
+    const isNewer = party?.epoch === undefined ? epoch !== undefined : isNewerEpoch(epoch, party.epoch);
+    parties.set(key, {
+      endpoint,
+      epoch: !party || isNewer ? epoch : party.epoch,
+      by: !party || isNewer ? sentinel : party.by,
+      votes: (party?.votes ?? 0) + 1,
+    });
   }
-  let best: Party | undefined;
-  for (const party of parties.values()) {
-    // A map keeps the order of first insertion, so at a tie the Sentinel of higher preference has it.
-    const order = best ? compareEpochs(party.epoch, best.epoch) : 1;
-    if (!best || order > 0 || (order === 0 && party.votes > best.votes)) best = party;
-  }
-  return best;
+  return [...parties.values()];
 }
 
-/** Positive where `a` is newer; an unknown epoch is older than any known one. */
-export function compareEpochs(a: number | undefined, b: number | undefined): number {
-  return (a ?? -1) - (b ?? -1);
+function preferred(parties: readonly Party[]): Party | undefined {
+  let best: Party | undefined;
+  for (const party of parties) {
+    if (!best || isNewerEpoch(party.epoch, best.epoch)) best = party;
+    else if (!isNewerEpoch(best.epoch, party.epoch) && party.votes > best.votes) best = party;
+  }
+  return best;
 }

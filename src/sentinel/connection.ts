@@ -8,7 +8,13 @@ interface Asked {
   readonly resolve: (reply: Reply) => void;
   readonly reject: (error: TunnelError) => void;
   readonly timer: NodeJS.Timeout;
+  /** When its reply is late, on the monotonic clock. */
+  readonly untilMs: number;
+  readonly late: () => TunnelError;
 }
+
+/** A timer may ring up to a millisecond before its time, and late on a busy machine, in milliseconds. */
+const clockSlackMs = 100;
 
 /**
  * One connection of ours to a Sentinel or to a Redis server, for asking and for listening; never a client's.
@@ -25,10 +31,18 @@ export class Connection {
   #onMessage: ((channel: string, payload: string) => void) | undefined;
   #ended: TunnelError | undefined;
   #onEnded: ((error: TunnelError) => void) | undefined;
+  readonly #signal: AbortSignal | undefined;
+  readonly #abort = (): void => {
+    this.close();
+  };
+  /** The last reply, where it was an error: why the other side closes, as in "-ERR max number of clients reached". */
+  #complaint: string | undefined;
 
-  private constructor(endpoint: Endpoint, socket: Socket) {
+  private constructor(endpoint: Endpoint, socket: Socket, signal: AbortSignal | undefined) {
     this.endpoint = endpoint;
     this.#socket = socket;
+    this.#signal = signal;
+    signal?.addEventListener('abort', this.#abort, { once: true });
     socket.on('data', (chunk: Buffer) => {
       this.#take(chunk);
     });
@@ -36,14 +50,19 @@ export class Connection {
       this.#end(unreachable(endpoint, error));
     });
     socket.on('close', () => {
+      const said = this.#complaint === undefined ? '' : `, having said: ${this.#complaint}`;
       this.#end(
-        new TunnelError('ST_SENTINEL_UNREACHABLE', `${formatEndpoint(endpoint)} closed the connection`),
+        new TunnelError(
+          'ST_SENTINEL_UNREACHABLE',
+          `${formatEndpoint(endpoint)} closed the connection${said}`,
+        ),
       );
     });
   }
 
   /**
    * @param ms deadline for connecting, in milliseconds
+   * @param signal closes the connection, whenever it aborts
    * @throws TunnelError `ST_SENTINEL_UNREACHABLE` or `ST_SENTINEL_TIMEOUT`
    */
   static open(endpoint: Endpoint, ms: number, signal?: AbortSignal): Promise<Connection> {
@@ -54,7 +73,7 @@ export class Connection {
         signal?.removeEventListener('abort', stop);
         socket.off('error', refused);
         if (!error) {
-          resolve(new Connection(endpoint, socket));
+          resolve(new Connection(endpoint, socket, signal));
           return;
         }
         socket.on('error', () => undefined); // it is being destroyed; whatever else it says is of no interest
@@ -107,10 +126,12 @@ export class Connection {
         reject(this.#ended);
         return;
       }
+      const late = (): TunnelError =>
+        timedOut(this.endpoint, `has not answered ${words.slice(0, 2).join(' ')}`, ms);
       const timer = setTimeout(() => {
-        this.#end(timedOut(this.endpoint, `has not answered ${words.slice(0, 2).join(' ')}`, ms));
+        this.#end(late());
       }, ms);
-      this.#asked.push({ resolve, reject, timer });
+      this.#asked.push({ resolve, reject, timer, untilMs: performance.now() + ms + clockSlackMs, late });
       this.#socket.write(encodeCommand(words));
     });
   }
@@ -132,7 +153,7 @@ export class Connection {
       );
       return;
     }
-    for (const reply of replies) this.#answer(reply);
+    for (const reply of replies) if (!this.whyEnded()) this.#answer(reply);
   }
 
   #answer(reply: Reply): void {
@@ -142,6 +163,13 @@ export class Connection {
       return;
     }
     const asked = this.#asked.shift();
+    this.#complaint = reply instanceof ReplyError ? reply.text : undefined;
+    if (asked && performance.now() > asked.untilMs) {
+      // We have been stopped ourselves, and the reply has waited longer than its deadline, which has not rung yet.
+      this.#asked.unshift(asked);
+      this.#end(asked.late());
+      return;
+    }
     if (asked) {
       clearTimeout(asked.timer);
       asked.resolve(reply);
@@ -155,6 +183,7 @@ export class Connection {
   #end(error: TunnelError): void {
     if (this.#ended) return;
     this.#ended = error;
+    this.#signal?.removeEventListener('abort', this.#abort);
     this.#socket.destroy();
     for (const { reject, timer } of this.#asked.splice(0)) {
       clearTimeout(timer);

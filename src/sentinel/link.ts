@@ -9,6 +9,8 @@ import { readAnswer, readSentinels, type Announcement, type Answer, type Named }
 
 /** What a link asks about, and under which turn of its watch. */
 export interface Question {
+  /** Who asks; two watches may ask about one name. */
+  readonly watch: object;
   readonly name: string;
   readonly turn: number;
 }
@@ -52,8 +54,8 @@ export class SentinelLink {
   #connection: Connection | undefined;
   #id: string | undefined;
   #namesAtMs = -Infinity;
-  /** Names for which `SENTINEL MASTER` was refused: an epoch cannot be had, and asking again only fills its ACL log. */
-  readonly #withoutEpoch = new Set<string>();
+  /** `SENTINEL MASTER` is not for us: an epoch cannot be had, and asking again only fills the Sentinel's ACL log. */
+  #isWithoutEpoch = false;
 
   constructor(endpoint: Endpoint, port: LinkPort) {
     this.endpoint = endpoint;
@@ -102,10 +104,11 @@ export class SentinelLink {
 
   /** One round of questions; gives the wait until the next in milliseconds. */
   async #round(): Promise<number> {
-    const questions = this.#port.questions();
     const { replyMs } = this.#port;
+    let questions = this.#port.questions();
     try {
       const connection = (this.#connection ??= await this.#open());
+      questions = this.#port.questions(); // opening takes a while; what is asked now is asked under the turn of now
       const answers = await Promise.all(questions.map((question) => this.#ask(connection, question)));
       if (questions.length > 0 && performance.now() - this.#namesAtMs >= namesEveryMs)
         await this.#askNames(connection, questions, replyMs);
@@ -126,7 +129,7 @@ export class SentinelLink {
   async #open(): Promise<Connection> {
     const { replyMs } = this.#port;
     const connection = await Connection.open(this.endpoint, replyMs, this.#closing.signal);
-    this.#withoutEpoch.clear();
+    this.#isWithoutEpoch = false;
     this.#namesAtMs = -Infinity;
     connection.onEnded(() => {
       // Between rounds: the next one opens another. A hurry would make a hot loop of a Sentinel that answers and closes.
@@ -140,15 +143,16 @@ export class SentinelLink {
 
   async #ask(connection: Connection, question: Question): Promise<Answer> {
     const { replyMs } = this.#port;
-    const isAllowed = !this.#withoutEpoch.has(question.name);
     // The epoch is asked for first: should the address change between the two, a new address comes with the old epoch
     // and counts for little until the next round, instead of an old address with the new epoch.
     const [master, address] = await Promise.all([
-      isAllowed ? connection.ask(['SENTINEL', 'MASTER', question.name], replyMs) : null,
+      this.#isWithoutEpoch ? null : connection.ask(['SENTINEL', 'MASTER', question.name], replyMs),
       connection.ask(['SENTINEL', 'get-master-addr-by-name', question.name], replyMs),
     ]);
     const answer = readAnswer(address, master);
-    if (answer.kind === 'address' && master instanceof ReplyError) this.#withoutEpoch.add(question.name);
+    // Not "No such master with that name": that is so only until it is monitored.
+    if (master instanceof ReplyError && /^NOPERM |^ERR unknown (sub)?command/i.test(master.text))
+      this.#isWithoutEpoch = true;
     if (!this.#closing.signal.aborted) this.#port.answered(this, question, answer);
     return answer;
   }

@@ -11,6 +11,8 @@ import type { Answer } from './words.ts';
 const unsettledBeatMs = 250;
 /** A learnt Sentinel that has not answered for so long is forgotten, in milliseconds; it may be named again. */
 const forgetMs = 60_000;
+/** One that has never answered is not taken up again for so long, in milliseconds. */
+const shunMs = 600_000;
 /** After a fence that leads to nothing; a promotion takes 0 to 100 ms from the announcement on redis 7.0. */
 const fenceMs = 5_000;
 /** The leader answers with the new address about a second after the promotion: it sees it in its next INFO. */
@@ -32,6 +34,10 @@ export class Sentinels {
   /** Since when each has not answered; absent while it does. */
   readonly #downSinceMs = new Map<string, number>();
   readonly #up = new Set<string>();
+  /** Who has ever answered. A learnt Sentinel counts only then: its address may mean nothing from where we are. */
+  readonly #heard = new Set<string>();
+  /** Until when those that could never be reached are not taken up again, whoever names them. */
+  readonly #shunned = new Map<string, number>();
   /** The error that a Sentinel last gave for a database, by both their names. */
   readonly #troubles = new Map<string, string>();
   readonly #refused = new Set<string>();
@@ -43,12 +49,12 @@ export class Sentinels {
     this.#roster = seedRoster(seeds);
     this.#port = {
       replyMs: config.replyMs,
-      questions: () => [...this.#watches].map(({ name, turn }) => ({ name, turn })),
+      questions: () => [...this.#watches].map((watch) => ({ watch, name: watch.name, turn: watch.turn })),
       beatMs: () => this.#beatMs(),
       answered: (link, question, answer) => {
         this.#note(link, question.name, answer);
         for (const watch of this.#watches) {
-          if (watch.name !== question.name) continue;
+          if (watch !== question.watch) continue;
           watch.hear({ kind: 'answered', sentinel: link.key, answer, turn: question.turn });
         }
       },
@@ -60,7 +66,12 @@ export class Sentinels {
         if (announcement.channel === '+sentinel') link.askNames();
       },
       named: (link, named) => {
-        if (this.#config.discover) this.#adoptRoster(withNamed(this.#roster, named), link.key);
+        if (!this.#config.discover) return;
+        const nowMs = performance.now();
+        const wanted = named.filter(
+          ({ endpoint }) => !(nowMs < (this.#shunned.get(formatEndpoint(endpoint)) ?? 0)),
+        );
+        this.#adoptRoster(withNamed(this.#roster, wanted), link.key);
       },
       subscription: (link, event) => {
         if (event.kind === 'refused' && !this.#refused.has(link.key)) {
@@ -80,7 +91,7 @@ export class Sentinels {
   watch(rules: WatchRules, tell: (event: WatchEvent) => void): MasterWatch {
     const watch = new MasterWatch(
       { ...rules, freshMs: this.#config.pollMs * 2 + this.#config.replyMs, fenceMs, confirmMs },
-      this.#keys(),
+      this.#voters(),
       () => {
         this.#wake();
       },
@@ -118,10 +129,27 @@ export class Sentinels {
     return this.#roster.map(({ endpoint }) => formatEndpoint(endpoint));
   }
 
+  /** Those whose word counts, seeds first. */
+  #voters(): readonly string[] {
+    return this.#roster
+      .map(({ endpoint, isSeed }) => ({ key: formatEndpoint(endpoint), isSeed }))
+      .filter(({ key, isSeed }) => isSeed || this.#heard.has(key))
+      .map(({ key }) => key);
+  }
+
+  #tellVoters(): void {
+    const roster = this.#voters();
+    for (const watch of this.#watches) watch.hear({ kind: 'rostered', roster });
+  }
+
   /** Keeps account of who answers, for the log and for forgetting. Told once per change, not per answer. */
   #note(link: SentinelLink, name: string, answer: Answer): void {
     const { key } = link;
     const trouble = `${key} ${name}`;
+    if (answer.kind !== 'unreachable' && this.#links.get(key) === link && !this.#heard.has(key)) {
+      this.#heard.add(key);
+      this.#tellVoters();
+    }
     if (answer.kind === 'error') {
       if (this.#troubles.get(trouble) === answer.text) return;
       this.#troubles.set(trouble, answer.text);
@@ -135,8 +163,7 @@ export class Sentinels {
         this.#downSinceMs.set(key, nowMs);
         this.#up.delete(key);
         this.#log.warn('sentinel.down', { sentinel: key, reason: answer.text });
-      } else if (nowMs - sinceMs >= forgetMs)
-        this.#adoptRoster(withoutLearnt(this.#roster, link.endpoint), key);
+      } else if (nowMs - sinceMs >= forgetMs) this.#forget(link);
       return;
     }
     this.#downSinceMs.delete(key);
@@ -144,6 +171,24 @@ export class Sentinels {
     if (isBetter || !this.#up.has(key)) this.#log.info('sentinel.up', { sentinel: key });
     this.#up.add(key);
     if (link.id !== undefined) this.#adoptRoster(withId(this.#roster, link.endpoint, link.id), key);
+  }
+
+  /**
+   * Forgets a learnt Sentinel that is gone for long. One whose word has counted is only forgotten while a majority
+   * answers: cut off with a minority, we must not come to take that minority for all there are.
+   */
+  #forget(link: SentinelLink): void {
+    const voters = this.#voters();
+    if (this.#heard.has(link.key)) {
+      if (voters.filter((key) => this.#up.has(key)).length * 2 <= voters.length) return;
+    } else if (
+      this.#roster.some(({ endpoint, isSeed }) => !isSeed && formatEndpoint(endpoint) === link.key)
+    ) {
+      const nowMs = performance.now();
+      for (const [key, untilMs] of this.#shunned) if (untilMs <= nowMs) this.#shunned.delete(key);
+      this.#shunned.set(link.key, nowMs + shunMs);
+    }
+    this.#adoptRoster(withoutLearnt(this.#roster, link.endpoint), link.key);
   }
 
   #adoptRoster(roster: readonly Member[], from: string): void {
@@ -158,7 +203,7 @@ export class Sentinels {
       if (!before.delete(key)) this.#log.info('sentinel.discovered', { sentinel: key, from });
     for (const key of before) this.#log.info('sentinel.forgotten', { sentinel: key });
     this.#keepLinks();
-    for (const watch of this.#watches) watch.hear({ kind: 'rostered', roster: keys });
+    this.#tellVoters();
   }
 
   #keepLinks(): void {
@@ -169,6 +214,10 @@ export class Sentinels {
       this.#links.delete(key);
       this.#downSinceMs.delete(key);
       this.#up.delete(key);
+      this.#heard.delete(key);
+      this.#refused.delete(key);
+      for (const trouble of this.#troubles.keys())
+        if (trouble.startsWith(`${key} `)) this.#troubles.delete(trouble);
     }
     for (const { endpoint } of this.#roster) {
       const key = formatEndpoint(endpoint);

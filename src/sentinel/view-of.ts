@@ -25,11 +25,12 @@ function phaseOf(belief: Belief): Phase {
   if (belief.isForbidden) {
     return {
       kind: 'forbidden',
-      reason: `only ${String(answering(belief))} of ${String(belief.roster.length)} Sentinels answer, and serving without a majority of them is forbidden`,
+      reason: `only ${String(answering(belief))} of ${String(knowing(belief))} Sentinels answer, and serving without a majority of them is forbidden`,
     };
   }
   if (fence?.kind === 'fenced') {
-    const reason = `a failover to ${formatEndpoint(fence.candidate)} has begun, announced by ${fence.by}`;
+    const since = fence.isLinked ? '' : ', which cannot be heard any more';
+    const reason = `a failover to ${formatEndpoint(fence.candidate)} has begun, announced by ${fence.by}${since}`;
     return { kind: 'fenced', reason, candidate: fence.candidate };
   }
   if (fence?.kind === 'provisional') {

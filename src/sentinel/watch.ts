@@ -24,6 +24,8 @@ const candidatePace: ProbePace = { everyMs: 3, silentMs: 500, retryMs: 3 };
 const suspectEveryMs = 50;
 /** Deadlines that no word announces, such as an answer growing stale, are looked at this often, in milliseconds. */
 const lookEveryMs = 500;
+/** Whose last word is remembered, at most. */
+const mostVoices = 256;
 
 /**
  * The watch of one master: holds the belief, hands it every word it hears, and keeps the probes and timers that the
@@ -181,6 +183,8 @@ export class MasterWatch {
   #isNews(voice: string, said: unknown): boolean {
     const text = JSON.stringify(said);
     if (this.#told.get(voice) === text) return false;
+    // Voices come and go over the months; having forgotten one only means that it is told once more.
+    if (this.#told.size >= mostVoices) this.#told.clear();
     this.#told.set(voice, text);
     return true;
   }
