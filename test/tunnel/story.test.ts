@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Storyteller, storySentence } from '../../src/tunnel/story.ts';
+
+class Told {
+  nowMs = 50_000;
+  readonly teller = new Storyteller('mymaster', () => this.nowMs);
+
+  at(ms: number, tell: (teller: Storyteller) => void): this {
+    this.nowMs = 50_000 + ms;
+    tell(this.teller);
+    return this;
+  }
+}
+
+function failover(): Told {
+  return new Told()
+    .at(-20_000, (teller) => {
+      teller.said('s1', 'long ago');
+    })
+    .at(-240, (teller) => {
+      teller.said('s1', '+try-failover');
+    })
+    .at(0, (teller) => {
+      teller.left('M:1', 'a failover to X:2 has begun');
+      teller.reached('fencedMs', 'fenced');
+      teller.steered(20, 3, 0);
+    })
+    .at(4.26, (teller) => {
+      teller.reached('promotedMs', 'X:2 has been promoted');
+    })
+    .at(4.4, (teller) => {
+      teller.heading('X:2', 2);
+      teller.reached('servedMs', 'serving X:2');
+      teller.steered(0, 0, 23);
+    })
+    .at(6, (teller) => {
+      teller.reached('firstByteMs', 'first byte');
+    })
+    .at(900, (teller) => {
+      teller.reached('confirmedMs', 'confirmed');
+    })
+    .at(950, (teller) => {
+      teller.reached('confirmedMs', 'confirmed again');
+    });
+}
+
+test('a story has its milestones, what led up to it, who was cut and held', () => {
+  const story = failover().teller.end();
+  assert.ok(story);
+  assert.deepEqual(
+    { ...story, at: '', lines: story.lines.map(({ ms, who, what }) => `${String(ms)} ${who} ${what}`) },
+    {
+      database: 'mymaster',
+      at: '',
+      trigger: 'a failover to X:2 has begun',
+      from: 'M:1',
+      to: 'X:2',
+      generation: 2,
+      cut: 20,
+      held: 23,
+      fencedMs: 0,
+      promotedMs: 4.3,
+      servedMs: 4.4,
+      firstByteMs: 6,
+      confirmedMs: 900,
+      lines: [
+        '-240 s1 +try-failover',
+        '0 tunnel fenced',
+        '0 tunnel cut 20 sessions',
+        '4.3 tunnel X:2 has been promoted',
+        '4.4 tunnel serving X:2',
+        '4.4 tunnel released 23 held connections',
+        '6 tunnel first byte',
+        '900 tunnel confirmed',
+      ],
+    },
+  );
+  assert.ok(Object.isFrozen(story));
+  assert.equal(
+    storySentence(story),
+    'moved from M:1 to X:2 (generation 2) because a failover to X:2 has begun: cut 20, held 23; ' +
+      'fenced at 0 ms, promoted at 4.3 ms, served at 4.4 ms, first byte at 6 ms, confirmed at 900 ms',
+  );
+});
+
+test('a story ends once, and nothing is told where there is none', () => {
+  const { teller } = failover();
+  assert.ok(teller.end());
+  assert.equal(teller.end(), undefined);
+  teller.steered(1, 1, 1);
+  teller.reached('servedMs', 'x');
+  teller.heading('x', 1);
+  assert.equal(teller.milestones, undefined);
+});
+
+test('a master left again before the story is over counts from its first leaving, with new milestones', () => {
+  const story = failover()
+    .at(1000, (teller) => {
+      teller.left('X:2', 'X:2 was not confirmed');
+      teller.steered(5, 0, 0);
+    })
+    .at(1100, (teller) => {
+      teller.heading('M:1', 3);
+      teller.reached('servedMs', 'serving M:1');
+    })
+    .teller.end();
+  assert.deepEqual(
+    [story?.from, story?.to, story?.servedMs, story?.cut, story?.confirmedMs],
+    ['M:1', 'M:1', 1100, 25, undefined],
+  );
+  assert.match(story ? storySentence(story) : '', /^back on M:1 \(generation 3\)/);
+});
+
+test('a story keeps no more than its bound of words', () => {
+  const told = new Told();
+  for (let count = 0; count < 1000; count += 1) told.teller.said('s1', String(count));
+  told.teller.left('M:1', 'x');
+  for (let count = 0; count < 1000; count += 1) told.teller.said('s1', String(count));
+  const lines = told.teller.end()?.lines.length ?? 0;
+  assert.ok(lines > 30 && lines <= 230, String(lines));
+});
