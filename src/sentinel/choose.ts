@@ -35,9 +35,10 @@ export function choose(
   const parties = partiesOf(votes);
   const best = preferred(parties);
   if (!best) return adopted;
-  if (!adopted) return choiceOf(best);
-  const newest = preferred(parties.filter(({ epoch }) => isNewerEpoch(epoch, adopted.epoch)));
+  const { epoch: epochNow } = adopted ?? best;
+  const newest = preferred(parties.filter(({ epoch }) => isNewerEpoch(epoch, epochNow)));
   if (newest) return choiceOf(newest);
+  if (!adopted) return choiceOf(best);
   const isMajority = best.votes * 2 > known;
   if (sameEndpoint(best.endpoint, adopted.endpoint)) {
     if (best.epoch === adopted.epoch || best.epoch === undefined) return adopted;
