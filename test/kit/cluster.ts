@@ -122,16 +122,19 @@ async function startServers(
   const master = scope.use(await RedisProcess.start({ ...common, config: redisConfig }));
   const config = [...redisConfig, `replicaof ${host} ${master.port}`];
   const replicas = await startAll(scope, count, () => RedisProcess.start({ ...common, config }));
-  // A replica whose offset is 0 cannot be told from one that has never synchronised.
-  await master.command('PUBLISH', 'replication', 'begins');
-  for (const replica of replicas) await awaitLinked(replica);
+  for (const replica of replicas) await awaitLinked(master, replica);
   return [master, replicas];
 }
 
-async function awaitLinked(replica: RedisProcess): Promise<void> {
+async function awaitLinked(master: RedisProcess, replica: RedisProcess): Promise<void> {
   await eventually(async () => {
     const info = await replica.info('replication');
-    return info.get('master_link_status') === 'up' && Number(info.get('slave_repl_offset')) > 0;
+    if (info.get('master_link_status') !== 'up') return false;
+    if (Number(info.get('slave_repl_offset')) > 0) return true;
+    // A replica whose offset is 0 cannot be told from one that has never synchronised. What was published before
+    // the first replica was there has moved no offset: there was no backlog yet.
+    await master.command('PUBLISH', 'replication', 'begins');
+    return false;
   });
 }
 

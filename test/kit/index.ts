@@ -11,6 +11,7 @@ export { Group, isReplyError, pairs, rows } from './group.ts';
 export { withoutLeaks } from './leaks.ts';
 export { cannotMakeNamespaces, Network, type Namespace } from './netns.ts';
 export { phpWithRedis, pythonWithRedis } from './peers.ts';
+export { connectionsTo, descriptorsOf, lacksProc, residentMiB } from './proc.ts';
 export { RedisProcess, type RedisOptions } from './redis-process.ts';
 export { RespClient, type Ending } from './resp-client.ts';
 export { encodeCommand, encodeReply, ReplyError, RespDecoder, type Reply } from './resp.ts';

@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  FakeSentinel,
+  FullBacklog,
+  lacksProc,
+  ReplyError,
+  startThrough,
+  withoutLeaks,
+} from '../../kit/index.ts';
+
+test(
+  'a client of a master that cannot be reached is told so at its hold deadline, with the address and who named it',
+  { skip: lacksProc },
+  async () => {
+    await withoutLeaks(async () => {
+      await using silent = await FullBacklog.start();
+      await using sentinel = await FakeSentinel.start({
+        masters: { mymaster: { host: silent.host, port: silent.port } },
+      });
+      const source = { name: 'mymaster', seeds: [sentinel.seed] };
+      await using tunnel = await startThrough(source, { database: { holdMs: 1500 } });
+      const startedMs = performance.now();
+      await using client = await tunnel.connect('mymaster', 8000);
+      const reply = await client.readReply();
+      const waitedMs = performance.now() - startedMs;
+      assert.ok(reply instanceof ReplyError);
+      assert.match(reply.message, /^ERR sentinel-tunnel: /);
+      assert.ok(reply.message.includes(`127.0.0.1:${silent.port}`), reply.message);
+      assert.ok(reply.message.includes(sentinel.seed), reply.message);
+      assert.ok(waitedMs > 1000 && waitedMs < 5000, `${waitedMs} ms`);
+      assert.equal(await client.closed, 'fin');
+    });
+  },
+);

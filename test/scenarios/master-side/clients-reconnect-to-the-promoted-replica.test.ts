@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { eventually, serveThrough, startCluster, withoutLeaks, Writer } from '../../kit/index.ts';
+
+test('after kill -9 of the master its clients are cut, held, and served by the promoted replica', async () => {
+  await withoutLeaks(async () => {
+    await using cluster = await startCluster({ downAfterMs: 500 });
+    await using tunnel = await serveThrough(cluster, { database: { holdMs: 30_000 } });
+    await using writer = new Writer(tunnel.port(cluster.name), 'numbers');
+    await using subscriber = await tunnel.connect(cluster.name);
+    await subscriber.command('SUBSCRIBE', 'news');
+    await eventually(() => writer.acknowledged.length > 100);
+
+    await cluster.kill(cluster.master);
+    assert.ok(['fin', 'reset'].includes(await subscriber.closed));
+    await using held = await tunnel.connect(cluster.name, 30_000);
+    const reply = held.command('SET', 'held', 'served');
+    const promoted = await cluster.awaitNewMaster(cluster.master);
+    assert.equal(await reply, 'OK');
+    assert.equal(await promoted.command('GET', 'held'), 'served');
+
+    const before = writer.acknowledged.length;
+    await eventually(() => writer.acknowledged.length > before + 20);
+    await writer.stop();
+    assert.equal(writer.errors.length, 1, JSON.stringify(writer.errors));
+    assert.deepEqual(tunnel.events('session.refused'), []);
+  });
+});
