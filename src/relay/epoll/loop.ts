@@ -34,6 +34,8 @@ export class Loop {
   readonly sys: Syscalls;
   readonly doors = new Set<LoopMember>();
   readonly #epoll: number;
+  readonly #own: Socket;
+  readonly #command: () => void;
   readonly #events: EventArray;
   readonly #carrier: Carrier;
   /** By descriptor. Dense, for the kernel gives the lowest free number. */
@@ -48,15 +50,19 @@ export class Loop {
   #nextTag = 1;
   #wantsOwnLoop = false;
 
-  /** @throws Error where epoll cannot be used here */
-  constructor(kernel: Kernel) {
+  /**
+   * @param command carries out what has been asked for meanwhile; called before anything else of its turn
+   * @throws Error where epoll cannot be used here
+   */
+  constructor(kernel: Kernel, command: () => void) {
+    this.#command = command;
     this.sys = kernel.sys;
     this.#events = kernel.events(eventsPerTurn);
     this.#carrier = new Carrier(this, kernel);
     this.#epoll = checked(this.sys.epollCreate(), 'epoll_create1');
     const own = checked(this.sys.ownLoop(), 'napi_get_uv_event_loop');
-    const socket = this.#enter(own, roles.ownLoop, false);
-    checked(this.sys.epollAdd(this.#epoll, own, abi.EPOLLIN, socket.tag), 'epoll_ctl');
+    this.#own = this.#enter(own, roles.ownLoop, false);
+    checked(this.sys.epollAdd(this.#epoll, own, abi.EPOLLIN, this.#own.tag), 'epoll_ctl');
   }
 
   /** Works until this thread's own event loop has something to do: a message, an answer of the resolver, its end. */
@@ -74,6 +80,8 @@ export class Loop {
   turn(mostMs = Infinity): boolean {
     const { words, stride, dataWord } = this.#events;
     const count = this.sys.epollWait(this.#epoll, this.#events, this.#timeout(mostMs));
+    const end = count * stride; // below zero after EINTR: nothing is left to do but what is due
+    for (let at = 0; at < end; at += stride) if (words[at + dataWord] === this.#own.fd) this.#wakened();
     const again = this.#again;
     if (again.length > 0) {
       this.#again = [];
@@ -82,8 +90,7 @@ export class Loop {
         if (socket.canRead && socket.role === roles.relaying) this.#carrier.carry(socket);
       }
     }
-    // Below zero is EINTR: there is nothing to work off but deadlines.
-    for (let at = 0, end = count * stride; at < end; at += stride) {
+    for (let at = 0; at < end; at += stride) {
       const socket = this.#sockets[words[at + dataWord] ?? -1];
       if (socket !== undefined && socket.tag === words[at + dataWord + 1])
         this.#happened(socket, words[at] ?? 0);
@@ -212,8 +219,7 @@ export class Loop {
         for (const door of this.doors) if (door.accept(socket)) return;
         return;
       case roles.ownLoop:
-        this.#wantsOwnLoop = true;
-        return;
+        return; // looked after before the others
       default:
         socket.role satisfies never;
     }
@@ -222,6 +228,13 @@ export class Loop {
   /** Both sides are connected: what has come in meanwhile goes on its way. */
   join(downstream: Socket, upstream: Socket): void {
     this.#carrier.join(downstream, upstream);
+  }
+
+  /** Commands come first: what they cut is not carried by this turn any more, and who is accepted in it goes by them. */
+  #wakened(): void {
+    this.#wantsOwnLoop = true;
+    this.#command();
+    this.settle();
   }
 
   #enter(fd: number, role: Role, isUpstream: boolean): Socket {
