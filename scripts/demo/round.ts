@@ -43,7 +43,10 @@ export async function runRound(stage: Stage, writer: Writer, cause: Cause): Prom
   if (cause === 'crash') await before.kill();
   else await eventually(() => asked(stage), { withinMs, everyMs: 250 });
   const story = await tunnel.waitFor(
-    (event) => event.event === 'failover.story' && tunnel.events('failover.story').indexOf(event) >= stories,
+    (event) =>
+      event.event === 'failover.story' &&
+      event['to'] !== event['from'] &&
+      tunnel.events('failover.story').indexOf(event) >= stories,
     { withinMs },
   );
   const after = await cluster.awaitNewMaster(before, { withinMs });
