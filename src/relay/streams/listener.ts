@@ -90,7 +90,8 @@ export class Listener {
     const closed = new Promise((resolve) => {
       this.#server.close(resolve);
     });
-    if (this.#file) await release(this.#file);
+    // One that cannot be removed keeps nobody from closing: the next to listen there replaces it.
+    if (this.#file) await release(this.#file).catch(() => undefined);
     await closed;
   }
 
