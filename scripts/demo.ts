@@ -89,6 +89,7 @@ async function showOn(stage: Stage, writer: Writer): Promise<never> {
 }
 
 function status(writer: Writer, seconds: number): void {
+  if (stopping.signal.aborted) return;
   const { acknowledged } = writer.batch;
   process.stdout.write(
     `${clearLine}${acknowledged.length} writes acknowledged, next failover in ${seconds} s`,
