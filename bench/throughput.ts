@@ -35,8 +35,9 @@ async function main(chosen: Options): Promise<void> {
     masterName: 'bench',
     dir,
   };
-  const memory = chosen.withMemory ? await allMemory(chosen, upstream) : [];
-  const { measurements, missing } = await allRounds(chosen, upstream, redis.pid);
+  const missing: string[] = [];
+  const memory = chosen.withMemory ? await allMemory(chosen, upstream, missing) : [];
+  const measurements = await allRounds(chosen, upstream, redis.pid, missing);
   const run = {
     startedAt: startedAt.toISOString(),
     tookSeconds: Math.round((Date.now() - startedAt.getTime()) / 1000),
@@ -57,10 +58,10 @@ async function allRounds(
   { rounds, seconds, cells, relays }: Options,
   upstream: Upstream,
   redisPid: number,
-): Promise<{ measurements: Measurement[]; missing: string[] }> {
+  missing: string[],
+): Promise<Measurement[]> {
   await using scope = new Scope();
   const started: Relay[] = [];
-  const missing: string[] = [];
   for (const [name, start] of relays) {
     try {
       started.push(scope.use(await start(upstream)));
@@ -91,17 +92,22 @@ async function allRounds(
     }
     progress(`${cell.name} done`);
   }
-  return { measurements, missing };
+  return measurements;
 }
 
-async function allMemory({ relays, sessions }: Options, upstream: Upstream): Promise<Memory[]> {
+async function allMemory(
+  { relays, sessions }: Options,
+  upstream: Upstream,
+  missing: string[],
+): Promise<Memory[]> {
   const memory: Memory[] = [];
   for (const [name, start] of relays) {
     if (name === 'direct') continue;
     try {
       memory.push(await measureMemory(start, upstream, sessions));
     } catch (error) {
-      progress(`memory of ${name} not measured: ${String(error)}`);
+      missing.push(`memory of ${name} with ${sessions} sessions: ${String(error)}`);
+      progress(`without ${missing.at(-1) ?? name}`);
     }
   }
   return memory;
