@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  awaitServing,
+  FakeRedis,
+  RespClient,
+  serveThrough,
+  withoutLeaks,
+  type ReplyError,
+} from '../../kit/index.ts';
+import { isAlive, name, Trio } from './trio.ts';
+
+test('a dead master that nobody replaces: clients are held, then told why; it is served again when it returns', async () => {
+  await withoutLeaks(async () => {
+    await using redis = await FakeRedis.start();
+    await using trio = await Trio.start(redis);
+    const config = { sentinel: { pollMs: 250 } };
+    await using tunnel = await serveThrough(trio.source, { database: { holdMs: 1500 }, config });
+    const { port } = redis;
+
+    await redis.close();
+    await tunnel.waitFor(({ event }) => event === 'master.lost');
+    const asked = trio.asked;
+    await using client = await RespClient.connect(tunnel.port(name));
+    client.write('*1\r\n$4\r\nPING\r\n');
+    const said = (await client.readReply(10_000)) as ReplyError;
+    assert.match(
+      said.message,
+      /^ERR sentinel-tunnel: .*127\.0\.0\.1:\d+ names .*, which cannot be used: ECONNREFUSED; waited 1500 ms$/,
+    );
+    // 1.5 s at the beat of 250 ms is 6 rounds of 3 Sentinels; a hot loop would make hundreds.
+    assert.ok(trio.asked - asked < 60, `${String(trio.asked - asked)} questions`);
+
+    await using held = await RespClient.connect(tunnel.port(name));
+    await using back = await FakeRedis.start({ port });
+    await awaitServing(tunnel, name, back.port);
+    assert.ok(await isAlive(held));
+  });
+});

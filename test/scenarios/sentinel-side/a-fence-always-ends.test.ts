@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  awaitServing,
+  eventually,
+  FakeRedis,
+  RespClient,
+  serveThrough,
+  withoutLeaks,
+} from '../../kit/index.ts';
+import { announcePromotion, isAlive, name, says, Trio, whoServes } from './trio.ts';
+
+interface Lab extends AsyncDisposable {
+  readonly old: FakeRedis;
+  readonly candidate: FakeRedis;
+  readonly trio: Trio;
+}
+
+async function startLab(): Promise<Lab> {
+  const old = await FakeRedis.start();
+  const candidate = await FakeRedis.start({ role: 'slave' });
+  old.values.set('who', 'old');
+  candidate.values.set('who', 'new');
+  const trio = await Trio.start(old);
+  const close = async (): Promise<void> => {
+    await Promise.all([old.close(), candidate.close(), trio[Symbol.asyncDispose]()]);
+  };
+  return { old, candidate, trio, [Symbol.asyncDispose]: close };
+}
+
+test('at the word of the leader sessions are cut and new ones held; the promoted replica gets them; its word is confirmed', async () => {
+  await withoutLeaks(async () => {
+    await using lab = await startLab();
+    const { old, candidate, trio } = lab;
+    const [leader] = trio.sentinels;
+    await using tunnel = await serveThrough(trio.source);
+    await using session = await tunnel.connect(name);
+    assert.ok(await isAlive(session));
+
+    announcePromotion(leader, candidate, old);
+    assert.notEqual(await session.closed, 'local');
+    await using held = await RespClient.connect(tunnel.port(name));
+    held.write('*2\r\n$3\r\nGET\r\n$3\r\nwho\r\n');
+    await tunnel.waitFor(({ event }) => event === 'master.fenced');
+    await assert.rejects(held.readReply(100), 'the candidate is a replica still');
+    candidate.role = 'master';
+    assert.equal(await held.readReply(), 'new');
+    // All Sentinels, the leader too, go on naming the old master for about a second.
+    const served = tunnel.events('master.serving').at(-1);
+    assert.equal(served?.['standing'], 'provisional');
+    says(leader, candidate, 1);
+    await tunnel.waitFor(({ event }) => event === 'master.confirmed');
+    assert.equal(await held.command('GET', 'who'), 'new');
+  });
+});
+
+test('a failover that is given up leads back to the old master', async () => {
+  await withoutLeaks(async () => {
+    await using lab = await startLab();
+    const { old, candidate, trio } = lab;
+    const [leader] = trio.sentinels;
+    await using tunnel = await serveThrough(trio.source);
+    announcePromotion(leader, candidate, old);
+    await tunnel.waitFor(({ event }) => event === 'master.fenced');
+    await using held = await RespClient.connect(tunnel.port(name));
+    leader.publish('-failover-abort-slave-timeout', `master ${name} ${old.host} ${String(old.port)}`);
+    assert.equal(await held.command('GET', 'who'), 'old');
+  });
+});
+
+test('a new master that no Sentinel confirms is left again, and the old one served by the answers', async () => {
+  await withoutLeaks(async () => {
+    await using lab = await startLab();
+    const { old, candidate, trio } = lab;
+    await using tunnel = await serveThrough(trio.source);
+    candidate.role = 'master';
+    announcePromotion(trio.sentinels[0], candidate, old);
+    await awaitServing(tunnel, name, candidate.port);
+    await using session = await tunnel.connect(name);
+    assert.equal(await session.command('GET', 'who'), 'new');
+    assert.notEqual(await session.closed, 'local');
+    await awaitServing(tunnel, name, old.port);
+    assert.equal(await whoServes(tunnel), 'old');
+  });
+});
+
+test('when its announcer is lost a new master is not served on its own word, only once it is confirmed', async () => {
+  await withoutLeaks(async () => {
+    await using lab = await startLab();
+    const { old, candidate, trio } = lab;
+    const [leader, other] = trio.sentinels;
+    await using tunnel = await serveThrough(trio.source);
+    candidate.role = 'master';
+    announcePromotion(leader, candidate, old);
+    await awaitServing(tunnel, name, candidate.port);
+    await using session = await tunnel.connect(name);
+    assert.equal(await session.command('GET', 'who'), 'new');
+
+    await leader.close();
+    assert.notEqual(await session.closed, 'local');
+    await eventually(() => tunnel.events('master.fenced').length === 2);
+    await using held = await RespClient.connect(tunnel.port(name));
+    held.write('*2\r\n$3\r\nGET\r\n$3\r\nwho\r\n');
+    await assert.rejects(held.readReply(300));
+    says(other, candidate, 1);
+    assert.equal(await held.readReply(), 'new');
+  });
+});

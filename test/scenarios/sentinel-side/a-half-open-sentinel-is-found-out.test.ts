@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { eventually, FakeRedis, serveThrough, withoutLeaks } from '../../kit/index.ts';
+import { Trio, whoServes } from './trio.ts';
+
+test('a Sentinel that falls silent on standing connections loses both of them, and is heard again later', async () => {
+  await withoutLeaks(async () => {
+    await using redis = await FakeRedis.start();
+    redis.values.set('who', 'first');
+    await using trio = await Trio.start(redis);
+    await using tunnel = await serveThrough(trio.source);
+    const [silent] = trio.sentinels;
+    await eventually(() => silent.server.connections.some(({ channels }) => channels.size > 0));
+    const before = silent.server.connections;
+    assert.equal(before.length, 2);
+
+    silent.script = () => 'hang';
+    // A subscriber has nothing to wait for: only its PING every 5 s, with 2.5 s for the answer, finds out.
+    await eventually(() => before.every(({ socket }) => socket.destroyed), { withinMs: 20_000 });
+    assert.equal(await whoServes(tunnel), 'first');
+    assert.ok(tunnel.events('sentinel.down').some((event) => event['sentinel'] === silent.seed));
+
+    silent.script = undefined;
+    await eventually(() => silent.publish('+tilt', '#tilt mode entered') === 1, { withinMs: 20_000 });
+    await eventually(
+      () => tunnel.events('sentinel.up').filter(({ sentinel }) => sentinel === silent.seed).length > 1,
+    );
+  });
+});

@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { awaitServing, eventually, serveThrough, startCluster, withoutLeaks } from '../../kit/index.ts';
+import { isAlive } from './trio.ts';
+
+test('while a replica cannot follow, the leader of a failover is late by seconds, and its word cuts nobody', async () => {
+  await withoutLeaks(async () => {
+    await using cluster = await startCluster({ replicas: 2, downAfterMs: 1000, failoverTimeoutMs: 3000 });
+    // A password that the next master does not want: whichever replica is not promoted cannot follow the other.
+    for (const replica of cluster.replicas) await replica.command('CONFIG', 'SET', 'masterauth', 'wrong');
+    await using tunnel = await serveThrough(cluster, { args: ['--log-level', 'debug'] });
+    await eventually(() => tunnel.events('sentinel.up').length === 3);
+    await cluster.failover(0);
+    const fenced = await tunnel.waitFor(({ event }) => event === 'master.fenced');
+    const promoted = cluster.replicas.find(({ port }) =>
+      String(fenced['reason']).includes(`:${String(port)}`),
+    );
+    assert.ok(promoted);
+    await awaitServing(tunnel, cluster.name, promoted.port);
+    await using client = await tunnel.connect(cluster.name);
+    assert.ok(await isAlive(client));
+
+    const leader = cluster.seeds[0];
+    const switches = (): number =>
+      tunnel.events('sentinel.announced').filter(({ channel }) => channel === '+switch-master').length;
+    await eventually(() => switches() >= 3, { withinMs: 20_000 });
+    const last = tunnel.events('sentinel.announced').findLast(({ channel }) => channel === '+switch-master');
+    assert.equal(last?.['sentinel'], leader);
+    assert.ok(await isAlive(client));
+    assert.equal(tunnel.events('master.serving').length, 2);
+  });
+});
