@@ -3,6 +3,9 @@ import type { Fields, LogLevel } from './log.ts';
 
 const colours: Readonly<Record<LogLevel, string>> = { debug: '2', info: '36', warn: '33', error: '31' };
 
+/** Events whose sentence and lists say all that their other fields do. */
+const selfContained: ReadonlySet<EventName> = new Set(['failover.story']);
+
 /** One event as a line for a person: local time, level, the event's sentence, and what the sentence did not say. */
 export function prettyLine(
   at: Date,
@@ -20,7 +23,7 @@ export function prettyLine(
   });
   const unsaid = Object.entries(fields).filter(([name, value]) => !said.has(name) && value !== undefined);
   const rest = unsaid
-    .filter(([, value]) => typeof value !== 'object')
+    .filter(([, value]) => typeof value !== 'object' && !selfContained.has(event))
     .map(([name, value]) => `${name}=${printable(value)}`)
     .join(' ');
   // A list is a story: a line each, under the event.

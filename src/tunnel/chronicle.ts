@@ -153,7 +153,7 @@ export class Chronicle {
         this.#log.warn('master.lost', { database, generation, reason: phase.reason });
         return;
       case 'unknown':
-        this.#log.warn('master.unknown', { database, reason: phase.reason });
+        this.#log.info('master.unknown', { database, reason: phase.reason });
         return;
       default:
         unreachable(phase);

@@ -123,8 +123,8 @@ export class Storyteller {
     if (!story) return;
     story.cut += cut;
     story.held = Math.max(story.held, held, released);
-    if (cut > 0) this.said('tunnel', `cut ${String(cut)} sessions`);
-    if (released > 0) this.said('tunnel', `released ${String(released)} held connections`);
+    if (cut > 0) this.said('tunnel', `cut sessions: ${String(cut)}`);
+    if (released > 0) this.said('tunnel', `released held connections: ${String(released)}`);
   }
 
   heading(to: string, generation: number): void {

@@ -70,7 +70,7 @@ test('a story has its milestones, what led up to it, who was cut and held', () =
         '0 tunnel cut 20 sessions',
         '4.3 tunnel X:2 has been promoted',
         '4.4 tunnel serving X:2',
-        '4.4 tunnel released 23 held connections',
+        '4.4 tunnel released held connections: 23',
         '6 tunnel first byte',
         '900 tunnel confirmed',
       ],
