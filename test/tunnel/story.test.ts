@@ -67,7 +67,7 @@ test('a story has its milestones, what led up to it, who was cut and held', () =
       lines: [
         '-240 s1 +try-failover',
         '0 tunnel fenced',
-        '0 tunnel cut 20 sessions',
+        '0 tunnel cut sessions: 20',
         '4.3 tunnel X:2 has been promoted',
         '4.4 tunnel serving X:2',
         '4.4 tunnel released held connections: 23',
