@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { test } from 'node:test';
+import { RoleProbe } from '../../src/sentinel/probe.ts';
+import type { Role } from '../../src/sentinel/role.ts';
+import { eventually, FakeRedis, freePort, FullBacklog, withoutLeaks } from '../kit/index.ts';
+
+const pace = { everyMs: 5, silentMs: 200, retryMs: 20 };
+
+function say(role: Role): string {
+  return 'why' in role ? `${role.kind}: ${role.why}` : role.kind;
+}
+
+test('a probe tells every answer, and a promotion within milliseconds', async () => {
+  await withoutLeaks(async () => {
+    await using redis = await FakeRedis.start({ role: 'slave' });
+    const told: string[] = [];
+    const probe = new RoleProbe(redis, pace, (role) => told.push(say(role)));
+    await eventually(() => told.length > 3);
+    redis.role = 'master';
+    await eventually(() => told.at(-1) === 'master');
+    redis.server.cutAll(); // as Sentinel does to the clients of a server it has just promoted
+    const before = told.length;
+    await eventually(() => told.length > before + 3);
+    assert.deepEqual([...new Set(told)], ['replica', 'master']);
+    probe.close();
+  });
+});
+
+test('a probe asks a silent server one question and waits, and hears it when it wakes', async () => {
+  await withoutLeaks(async () => {
+    await using redis = await FakeRedis.start({ answer: () => 'hang' });
+    const told: string[] = [];
+    const probe = new RoleProbe(redis, pace, (role) => told.push(say(role)));
+    await eventually(() => told.length > 0);
+    await sleep(500);
+    assert.deepEqual(told, ['unusable: silent for 200 ms']);
+    assert.equal(redis.count('ROLE'), 1);
+    for (const connection of redis.server.connections) connection.send('*3\r\n$6\r\nmaster\r\n:1\r\n*0\r\n');
+    await eventually(() => told.at(-1) === 'master');
+    probe.close();
+  });
+});
+
+test('a probe tells a server that refuses, or does not accept, without a hot loop', async () => {
+  await withoutLeaks(async () => {
+    const told: string[] = [];
+    const refusing = new RoleProbe({ host: '127.0.0.1', port: await freePort() }, pace, (role) =>
+      told.push(say(role)),
+    );
+    await sleep(300);
+    refusing.close();
+    assert.ok(told.length >= 2 && told.length <= 16, `${String(told.length)} tries`);
+    assert.deepEqual([...new Set(told)], ['unusable: ECONNREFUSED']);
+
+    await using blackhole = await FullBacklog.start();
+    told.length = 0;
+    const hanging = new RoleProbe(blackhole, pace, (role) => told.push(say(role)));
+    await eventually(() => told.length > 0);
+    hanging.close();
+    assert.match(told[0] ?? '', /^unusable: .* has not accepted a connection within 200 ms$/);
+  });
+});
+
+test('a probe does not spin on a server that closes after each answer', async () => {
+  await withoutLeaks(async () => {
+    await using redis = await FakeRedis.start({
+      answer: (_, connection) => {
+        connection.send('-ERR max number of clients reached\r\n');
+        return 'close';
+      },
+    });
+    const told: string[] = [];
+    const probe = new RoleProbe(redis, pace, (role) => told.push(say(role)));
+    await sleep(300);
+    probe.close();
+    assert.ok(redis.accepted >= 2 && redis.accepted <= 16, `${String(redis.accepted)} connections`);
+    assert.equal(told[0], 'unverifiable: ERR max number of clients reached');
+  });
+});
+
+test('a probe that is closed tells nothing more', async () => {
+  await withoutLeaks(async () => {
+    await using redis = await FakeRedis.start();
+    let told = 0;
+    const probe = new RoleProbe(redis, pace, () => {
+      told += 1;
+      if (told === 3) probe.close();
+    });
+    await eventually(() => told === 3);
+    await sleep(50);
+    assert.equal(told, 3);
+  });
+});
