@@ -43,10 +43,9 @@ export class Door implements GatePort<TunnelSession>, LoopMember {
     this.#nextSession = order.firstSession;
     this.#sessionStep = order.sessionStep;
     this.#tally = new Float64Array(order.tally);
-    const tell = (event: TunnelEvent): void => {
-      this.#told.push(event);
-    };
-    this.#gate = new Gate<TunnelSession>(order.spec, this, tell);
+    this.#gate = new Gate<TunnelSession>(order.spec, this, (event) => {
+      this.#tell(event);
+    });
     this.#acceptor = new Acceptor(loop, order.listeners, {
       accepted: (fd) => {
         this.#accepted(fd);
@@ -133,6 +132,7 @@ export class Door implements GatePort<TunnelSession>, LoopMember {
   }
 
   parted(): void {
+    this.#touch();
     this.#parting -= 1;
   }
 
@@ -285,11 +285,12 @@ export class Door implements GatePort<TunnelSession>, LoopMember {
   }
 
   #tell(event: TunnelEvent): void {
-    this.#isTouched = true;
+    this.#touch();
     this.#told.push(event);
   }
 
   #touch(): Gate<TunnelSession> {
+    this.#loop.touch();
     this.#isTouched = true;
     return this.#gate;
   }

@@ -48,6 +48,9 @@ export class Loop {
   /** Refused clients in order of their deadline. */
   readonly #parting = new Map<Socket, number>();
   #nextTag = 1;
+  #isTouched = true;
+  /** When `settle` has something to do although nothing happens. */
+  #dueMs = Infinity;
   #wantsOwnLoop = false;
 
   /**
@@ -101,21 +104,33 @@ export class Loop {
 
   /** Ends a turn: deferred work, deadlines, what doors have to tell, and the descriptors that were closed in it. */
   settle(): void {
-    while (this.#deferred.length > 0) {
-      const deferred = this.#deferred;
-      this.#deferred = [];
-      for (const run of deferred) run();
-    }
+    // Most turns only carry bytes. They are not to pay for anything that is proportional to the number of doors.
+    if (!this.#isTouched && (this.#dueMs === Infinity || this.#dueMs > performance.now())) return;
+    this.#isTouched = false;
+    this.#runDeferred();
     for (const door of this.doors) door.settle();
-    if (this.#parting.size > 0) this.#endParting();
-    if (this.#closing.length > 0) {
-      for (const fd of this.#closing) this.sys.close(fd);
-      this.#closing = [];
+    this.#endParting();
+    this.#runDeferred();
+    for (const fd of this.#closing) this.sys.close(fd);
+    this.#closing = [];
+    this.#dueMs = Infinity;
+    for (const door of this.doors) {
+      door.publish();
+      this.#dueMs = Math.min(this.#dueMs, door.dueMs);
     }
-    for (const door of this.doors) door.publish();
+    for (const untilMs of this.#parting.values()) {
+      this.#dueMs = Math.min(this.#dueMs, untilMs);
+      break;
+    }
+  }
+
+  /** Something has happened that `settle` has to look at. */
+  touch(): void {
+    this.#isTouched = true;
   }
 
   defer(run: () => void): void {
+    this.#isTouched = true;
     this.#deferred.push(run);
   }
 
@@ -155,6 +170,7 @@ export class Loop {
   /** Takes the socket out of everything; its descriptor is given back at the end of the turn. Idempotent. */
   close(socket: Socket): void {
     if (this.#sockets[socket.fd] !== socket) return;
+    this.#isTouched = true;
     this.#sockets[socket.fd] = undefined;
     if (this.#parting.delete(socket)) socket.session?.door.parted();
     if (socket.isBorrowed) this.sys.epollRemove(this.#epoll, socket.fd);
@@ -173,6 +189,7 @@ export class Loop {
 
   /** Lets a refused client read to the end of what it was told; closing at once would take it back (RFC 1122, 4.2.2.13). */
   part(socket: Socket, nowMs: number): void {
+    this.#isTouched = true;
     socket.role = roles.parting;
     this.#parting.set(socket, nowMs + partingMs);
     // What it has said already is in the way of a close without a reset.
@@ -247,7 +264,16 @@ export class Loop {
     return socket;
   }
 
+  #runDeferred(): void {
+    while (this.#deferred.length > 0) {
+      const deferred = this.#deferred;
+      this.#deferred = [];
+      for (const run of deferred) run();
+    }
+  }
+
   #endParting(): void {
+    if (this.#parting.size === 0) return;
     const nowMs = performance.now();
     for (const [socket, untilMs] of this.#parting) {
       if (untilMs > nowMs) break;
@@ -257,13 +283,7 @@ export class Loop {
 
   #timeout(mostMs: number): number {
     if (this.#again.length > 0) return 0;
-    let dueMs = Infinity;
-    for (const door of this.doors) dueMs = Math.min(dueMs, door.dueMs);
-    for (const untilMs of this.#parting.values()) {
-      dueMs = Math.min(dueMs, untilMs);
-      break;
-    }
-    const waitMs = dueMs === Infinity ? mostMs : Math.min(mostMs, dueMs - performance.now());
+    const waitMs = this.#dueMs === Infinity ? mostMs : Math.min(mostMs, this.#dueMs - performance.now());
     if (waitMs === Infinity) return -1;
     // Rounded up, or the last fraction of a millisecond would be spent in turns that find nothing due.
     return waitMs <= 0 ? 0 : Math.ceil(waitMs);
