@@ -13,6 +13,7 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const peersTried = join(root, 'node_modules', '.peers-tried');
 const policy = '/usr/sbin/policy-rc.d';
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 const peers = [
   {
@@ -104,6 +105,9 @@ function aptInstall(packages) {
   say(`Installing ${packages.join(', ')} (apt-get)`);
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
   const forbids = !existsSync(policy);
+  // A signal must not end this process before the policy is taken away again.
+  const ignore = () => undefined;
+  for (const signal of signals) process.on(signal, ignore);
   try {
     // RUNLEVEL is not enough under systemd: deb-systemd-invoke only asks the policy (101: not allowed).
     if (forbids) writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
@@ -114,6 +118,7 @@ function aptInstall(packages) {
     for (const name of packages) run('apt-get', [...install, name], env);
   } finally {
     if (forbids) rmSync(policy, { force: true });
+    for (const signal of signals) process.off(signal, ignore);
   }
 }
 

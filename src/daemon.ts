@@ -85,7 +85,9 @@ class RunningDaemon implements Daemon {
       const tunnel = this.#tunnels[index];
       if (result.status === 'fulfilled' || !tunnel) return [];
       this.#logFailure(tunnel, result.reason);
-      const retry: Promise<void> = this.#retryOpen(tunnel).finally(() => this.#retries.delete(retry));
+      const retry: Promise<void> = this.#retryOpen(tunnel, result.reason).finally(() =>
+        this.#retries.delete(retry),
+      );
       this.#retries.add(retry);
       const text = `${tunnel.database.name}: ${messageOf(result.reason)}`;
       return [new TunnelError('ST_LISTEN_FAILED', text, { cause: result.reason })];
@@ -136,8 +138,7 @@ class RunningDaemon implements Daemon {
     this.#log.info('tunnel.stopping', { signal, sessions, drainMs });
     // 1 no listener is opened any more, 2 listeners close and waiting clients are refused, 3 the drain deadline starts
     this.#stopping.abort();
-    await Promise.all(this.#retries);
-    const drained = Promise.all(this.#tunnels.map((tunnel) => tunnel.drain()));
+    const drained = Promise.all([...this.#tunnels.map((tunnel) => tunnel.drain()), ...this.#retries]);
     // 4 sessions finish, or the deadline or a second signal comes first
     await Promise.race([drained, this.#patience(drainMs)]);
     const left = this.#openSessions();
@@ -173,9 +174,10 @@ class RunningDaemon implements Daemon {
     return this.counters().reduce((sum, { counters }) => sum + counters.open + counters.held, 0);
   }
 
-  async #retryOpen(tunnel: Tunnel): Promise<void> {
+  async #retryOpen(tunnel: Tunnel, failure: unknown): Promise<void> {
     const backoff = new Backoff(firstBindRetryMs, mostBindRetryMs);
     const { signal } = this.#stopping;
+    let told = messageOf(failure);
     for (;;) {
       try {
         await sleep(backoff.next(), signal);
@@ -187,8 +189,9 @@ class RunningDaemon implements Daemon {
         await tunnel.open(this.#engine);
         return;
       } catch (error) {
-        // Said once when it began; an operator does not need the same line every ten seconds.
-        if (!(error instanceof TunnelError)) this.#logFailure(tunnel, error);
+        // An operator does not need the same line every ten seconds.
+        if (messageOf(error) !== told) this.#logFailure(tunnel, error);
+        told = messageOf(error);
       }
     }
   }

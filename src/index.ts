@@ -27,6 +27,6 @@ export type { FailoverStory, StoryLine } from './tunnel/story.ts';
  *     // … connect any Redis client to 127.0.0.1:6380 …
  *     await daemon.stop('done');
  */
-export function start(configuration: unknown, log: Log = silentLog): Promise<Daemon> {
+export async function start(configuration: unknown, log: Log = silentLog): Promise<Daemon> {
   return startDaemon(parseConfig(configuration, 'configuration'), log);
 }

@@ -1,10 +1,13 @@
 import { isIP, isIPv4 } from 'node:net';
-import { type Endpoint, type ListenAddress, parseEndpoint, parsePort } from '../net/endpoint.ts';
+import {
+  type Endpoint,
+  type ListenAddress,
+  longestUnixPath,
+  parseEndpoint,
+  parsePort,
+} from '../net/endpoint.ts';
 
 const loopback = '127.0.0.1';
-
-// sun_path of sockaddr_un holds 108 bytes on Linux with the terminating zero (unix(7)), 104 on macOS and BSD.
-const longestUnixPath = 103;
 
 /**
  * Reads where to listen: `host:port`, `[v6]:port`, a bare port (loopback), or `unix:/path`.

@@ -11,6 +11,12 @@ export type ListenAddress =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
   | { readonly kind: 'unix'; readonly path: string };
 
+/**
+ * The longest path of a unix socket, in bytes. `sun_path` holds 108 bytes with the final NUL on Linux (unix(7)), 104 on
+ * macOS and the BSDs; four are kept for the suffix under which a listener binds before it takes its place.
+ */
+export const longestUnixPath = 99;
+
 /** `host:port`, with brackets around an IPv6 host. The one printed form of an endpoint, and its key in maps. */
 export function formatEndpoint({ host, port }: Endpoint): string {
   return `${isIPv6(host) ? `[${host}]` : host}:${String(port)}`;

@@ -8,7 +8,7 @@ import { StreamsEngine } from './streams/engine.ts';
 /**
  * The engine for a choice: `auto` is `epoll` where that runs; where it does not, the log says why, once.
  *
- * A relay thread that ends by a defect throws in the main thread, uncaught: a process that has lost a part of what
+ * A relay thread that ends by a defect is logged and throws in the main thread, uncaught: a process that has lost a part of what
  * carries its sessions is to end loudly, and whoever supervises it starts it anew.
  *
  * @throws TunnelError `ST_ENGINE_UNAVAILABLE` where `epoll` is asked for by name and cannot run
@@ -16,14 +16,16 @@ import { StreamsEngine } from './streams/engine.ts';
 export async function chooseEngine(choice: EngineChoice, threads: number, log: Log): Promise<Engine> {
   if (choice === 'streams') return new StreamsEngine();
   try {
-    return await EpollEngine.start({ threads, fatal });
+    return await EpollEngine.start({
+      threads,
+      fatal: (error) => {
+        log.error('engine.failed', { reason: messageOf(error) });
+        throw error;
+      },
+    });
   } catch (error) {
     if (choice === 'epoll' || !(error instanceof TunnelError)) throw error;
     log.info('engine.fallback', { reason: messageOf(error) });
     return new StreamsEngine();
   }
-}
-
-function fatal(error: Error): never {
-  throw error;
 }

@@ -1,8 +1,6 @@
 import { lstat, rename, unlink } from 'node:fs/promises';
 import { connect } from 'node:net';
-
-/** Linux has 108 bytes for the path in `sockaddr_un` with its final NUL (unix(7)), macOS and the BSDs 104. */
-const longestPath = 103;
+import { longestUnixPath } from '../net/endpoint.ts';
 
 /** Who a socket file is, so that only the one that was made here is ever removed. */
 export interface SocketFile {
@@ -19,8 +17,8 @@ export interface SocketFile {
  */
 export async function prepareClaim(path: string): Promise<void> {
   const temporary = temporaryPath(path);
-  if (Buffer.byteLength(temporary) > longestPath)
-    throw new Error(`The path "${path}" is longer than ${String(longestPath - suffix.length)} bytes`);
+  if (Buffer.byteLength(path) > longestUnixPath)
+    throw new Error(`The path "${path}" is longer than ${String(longestUnixPath)} bytes`);
   await assertUnserved(path);
   if (await assertUnserved(temporary)) await unlink(temporary);
 }
@@ -51,10 +49,17 @@ export async function claim(path: string): Promise<SocketFile> {
   return { path, dev, ino };
 }
 
-/** Removes a socket file, unless something else stands at its path by now. */
+/**
+ * Removes a socket file, unless something else stands at its path by now. One that cannot be removed keeps nobody from
+ * closing: the next to listen there replaces it.
+ */
 export async function release(file: SocketFile): Promise<void> {
-  const stats = await lstat(file.path).catch(absent);
-  if (stats?.dev === file.dev && stats.ino === file.ino) await unlink(file.path).catch(absent);
+  try {
+    const { dev, ino } = await lstat(file.path);
+    if (dev === file.dev && ino === file.ino) await unlink(file.path);
+  } catch {
+    // gone already, or not ours to remove: see above
+  }
 }
 
 function absent(error: unknown): undefined {

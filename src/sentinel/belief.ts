@@ -40,7 +40,7 @@ export type Fence =
     }
   | { readonly kind: 'asking'; readonly why: string };
 
-/** All that is believed of one master. Frozen; `step` gives the next one, or the same object where nothing changes. */
+/** All that is believed of one master: a value that is never changed; `step` gives the next one. */
 export interface Belief {
   readonly rules: Rules;
   /** The known Sentinels in order of preference, seeds first. */
@@ -211,7 +211,9 @@ function elapsed(belief: Belief): Belief {
   return fence.kind === 'fenced'
     ? asking(
         belief,
-        `${formatEndpoint(fence.candidate)} was not promoted in ${String(belief.rules.fenceMs)} ms`,
+        fence.isLinked
+          ? `${formatEndpoint(fence.candidate)} was not promoted in ${String(belief.rules.fenceMs)} ms`
+          : `nobody confirmed ${formatEndpoint(fence.candidate)} after ${fence.by}, which announced it, was lost`,
       )
     : asking(
         belief,
@@ -250,7 +252,7 @@ function settle(belief: Belief): Belief {
   const isForbidden =
     after.rules.onSentinelLoss === 'refuse' &&
     after.adopted !== undefined &&
-    answering(after) * 2 <= knowing(after);
+    answering(after) * 2 <= heardOf(after);
   if (isForbidden === after.isForbidden) return after;
   return isForbidden && after.hasServed
     ? { ...newGeneration(after), role: after.role, isForbidden }
@@ -293,7 +295,9 @@ function isDecided(belief: Belief, counted: readonly Vote[]): boolean {
     const report = belief.reports.get(sentinel);
     return !report || (report.turn < belief.turn && report.answer.kind === 'address');
   });
-  return isMajority || !isAwaited;
+  // Only a majority can have given a newer epoch: one voice with it is enough.
+  const isNewer = counted.some(({ epoch }) => isNewerEpoch(epoch, belief.adopted?.epoch));
+  return isMajority || isNewer || !isAwaited;
 }
 
 function votes(belief: Belief): readonly Vote[] {
@@ -329,6 +333,13 @@ export function agreeing(belief: Belief): number {
 /** Sentinels that could know this master: all but those that say they do not monitor it. */
 export function knowing(belief: Belief): number {
   return belief.roster.filter((sentinel) => belief.reports.get(sentinel)?.answer.kind !== 'unknown').length;
+}
+
+/** Those of `knowing` that have answered or failed to: one that was learnt just now is not missing yet. */
+function heardOf(belief: Belief): number {
+  return belief.roster.filter(
+    (sentinel) => (belief.reports.get(sentinel)?.answer.kind ?? 'unknown') !== 'unknown',
+  ).length;
 }
 
 function freshReports(belief: Belief): readonly Report[] {

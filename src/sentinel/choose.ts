@@ -35,7 +35,9 @@ export function choose(
   const parties = partiesOf(votes);
   const best = preferred(parties);
   if (!best) return adopted;
-  const { epoch: epochNow } = adopted ?? best;
+  const own = adopted && parties.find(({ endpoint }) => sameEndpoint(endpoint, adopted.endpoint));
+  // An epoch that becomes known for the adopted address counts at once, or the next round would choose otherwise.
+  const epochNow = adopted ? (adopted.epoch ?? own?.epoch) : best.epoch;
   const newest = preferred(parties.filter(({ epoch }) => isNewerEpoch(epoch, epochNow)));
   if (newest) return choiceOf(newest);
   if (!adopted) return choiceOf(best);

@@ -145,8 +145,9 @@ export class Sentinels {
   /** Keeps account of who answers, for the log and for forgetting. Told once per change, not per answer. */
   #note(link: SentinelLink, name: string, answer: Answer): void {
     const { key } = link;
+    if (this.#links.get(key) !== link) return; // forgotten since it was asked
     const trouble = `${key} ${name}`;
-    if (answer.kind !== 'unreachable' && this.#links.get(key) === link && !this.#heard.has(key)) {
+    if (answer.kind !== 'unreachable' && !this.#heard.has(key)) {
       this.#heard.add(key);
       this.#tellVoters();
     }

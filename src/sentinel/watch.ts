@@ -81,11 +81,17 @@ export class MasterWatch {
 
   /** The data plane found an endpoint wanting. A hint: the Sentinels and the server are asked, nothing else happens. */
   suspect(endpoint: Endpoint): void {
-    const nowMs = this.#now();
-    if (nowMs - this.#suspectedMs < suspectEveryMs) return;
-    this.#suspectedMs = nowMs;
+    if (!this.#mayAsk()) return;
     if (this.#steady && sameEndpoint(this.#steady.endpoint, endpoint)) this.#steady.wake();
     this.#wakeSentinels();
+  }
+
+  /** Doubts come in herds; the Sentinels are asked for the first of each. */
+  #mayAsk(): boolean {
+    const nowMs = this.#now();
+    if (nowMs - this.#suspectedMs < suspectEveryMs) return false;
+    this.#suspectedMs = nowMs;
+    return true;
   }
 
   hear(word: Word): void {
@@ -96,6 +102,7 @@ export class MasterWatch {
     if (belief !== before) this.#follow(before);
     // Every announcement is a hint; a turn begins when older answers have become stale.
     if (word.kind === 'announced' || belief.turn !== before.turn) this.#wakeSentinels();
+    else if (belief.role !== before.role && !isUsable(belief) && this.#mayAsk()) this.#wakeSentinels();
   }
 
   close(): void {

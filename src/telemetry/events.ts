@@ -7,6 +7,7 @@ export const eventSentences = {
   'tunnel.started': 'Sentinel Tunnel {version} started with engine {engine}, databases: {databases}',
   'tunnel.stopping': 'Stopping on {signal}: {sessions} sessions may finish within {drainMs} ms',
   'tunnel.stopped': 'Stopped: {outcome}',
+  'engine.failed': 'A relay thread has ended by a defect, and this process with it: {reason}',
   'engine.fallback': 'Using engine "streams": {reason}',
   'log.reopened': 'Log opened anew on {signal}; the configuration is not read again while running',
   'log.reopen-failed': 'Cannot open the log anew on {signal}, going on with the old one: {reason}',

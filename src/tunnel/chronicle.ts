@@ -20,6 +20,7 @@ export class Chronicle {
   readonly #stories: FailoverStory[] = [];
   #view: MasterView | undefined;
   #epilogue: NodeJS.Timeout | undefined;
+  #isClosed = false;
 
   constructor(database: string, log: Log) {
     this.#database = database;
@@ -33,18 +34,22 @@ export class Chronicle {
     return this.#stories;
   }
 
+  /** Tells the story in hand as far as it has come. Whatever is heard after this is let go. */
   close(): void {
-    clearTimeout(this.#epilogue);
+    this.#endStory();
     this.#degradation.close();
+    this.#isClosed = true;
   }
 
   /** A new view is about to be acted upon: a story has to be open before the engine tells what that did. */
   turned(view: MasterView, before: MasterView): void {
+    if (this.#isClosed) return;
     this.#view = view;
     this.#tellStory(view, before);
   }
 
   watched(event: WatchEvent): void {
+    if (this.#isClosed) return;
     switch (event.kind) {
       case 'view':
         this.#degradation.seen(event.view.degraded);
@@ -81,6 +86,7 @@ export class Chronicle {
   }
 
   relayed(event: TunnelEvent): void {
+    if (this.#isClosed) return;
     const database = this.#database;
     switch (event.kind) {
       case 'steered':

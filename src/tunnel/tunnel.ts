@@ -20,6 +20,7 @@ export class Tunnel {
   readonly #watch: MasterWatch;
   #relay: EngineTunnel | undefined;
   #route: Route | undefined;
+  #isEnding = false;
 
   constructor(database: DatabaseConfig, sentinels: Sentinels, log: Log) {
     this.database = database;
@@ -50,11 +51,16 @@ export class Tunnel {
       maxConnections,
       tellSessions: this.#log.isDebugging,
     };
-    this.#relay = await engine.open(spec, (event) => {
+    const relay = await engine.open(spec, (event) => {
       this.#relayed(event);
     });
+    if (this.#isEnding) {
+      await relay.close(); // a stop was asked for while it opened
+      return;
+    }
+    this.#relay = relay;
     this.#steer(this.#watch.view());
-    for (const address of this.#relay.listening) {
+    for (const address of relay.listening) {
       this.#log.info('listener.opened', { database: name, address: formatListenAddress(address) });
     }
   }
@@ -78,13 +84,15 @@ export class Tunnel {
 
   /** Stops accepting; resolves when the last session has ended. */
   async drain(): Promise<void> {
+    this.#isEnding = true;
     await this.#relay?.drain();
   }
 
   /** Cuts what is left. The watch belongs to the Sentinels and closes with them. */
   async close(): Promise<void> {
-    this.#chronicle.close();
+    this.#isEnding = true;
     await this.#relay?.close();
+    this.#chronicle.close();
   }
 
   #steer(view: MasterView): void {

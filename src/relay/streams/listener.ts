@@ -25,7 +25,7 @@ export class Listener {
   readonly address: ListenAddress;
   readonly #server: Server;
   readonly #events: ListenerEvents;
-  readonly #file: SocketFile | undefined;
+  #file: SocketFile | undefined;
   readonly #backoff = new Backoff(firstLookMs, longestLookMs);
   #look: NodeJS.Timeout | undefined;
   #pausedBy: string | undefined;
@@ -48,8 +48,10 @@ export class Listener {
           : { host: address.host, port: address.port };
       server.listen({ ...where, backlog: listenBacklog, exclusive: true });
       await once(server, 'listening');
-      const file = address.kind === 'unix' ? await claim(address.path) : undefined;
-      return new Listener(bound(server, address), server, events, file);
+      // Made before the socket takes its place: whoever connects to it must be heard from the first moment.
+      const listener = new Listener(bound(server, address), server, events);
+      if (address.kind === 'unix') listener.#file = await claim(address.path);
+      return listener;
     } catch (cause) {
       server.close();
       throw new TunnelError(
@@ -60,16 +62,10 @@ export class Listener {
     }
   }
 
-  private constructor(
-    address: ListenAddress,
-    server: Server,
-    events: ListenerEvents,
-    file: SocketFile | undefined,
-  ) {
+  private constructor(address: ListenAddress, server: Server, events: ListenerEvents) {
     this.address = address;
     this.#server = server;
     this.#events = events;
-    this.#file = file;
     server.on('connection', (socket) => {
       this.#accept(socket);
     });
@@ -90,8 +86,7 @@ export class Listener {
     const closed = new Promise((resolve) => {
       this.#server.close(resolve);
     });
-    // One that cannot be removed keeps nobody from closing: the next to listen there replaces it.
-    if (this.#file) await release(this.#file).catch(() => undefined);
+    if (this.#file) await release(this.#file);
     await closed;
   }
 
