@@ -8,6 +8,7 @@ import { runTrial, SecondFailoverError, type Cause } from './failover/trial.ts';
 
 const options = parseOptions(process.argv.slice(2));
 const startedAt = new Date();
+const machine = describeMachine();
 const trials: Trial[] = [];
 const failed: string[] = [];
 let repeated = 0;
@@ -17,7 +18,7 @@ for (const cause of options.causes) {
 const run = {
   startedAt: startedAt.toISOString(),
   tookSeconds: Math.round((Date.now() - startedAt.getTime()) / 1000),
-  machine: describeMachine(),
+  machine,
   clients: options.clients,
   pauseMs: options.pauseMs,
   failed,

@@ -23,6 +23,7 @@ try {
 
 async function main(chosen: Options): Promise<void> {
   const startedAt = new Date();
+  const machine = describeMachine();
   await using redis = await RedisProcess.start({ config: ['maxclients 12000', 'tcp-backlog 4096'] });
   // The tunnel and the original learn the address from it; nothing fails over here.
   await using sentinel = await RedisProcess.start({
@@ -41,7 +42,7 @@ async function main(chosen: Options): Promise<void> {
   const run = {
     startedAt: startedAt.toISOString(),
     tookSeconds: Math.round((Date.now() - startedAt.getTime()) / 1000),
-    machine: describeMachine(),
+    machine,
     rounds: chosen.rounds,
     seconds: chosen.seconds,
     missing,

@@ -1,11 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { cpus, release, totalmem } from 'node:os';
+import { cpus, loadavg, release, totalmem } from 'node:os';
 
 export interface Machine {
   readonly cpu: string;
   readonly cores: number;
   readonly memoryGb: number;
   readonly kernel: string;
+  /** Of the last minute, before the bench began: what else was running. */
+  readonly loadBefore: number;
   readonly versions: Readonly<Record<string, string>>;
 }
 
@@ -15,6 +17,7 @@ export function describeMachine(): Machine {
     cores: cpus().length,
     memoryGb: Math.round(totalmem() / 2 ** 30),
     kernel: release(),
+    loadBefore: loadavg()[0] ?? NaN,
     versions: {
       node: process.version,
       redis: versionOf('redis-server', ['--version'], /v=(\S+)/),
@@ -24,9 +27,9 @@ export function describeMachine(): Machine {
   };
 }
 
-export function machineLine({ cpu, cores, memoryGb, kernel, versions }: Machine): string {
+export function machineLine({ cpu, cores, memoryGb, kernel, loadBefore, versions }: Machine): string {
   const programs = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
-  return `${cpu}, ${String(cores)} cores, ${String(memoryGb)} GB, Linux ${kernel}; ${programs.join(', ')}`;
+  return `${cpu}, ${String(cores)} cores, ${String(memoryGb)} GB, Linux ${kernel}, load average before the run ${loadBefore.toFixed(1)}; ${programs.join(', ')}`;
 }
 
 function versionOf(command: string, args: readonly string[], pattern: RegExp): string {
