@@ -252,7 +252,7 @@ function settle(belief: Belief): Belief {
   const isForbidden =
     after.rules.onSentinelLoss === 'refuse' &&
     after.adopted !== undefined &&
-    answering(after) * 2 <= heardOf(after);
+    answering(after) * 2 <= reporting(after);
   if (isForbidden === after.isForbidden) return after;
   return isForbidden && after.hasServed
     ? { ...newGeneration(after), role: after.role, isForbidden }
@@ -336,7 +336,7 @@ export function knowing(belief: Belief): number {
 }
 
 /** Those of `knowing` that have answered or failed to: one that was learnt just now is not missing yet. */
-function heardOf(belief: Belief): number {
+export function reporting(belief: Belief): number {
   return belief.roster.filter(
     (sentinel) => (belief.reports.get(sentinel)?.answer.kind ?? 'unknown') !== 'unknown',
   ).length;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { formatEndpoint } from '../../src/net/endpoint.ts';
-import { answering, isUsable, knowing, nextDeadline, step, type Rules } from '../../src/sentinel/belief.ts';
+import { answering, isUsable, reporting, nextDeadline, step, type Rules } from '../../src/sentinel/belief.ts';
 import { letterOf, rules, Scene } from './scene.ts';
 
 const sentinels = ['s1', 's2', 's3'];
@@ -157,7 +157,7 @@ test('for any interleaving, a belief keeps its promises', () => {
         servedUnder.set(generation, endpoint);
         assert.ok(generation > 0, 'served under generation 0');
         if (changed.onSentinelLoss === 'refuse')
-          assert.ok(answering(belief) * 2 > knowing(belief), 'served by a minority');
+          assert.ok(answering(belief) * 2 > reporting(belief), 'served by a minority');
         if (changed.failover === 'announced') assert.equal(belief.fence, undefined);
       });
       for (const what of happenings) play(scene, what);

@@ -98,7 +98,12 @@ test('choose() never leaves the adopted address by less than a majority at an ep
       const [choice = ''] = chosen(votes.join(' '), adopted, known).split(' ');
       const letter = choice.slice(0, 1);
       if (letter === adopted.slice(0, 1)) return;
-      const epoch = said(adopted).epoch;
+      // An epoch that is answered for the adopted address becomes known with this very round.
+      const own = votes
+        .filter((vote) => vote.startsWith(adopted.slice(0, 1)))
+        .map((vote) => said(vote).epoch ?? -1);
+      const learnt = Math.max(-1, ...own);
+      const epoch = said(adopted).epoch ?? (learnt < 0 ? undefined : learnt);
       const isHigher = votes.some(
         (vote) => vote.startsWith(letter) && epoch !== undefined && (said(vote).epoch ?? -1) > epoch,
       );
