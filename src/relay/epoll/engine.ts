@@ -6,7 +6,7 @@ import { bindListeners, releaseListeners, type Bound } from './listeners.ts';
 import { newTally, readTallies, type Answer } from './messages.ts';
 import { Steering } from './steering.ts';
 import { openKernel, type Syscalls } from './syscalls.ts';
-import { ThreadHandle } from './thread-handle.ts';
+import { ThreadHandle, type ThreadModule } from './thread-handle.ts';
 
 export interface EpollOptions {
   readonly threads: number;
@@ -16,7 +16,7 @@ export interface EpollOptions {
    */
   readonly fatal: (error: Error) => void;
   /** The module that the threads run; tests pass one that puts faults between the engine and the kernel. */
-  readonly thread?: URL;
+  readonly thread?: ThreadModule;
 }
 
 /** Linux: system calls by FFI, in threads of their own that block in `epoll_wait`. */

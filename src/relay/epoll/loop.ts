@@ -1,7 +1,7 @@
 import * as abi from './abi.ts';
 import { Carrier } from './carrier.ts';
 import { roles, Socket, type Role, type SessionOwner } from './socket.ts';
-import type { EventArray, Kernel, Syscalls } from './syscalls.ts';
+import { errorName, type EventArray, type Kernel, type Syscalls } from './syscalls.ts';
 
 /** Events taken by one `epoll_wait`. */
 const eventsPerTurn = 512;
@@ -291,6 +291,6 @@ export class Loop {
 }
 
 function checked(result: number, call: string): number {
-  if (result < 0) throw new Error(`${call} failed with error ${String(-result)}`);
+  if (result < 0) throw new Error(`${call} failed with ${errorName(result)}`);
   return result;
 }

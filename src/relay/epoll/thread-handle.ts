@@ -1,8 +1,14 @@
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
 import type { Answer, Command } from './messages.ts';
 
+/** What a thread runs, and what it is given besides its port. */
+export interface ThreadModule {
+  readonly module: URL;
+  readonly data: unknown;
+}
+
 /** Compiled code stands beside compiled code: the import rewriting of the compiler does not reach into URLs. */
-const threadModule = new URL('./worker.js', import.meta.url);
+const threadModule: ThreadModule = { module: new URL('./worker.js', import.meta.url), data: undefined };
 
 /**
  * Little is allocated per session and nothing per byte, so a small nursery loses nothing and keeps resident memory
@@ -21,12 +27,14 @@ export class ThreadHandle {
   readonly #port: MessagePort;
   #isStopping = false;
 
-  constructor(index: number, fatal: (error: Error) => void, module = threadModule) {
+  constructor(index: number, fatal: (error: Error) => void, { module, data }: ThreadModule = threadModule) {
     this.index = index;
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     const worker = new Worker(module, {
-      workerData: { port: port2 },
+      workerData: { port: port2, data },
+      // Flags of the process (a loader, `--input-type`) are about its own main module.
+      execArgv: [],
       transferList: [port2],
       name: `relay ${String(index)}`,
       resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMb },

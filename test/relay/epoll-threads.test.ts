@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { platform, tmpdir } from 'node:os';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { describe } from 'node:test';
+import type { ListenAddress } from '../../src/net/endpoint.ts';
+import { EpollEngine } from '../../src/relay/epoll/engine.ts';
+import { Child, eventually } from '../kit/index.ts';
+import { fatal } from './epoll-engine.ts';
+import { it } from './suite/it.ts';
+import { Peer, Upstream } from './suite/peer.ts';
+import { Rig, type EngineUnderTest } from './suite/rig.ts';
+
+const threads = 2;
+const engine: EngineUnderTest = {
+  name: 'epoll',
+  openEngine: () => EpollEngine.start({ threads, fatal }),
+  module: '',
+};
+
+if (platform() === 'linux') {
+  describe('the epoll engine on two threads', () => {
+    it('serves from both, tells a steering once and sums what they count', async () => {
+      await using upstream = await Upstream.echo();
+      await using rig = await Rig.open(engine, { tellSessions: true });
+      rig.serve(upstream.port, 1);
+      await rig.event('steered');
+      const clients = await Promise.all(Array.from({ length: 60 }, () => rig.connect()));
+      for (const client of clients) client.send('hello');
+      await Promise.all(clients.map((client) => client.says('hello')));
+      await rig.counts({ open: 60, admitted: 60, upstreamBytes: 300, downstreamBytes: 300 });
+      const sessions = rig.told('session-opened').map(({ session }) => session);
+      assert.equal(new Set(sessions).size, 60, 'no two sessions have one number');
+      const perThread = [0, 1].map((odd) => sessions.filter((session) => session % threads === odd).length);
+      assert.ok(Math.min(...perThread) > 0, `sessions per thread: ${perThread.join(', ')}`);
+      assert.equal(rig.told('first-byte').length, 1);
+      rig.hold(2);
+      const { cut } = await rig.event('steered', 1);
+      assert.equal(cut, 60);
+      await Promise.all(clients.map((client) => client.ended()));
+      assert.equal(rig.told('steered').length, 2);
+    });
+
+    it('shares a socket file among the threads', async () => {
+      const directory = mkdtempSync(join(tmpdir(), 'st-threads-'));
+      try {
+        const socket: ListenAddress = { kind: 'unix', path: join(directory, 's.sock') };
+        await using upstream = await Upstream.echo();
+        await using rig = await Rig.open(engine, { listen: [socket] });
+        rig.serve(upstream.port);
+        for (let round = 0; round < 20; round += 1) {
+          const client = await rig.connect();
+          client.send('x');
+          await client.says('x');
+        }
+        await rig.counts({ open: 20 });
+      } finally {
+        rmSync(directory, { recursive: true, force: true });
+      }
+    });
+
+    it('refuses a port that another engine of several threads serves', async () => {
+      await using first = await Rig.open(engine);
+      await assert.rejects(Rig.open(engine, { listen: [first.address] }), {
+        code: 'ST_LISTEN_FAILED',
+        message: /EADDRINUSE/,
+      });
+      const client = await first.connect();
+      await first.counts({ held: 1 });
+      await client.close();
+    });
+
+    it('drains and closes all of them', async () => {
+      await using upstream = await Upstream.echo();
+      await using rig = await Rig.open(engine);
+      rig.serve(upstream.port);
+      const clients = await Promise.all(Array.from({ length: 20 }, () => rig.connect()));
+      await rig.counts({ open: 20 });
+      const drained = rig.tunnel.drain();
+      await eventually(async () => {
+        await assert.rejects(Peer.connect(rig.address), { code: 'ECONNREFUSED' });
+        return true;
+      });
+      for (const client of clients) client.end();
+      await drained;
+      await rig.endedBy('downstream', 20);
+    });
+  });
+
+  describe('a process with an epoll engine', () => {
+    it('ends when it is told to, though its threads are blocked', async () => {
+      const module = new URL('../../src/relay/epoll/engine.js', import.meta.url).href;
+      const script = `
+        const { EpollEngine } = await import(${JSON.stringify(module)});
+        await EpollEngine.start({ threads: 2, fatal() {} });
+        setTimeout(() => process.exit(7), 100);`;
+      await using child = await Child.spawn([process.execPath, '--input-type=module', '-e', script], {
+        name: 'a process with an epoll engine',
+      });
+      const { code } = await child.exited;
+      assert.equal(code, 7);
+    });
+
+    it('answers names through the event loop of the thread, which is blocked the rest of the time', async () => {
+      const server = createServer((socket) => socket.pipe(socket));
+      server.listen(0, 'localhost');
+      await once(server, 'listening');
+      const address = server.address();
+      assert.ok(typeof address === 'object' && address !== null);
+      await using rig = await Rig.open(engine);
+      rig.tunnel.steer({ kind: 'serve', generation: 1, endpoint: { host: 'localhost', port: address.port } });
+      const client = await rig.connect();
+      client.send('by name');
+      await client.says('by name');
+      await client.close();
+      server.close();
+      await once(server, 'close');
+    });
+  });
+}
