@@ -1,3 +1,4 @@
+import { unreachable } from '../lifecycle/unreachable.ts';
 import type { Endpoint } from '../net/endpoint.ts';
 import { Coalesced } from './coalesced.ts';
 import {
@@ -411,8 +412,4 @@ function relayedBytes(session: Session): number {
 /** A RESP error is one line: whatever came into a reason from outside must not end it early. */
 function oneLine(text: string): string {
   return text.replace(/[\r\n]+/g, ' ');
-}
-
-function unreachable(never: never): never {
-  throw new Error(`Not a route: ${JSON.stringify(never)}`);
 }

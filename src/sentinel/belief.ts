@@ -1,3 +1,4 @@
+import { unreachable } from '../lifecycle/unreachable.ts';
 import { formatEndpoint, sameEndpoint, type Endpoint } from '../net/endpoint.ts';
 import { choose, isNewerEpoch, type Adopted, type Vote } from './choose.ts';
 import type { Role } from './role.ts';
@@ -366,8 +367,4 @@ export function nextDeadline({ fence }: Belief): number {
 
 function sameRole(a: Role, b: Role | undefined): boolean {
   return a.kind === b?.kind && ('why' in a ? a.why : '') === ('why' in b ? b.why : '');
-}
-
-function unreachable(never: never): never {
-  throw new Error(`Not a word: ${JSON.stringify(never)}`);
 }

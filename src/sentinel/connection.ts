@@ -47,7 +47,7 @@ export class Connection {
       this.#take(chunk);
     });
     socket.on('error', (error) => {
-      this.#end(unreachable(endpoint, error));
+      this.#end(cannotReach(endpoint, error));
     });
     socket.on('close', () => {
       const said = this.#complaint === undefined ? '' : `, having said: ${this.#complaint}`;
@@ -84,7 +84,7 @@ export class Connection {
         settle(new TunnelError('ST_CLOSED', 'Closed while connecting'));
       };
       const refused = (error: Error): void => {
-        settle(unreachable(endpoint, error));
+        settle(cannotReach(endpoint, error));
       };
       const timer = setTimeout(() => {
         settle(timedOut(endpoint, 'has not accepted a connection', ms));
@@ -193,7 +193,7 @@ export class Connection {
   }
 }
 
-function unreachable(endpoint: Endpoint, error: Error): TunnelError {
+function cannotReach(endpoint: Endpoint, error: Error): TunnelError {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : error.message;
   return new TunnelError('ST_SENTINEL_UNREACHABLE', `Cannot reach ${formatEndpoint(endpoint)}: ${code}`, {
     cause: error,

@@ -1,3 +1,4 @@
+import { unreachable } from '../lifecycle/unreachable.ts';
 import { sameEndpoint, type Endpoint } from '../net/endpoint.ts';
 import { isUsable, newBelief, nextDeadline, step, type Belief, type Rules, type Word } from './belief.ts';
 import { RoleProbe, type ProbePace } from './probe.ts';
@@ -195,8 +196,4 @@ export class MasterWatch {
     this.#told.set(voice, text);
     return true;
   }
-}
-
-function unreachable(never: never): never {
-  throw new Error(`Not a word: ${JSON.stringify(never)}`);
 }

@@ -1,3 +1,4 @@
+import { unreachable } from '../lifecycle/unreachable.ts';
 import { formatEndpoint, formatListenAddress, sameEndpoint } from '../net/endpoint.ts';
 import type { TunnelEvent } from '../relay/engine.ts';
 import type { MasterView } from '../sentinel/view.ts';
@@ -231,8 +232,4 @@ function sayAnswer(answer: Answer): string {
     default:
       return unreachable(answer);
   }
-}
-
-function unreachable(never: never): never {
-  throw new Error(`Not expected: ${JSON.stringify(never)}`);
 }

@@ -1,3 +1,4 @@
+import { unreachable } from '../lifecycle/unreachable.ts';
 import type { Route } from '../relay/engine.ts';
 import type { MasterView } from '../sentinel/view.ts';
 
@@ -20,8 +21,4 @@ export function routeOf({ generation, phase }: MasterView): Route {
 /** Whether two routes ask the same of an engine, so that the second need not be said. */
 export function sameRoute(a: Route, b: Route): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
-}
-
-function unreachable(never: never): never {
-  throw new Error(`Not a phase: ${JSON.stringify(never)}`);
 }
