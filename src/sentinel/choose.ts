@@ -35,10 +35,10 @@ export function choose(
   const parties = partiesOf(votes);
   const best = preferred(parties);
   if (!best) return adopted;
-  const own = adopted && parties.find(({ endpoint }) => sameEndpoint(endpoint, adopted.endpoint));
-  // An epoch that becomes known for the adopted address counts at once, or the next round would choose otherwise.
-  const epochNow = adopted ? (adopted.epoch ?? own?.epoch) : best.epoch;
-  const newest = preferred(parties.filter(({ epoch }) => isNewerEpoch(epoch, epochNow)));
+  // Where the adopted epoch was not known, it may be known by now.
+  const inUse = adopted ? parties.find(({ endpoint }) => sameEndpoint(endpoint, adopted.endpoint)) : best;
+  const epochNow = adopted?.epoch ?? inUse?.epoch;
+  const newest = preferred(newerThan(parties, epochNow));
   if (newest) return choiceOf(newest);
   if (!adopted) return choiceOf(best);
   const isMajority = best.votes * 2 > known;
@@ -47,7 +47,7 @@ export function choose(
     const isLearnt = adopted.epoch === undefined;
     return isLearnt || (isMajority && best.votes === votes.length) ? choiceOf(best) : adopted;
   }
-  const isLower = adopted.epoch !== undefined && best.epoch !== adopted.epoch;
+  const isLower = epochNow !== undefined && best.epoch !== epochNow;
   return isMajority && (!isLower || best.votes === votes.length) ? choiceOf(best) : adopted;
 }
 
@@ -86,11 +86,17 @@ function partiesOf(votes: readonly Vote[]): readonly Party[] {
   return [...parties.values()];
 }
 
+function newerThan(parties: readonly Party[], than: number | undefined): readonly Party[] {
+  return parties.filter(({ epoch }) => isNewerEpoch(epoch, than));
+}
+
+/** Highest epoch, most votes, order of preference. Nobody who is told is newer than the one it gives. */
 function preferred(parties: readonly Party[]): Party | undefined {
   let best: Party | undefined;
   for (const party of parties) {
     if (!best || isNewerEpoch(party.epoch, best.epoch)) best = party;
     else if (!isNewerEpoch(best.epoch, party.epoch) && party.votes > best.votes) best = party;
   }
-  return best;
+  // Beside unknown epochs the order of two may hang on a third.
+  return best && (preferred(newerThan(parties, best.epoch)) ?? best);
 }

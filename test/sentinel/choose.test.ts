@@ -64,6 +64,7 @@ const table: readonly (readonly [
   ['an epoch that becomes known for the adopted address', 'a4', 'a', 3, 'a4 by s1'],
   ['a known epoch elsewhere is not newer than an unknown one', 'b0', 'a', 3, 'a'],
   ['a known epoch elsewhere with a majority', 'b0 b0', 'a', 3, 'b0 by s1'],
+  ['an epoch that becomes known, and another that is newer', 'a1 b2 a1', 'a', 3, 'b2 by s2'],
   ['an epoch that is no longer told', 'a a a', 'a3', 3, 'a3'],
   ['unknown epochs against a known one need all who answer', 'b b a', 'a3', 3, 'a3'],
   ['unknown epochs, a majority and unanimous', 'b b', 'a3', 3, 'b by s1'],
@@ -98,12 +99,12 @@ test('choose() never leaves the adopted address by less than a majority at an ep
       const [choice = ''] = chosen(votes.join(' '), adopted, known).split(' ');
       const letter = choice.slice(0, 1);
       if (letter === adopted.slice(0, 1)) return;
-      // An epoch that is answered for the adopted address becomes known with this very round.
-      const own = votes
+      // Where the adopted epoch was not known, the votes for the address may tell it.
+      const told = votes
         .filter((vote) => vote.startsWith(adopted.slice(0, 1)))
         .map((vote) => said(vote).epoch ?? -1);
-      const learnt = Math.max(-1, ...own);
-      const epoch = said(adopted).epoch ?? (learnt < 0 ? undefined : learnt);
+      const newest = Math.max(-1, ...told);
+      const epoch = said(adopted).epoch ?? (newest === -1 ? undefined : newest);
       const isHigher = votes.some(
         (vote) => vote.startsWith(letter) && epoch !== undefined && (said(vote).epoch ?? -1) > epoch,
       );
