@@ -1,5 +1,6 @@
 import { formatEndpoint, sameEndpoint } from '../net/endpoint.ts';
-import { agreeing, answering, isUsable, knowing, type Belief } from './belief.ts';
+import { isUsable, type Belief } from './belief.ts';
+import { agreeing, answering, knowing } from './tally.ts';
 import type { Role } from './role.ts';
 import type { MasterView, Phase } from './view.ts';
 

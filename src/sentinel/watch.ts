@@ -1,6 +1,7 @@
 import { unreachable } from '../lifecycle/unreachable.ts';
 import { sameEndpoint, type Endpoint } from '../net/endpoint.ts';
-import { isUsable, newBelief, nextDeadline, step, type Belief, type Rules, type Word } from './belief.ts';
+import { isUsable, newBelief, nextDeadline, type Belief, type Rules, type Word } from './belief.ts';
+import { step } from './step.ts';
 import { RoleProbe, type ProbePace } from './probe.ts';
 import type { Role } from './role.ts';
 import { viewOf } from './view-of.ts';

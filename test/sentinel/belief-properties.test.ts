@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { formatEndpoint } from '../../src/net/endpoint.ts';
-import { answering, isUsable, nextDeadline, reporting, step, type Rules } from '../../src/sentinel/belief.ts';
+import { isUsable, nextDeadline, type Rules } from '../../src/sentinel/belief.ts';
+import { step } from '../../src/sentinel/step.ts';
+import { answering, reporting } from '../../src/sentinel/tally.ts';
 import { letterOf, rules, Scene } from './scene.ts';
 
 const sentinels = ['s1', 's2', 's3'];

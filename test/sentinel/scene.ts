@@ -1,13 +1,7 @@
 import { formatEndpoint, type Endpoint } from '../../src/net/endpoint.ts';
-import {
-  newBelief,
-  nextDeadline,
-  step,
-  type Belief,
-  type Rules,
-  type Word,
-} from '../../src/sentinel/belief.ts';
+import { newBelief, nextDeadline, type Belief, type Rules, type Word } from '../../src/sentinel/belief.ts';
 import type { Role } from '../../src/sentinel/role.ts';
+import { step } from '../../src/sentinel/step.ts';
 import { viewOf } from '../../src/sentinel/view-of.ts';
 import type { MasterView } from '../../src/sentinel/view.ts';
 import { readAnnouncement, type Answer } from '../../src/sentinel/words.ts';
@@ -24,7 +18,7 @@ export const rules: Rules = {
 const ports: Readonly<Record<string, number>> = { M: 7001, X: 7002, Y: 7003 };
 
 /** The server of a letter: `M` is the first master, `X` and `Y` are replicas. */
-export function server(letter: string): Endpoint {
+function server(letter: string): Endpoint {
   return { host: '127.0.0.1', port: ports[letter] ?? 7999 };
 }
 
@@ -33,7 +27,7 @@ export function letterOf(endpoint: Endpoint): string {
 }
 
 /** An answer in short: `M1` is server M under epoch 1, `M` the same under no known epoch, the rest is spelt out. */
-export function answerOf(text: string): Answer {
+function answerOf(text: string): Answer {
   if (text === 'unknown') return { kind: 'unknown' };
   if (text === 'unreachable') return { kind: 'unreachable', text: 'ECONNREFUSED' };
   if (text === 'error') return { kind: 'error', text: 'NOAUTH Authentication required.' };

@@ -46,7 +46,6 @@ export const EPOLLEXCLUSIVE = 1 << 28;
 export const EINTR = -4;
 export const EAGAIN = -11;
 export const ENOENT = -2;
-export const EPIPE = -32;
 export const ENETDOWN = -100;
 export const ENETUNREACH = -101;
 export const ECONNABORTED = -103;

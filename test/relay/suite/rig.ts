@@ -23,7 +23,7 @@ export interface EngineUnderTest {
 
 export const loopback: ListenAddress = { kind: 'tcp', host: '127.0.0.1', port: 0 };
 
-export const defaultSpec: TunnelSpec = {
+const defaultSpec: TunnelSpec = {
   name: 'mymaster',
   listen: [loopback],
   holdMs: 5000,
