@@ -6,8 +6,8 @@ import type { Buffered, Kernel, Syscalls } from './syscalls.ts';
 
 /** Fits the second-level cache beside everything else; a command or a reply is seldom longer. */
 const usualBytes = 64 * 1024;
-/** For who fills the usual buffer: fewer calls for the same bytes. Also the most that is kept for a slow reader. */
-const bulkBytes = 256 * 1024;
+/** For who fills the usual buffer: fewer calls for the same bytes. Also the most that is ever kept for a slow reader. */
+const bulkBytes = 1024 * 1024;
 const minus = 0x2d;
 /** Reads in one turn of what a refused client still says. */
 const mostDiscards = 16;
@@ -137,6 +137,8 @@ export class Carrier {
     const sent = Math.max(result, 0);
     to.unsent = this.#bytes.slice(sent, got);
     to.unsentFrom = 0;
+    // The other side is slower than this one: from now on less is read at a time, so that less has to be kept.
+    from.isBulk = false;
     // What stays unread in the kernel is found again when all of this has been sent.
     from.canRead = true;
     // Only EAGAIN promises an edge when there is room again.
