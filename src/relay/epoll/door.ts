@@ -209,8 +209,7 @@ export class Door implements GatePort<TunnelSession>, LoopMember {
     session.dial += 1;
     const { downstream } = session;
     const bytes = new TextEncoder().encode(line);
-    // A line fits the empty buffer of a new connection; where it does not, the client has gone.
-    if (this.#loop.sys.sendRest(downstream.fd, bytes, 0) < 0) this.#loop.close(downstream);
+    if (!this.#say(downstream.fd, bytes)) this.#loop.close(downstream);
     else {
       this.#loop.sys.shutdown(downstream.fd);
       this.#parting += 1;
@@ -276,6 +275,17 @@ export class Door implements GatePort<TunnelSession>, LoopMember {
     upstream.session = session;
     session.upstream = upstream;
     return 0;
+  }
+
+  /** One line fits the empty buffer of a new connection; where it does not, the client has gone. */
+  #say(fd: number, bytes: Uint8Array): boolean {
+    let sent = 0;
+    while (sent < bytes.length) {
+      const result = this.#loop.sys.sendRest(fd, bytes, sent);
+      if (result < 0 && result !== abi.EINTR) return false;
+      sent += Math.max(result, 0);
+    }
+    return true;
   }
 
   #closeBoth(session: TunnelSession): void {
