@@ -118,5 +118,24 @@ if (platform() === 'linux') {
       server.close();
       await once(server, 'close');
     });
+
+    it('tries a name that cannot be looked up again, and says so when the time is over', async () => {
+      await using rig = await Rig.open(engine, { holdMs: 400 });
+      const endpoint = { host: 'no-such-host.invalid', port: 6379 };
+      rig.tunnel.steer({ kind: 'serve', generation: 1, endpoint });
+      const client = await rig.connect();
+      await client.says('-ERR sentinel-tunnel: the master of "mymaster"');
+      const { code } = await rig.event('dial-failed');
+      assert.match(code, /^(ENOTFOUND|EAI_AGAIN)$/);
+    });
+
+    it('reads on while a refused client talks, so that the reason reaches it', async () => {
+      await using rig = await Rig.open(engine);
+      rig.refuse(1, 'not now');
+      const client = await rig.connect();
+      client.send(Buffer.alloc(8 * 1024 * 1024));
+      await client.says('-ERR sentinel-tunnel: not now\r\n');
+      assert.equal(await client.ended(), 'fin');
+    });
   });
 }

@@ -57,7 +57,7 @@ export class Acceptor {
     this.#loop = loop;
     this.#accepted = accepted;
     for (const each of open) {
-      const socket = loop.enterListener(each.fd, !each.isShared || each.isOwn);
+      const socket = loop.enterListener(each.fd, each.isShared);
       const backoff = new Backoff(firstPauseMs, longestPauseMs);
       const listener: Listener = { socket, open: each, backoff, resumeMs: Infinity, isFailing: false };
       this.#listeners.push(listener);

@@ -108,9 +108,7 @@ export class Carrier {
         return;
       }
     }
-    this.#loop.defer(() => {
-      this.#loop.close(socket); // it says more than it listens
-    });
+    this.#loop.readAgain(socket); // others have their turn first
   }
 
   #gotNone(from: Socket, to: Socket, session: TunnelSession, error: number): void {

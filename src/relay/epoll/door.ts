@@ -62,6 +62,7 @@ export class Door implements GatePort<TunnelSession>, LoopMember {
       },
     });
     loop.doors.add(this);
+    loop.touch();
   }
 
   // What the engine asks.

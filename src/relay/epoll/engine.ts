@@ -2,7 +2,7 @@ import { TunnelError, messageOf } from '../../errors.ts';
 import type { ListenAddress } from '../../net/endpoint.ts';
 import type { Engine, EngineTunnel, Route, TunnelCounters, TunnelEvent, TunnelSpec } from '../engine.ts';
 import { release } from '../unix-socket.ts';
-import { bindListeners, releaseListeners, type Bound } from './listeners.ts';
+import { bindListeners, closeShared, releaseListeners, type Bound } from './listeners.ts';
 import { newTally, readTallies, type Answer } from './messages.ts';
 import { Steering } from './steering.ts';
 import { openKernel, type Syscalls } from './syscalls.ts';
@@ -65,8 +65,9 @@ export class EpollEngine implements Engine {
     }
     const id = this.#nextTunnel;
     this.#nextTunnel += 1;
-    const tunnel = new EpollTunnel(id, spec, bound, this.#threads, tell, () => this.#tunnels.delete(id));
+    const tunnel = new EpollTunnel(id, spec, bound, this.#threads, tell, this.#sys);
     this.#tunnels.set(id, tunnel);
+    void tunnel.closed.then(() => this.#tunnels.delete(id));
     return tunnel;
   }
 
@@ -92,10 +93,12 @@ class EpollTunnel implements EngineTunnel {
   readonly #threads: readonly ThreadHandle[];
   readonly #tallies: readonly Float64Array[];
   readonly #steering: Steering;
-  readonly #forget: () => void;
+  readonly #sys: Syscalls;
+  readonly #left: Barrier;
   readonly #drained: Barrier;
   readonly #closed: Barrier;
   #draining: Promise<void> | undefined;
+  #leaving: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(
@@ -104,14 +107,15 @@ class EpollTunnel implements EngineTunnel {
     bound: Bound,
     threads: readonly ThreadHandle[],
     tell: (event: TunnelEvent) => void,
-    forget: () => void,
+    sys: Syscalls,
   ) {
     this.#id = id;
     this.#bound = bound;
     this.listening = bound.listening;
     this.#threads = threads;
-    this.#forget = forget;
+    this.#sys = sys;
     this.#steering = new Steering(threads.length, tell);
+    this.#left = new Barrier(threads);
     this.#drained = new Barrier(threads);
     this.#closed = new Barrier(threads);
     const share = shareOf(spec, threads.length);
@@ -144,6 +148,11 @@ class EpollTunnel implements EngineTunnel {
     return this.#closing;
   }
 
+  /** Resolves when every thread has closed it. */
+  get closed(): Promise<void> {
+    return this.#closed.all;
+  }
+
   counters(): TunnelCounters {
     return readTallies(this.#tallies);
   }
@@ -153,10 +162,14 @@ class EpollTunnel implements EngineTunnel {
       case 'told':
         for (const event of answer.events) this.#steering.told(event, thread.index);
         return;
+      case 'left':
+        this.#left.passed(thread);
+        return;
       case 'drained':
         this.#drained.passed(thread);
         return;
       case 'closed':
+        this.#left.passed(thread);
         this.#drained.passed(thread);
         this.#closed.passed(thread);
         return;
@@ -167,19 +180,23 @@ class EpollTunnel implements EngineTunnel {
 
   async #drain(): Promise<void> {
     this.#send({ kind: 'drain', tunnel: this.#id });
-    await this.#releaseFiles();
+    await this.#leave();
     await this.#drained.all;
   }
 
   async #close(): Promise<void> {
     this.#send({ kind: 'close', tunnel: this.#id });
-    await this.#releaseFiles();
+    await this.#leave();
     await this.#closed.all;
-    this.#forget();
   }
 
-  async #releaseFiles(): Promise<void> {
-    for (const file of this.#bound.files) await release(file);
+  /** What the threads have shared goes when none of them uses it any more. */
+  #leave(): Promise<void> {
+    this.#leaving ??= this.#left.all.then(async () => {
+      closeShared(this.#sys, this.#bound);
+      for (const file of this.#bound.files) await release(file);
+    });
+    return this.#leaving;
   }
 
   #send(command: Parameters<ThreadHandle['send']>[0]): void {

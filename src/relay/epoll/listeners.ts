@@ -37,9 +37,7 @@ export async function bindListeners(
       if (address.kind === 'unix') {
         const { fd, file } = await bindUnix(sys, address.path);
         files.push(file);
-        perThread.forEach((list, index) => {
-          list.push({ fd, address, isShared: threads > 1, isOwn: index === 0 });
-        });
+        for (const list of perThread) list.push({ fd, address, isShared: threads > 1 });
         listening.push(address);
       } else listening.push(await bindTcp(sys, address, perThread));
     } catch (error) {
@@ -56,8 +54,13 @@ export async function bindListeners(
 
 /** Closes what no thread has been given. */
 export async function releaseListeners(sys: Syscalls, { perThread, files }: Bound): Promise<void> {
-  for (const { fd, isOwn } of perThread.flat()) if (isOwn) sys.close(fd);
+  for (const fd of new Set(perThread.flat().map((each) => each.fd))) sys.close(fd);
   for (const file of files) await release(file);
+}
+
+/** Closes what all threads have shared, once none of them uses it any more. */
+export function closeShared(sys: Syscalls, { perThread: [first = []] }: Bound): void {
+  for (const { fd, isShared } of first) if (isShared) sys.close(fd);
 }
 
 async function bindTcp(
@@ -73,7 +76,7 @@ async function bindTcp(
     if (!target) throw new Error(`"${ip}" is not an address`);
     const fd = checked(sys.socket(target.family));
     // In the list before anything can fail, so that it is closed then; the port is known only at the end.
-    list.push({ fd, address: { kind: 'tcp', host, port }, isShared: false, isOwn: true });
+    list.push({ fd, address: { kind: 'tcp', host, port }, isShared: false });
     checked(sys.setOption(fd, abi.SOL_SOCKET, abi.SO_REUSEADDR, 1));
     // The first binds alone, so that a port which another process serves is refused even where that one would share
     // it; only then does it let the others in.
@@ -87,7 +90,6 @@ async function bindTcp(
       fd,
       address: { kind: 'tcp', host: ip, port: bound },
       isShared: false,
-      isOwn: true,
     };
   });
   return { kind: 'tcp', host: ip, port: bound };

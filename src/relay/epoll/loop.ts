@@ -71,6 +71,7 @@ export class Loop {
   /** Works until this thread's own event loop has something to do: a message, an answer of the resolver, its end. */
   run(): void {
     this.#wantsOwnLoop = false;
+    this.settle(); // what this thread's own event loop has done meanwhile
     let isWanted = false;
     while (!isWanted) isWanted = this.turn();
   }
@@ -90,7 +91,8 @@ export class Loop {
       this.#again = [];
       for (const socket of again) {
         socket.isQueued = false;
-        if (socket.canRead && socket.role === roles.relaying) this.#carrier.carry(socket);
+        if (socket.role === roles.parting) this.#carrier.discard(socket);
+        else if (socket.canRead) this.#carrier.carry(socket);
       }
     }
     for (let at = 0; at < end; at += stride) {
@@ -144,9 +146,9 @@ export class Loop {
   }
 
   /** Takes in a listening socket; its owner decides when to listen to it. */
-  enterListener(fd: number, isOwn: boolean): Socket {
+  enterListener(fd: number, isBorrowed: boolean): Socket {
     const socket = this.#enter(fd, roles.listener, false);
-    socket.isBorrowed = !isOwn;
+    socket.isBorrowed = isBorrowed;
     return socket;
   }
 

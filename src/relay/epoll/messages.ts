@@ -23,6 +23,8 @@ export type Answer =
   | { readonly kind: 'ready' }
   | { readonly kind: 'unavailable'; readonly reason: string }
   | { readonly kind: 'told'; readonly tunnel: number; readonly events: readonly TunnelEvent[] }
+  /** It does not listen for the tunnel any more. */
+  | { readonly kind: 'left'; readonly tunnel: number }
   | { readonly kind: 'drained'; readonly tunnel: number }
   | { readonly kind: 'closed'; readonly tunnel: number };
 
@@ -30,9 +32,8 @@ export type Answer =
 export interface OpenListener {
   readonly fd: number;
   readonly address: ListenAddress;
-  /** Every thread has the same descriptor; one of them is woken. The others must not close it. */
+  /** Every thread has the same descriptor, and one of them is woken. The engine closes it when all have left it. */
   readonly isShared: boolean;
-  readonly isOwn: boolean;
 }
 
 /** Where each number stands in the memory that a thread and the engine share. */

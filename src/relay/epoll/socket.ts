@@ -43,7 +43,7 @@ export class Socket {
   isQueued = false;
   /** The last read filled the buffer: the next one uses the large one. */
   isBulk = false;
-  /** A listener that another thread opened and closes. */
+  /** A listener that all threads share: it is not closed here. */
   isBorrowed = false;
   /** Bytes that the kernel has not taken yet; nothing is read from `other` meanwhile, which bounds them. */
   unsent: Uint8Array | undefined = undefined;

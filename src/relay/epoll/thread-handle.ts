@@ -1,4 +1,4 @@
-import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
+import { MessageChannel, receiveMessageOnPort, Worker, type MessagePort } from 'node:worker_threads';
 import type { Answer, Command } from './messages.ts';
 
 /** What a thread runs, and what it is given besides its port. */
@@ -42,7 +42,7 @@ export class ThreadHandle {
     let isReady = false;
     let defect: Error | undefined;
     this.ready = new Promise((resolve, reject) => {
-      port1.on('message', (answer: Answer) => {
+      const take = (answer: Answer): void => {
         if (answer.kind === 'ready') {
           isReady = true;
           resolve();
@@ -50,9 +50,12 @@ export class ThreadHandle {
           this.#isStopping = true;
           reject(new Error(answer.reason));
         } else this.onAnswer(answer);
-      });
+      };
+      port1.on('message', take);
       worker.once('error', reject);
       worker.once('exit', () => {
+        // Its last words may still be on their way: the end of a thread does not wait for its messages.
+        for (let left = received(port1); left; left = received(port1)) take(left.message);
         reject(new Error('the thread ended before it was ready'));
       });
     });
@@ -81,4 +84,8 @@ export class ThreadHandle {
     }
     return this.ended;
   }
+}
+
+function received(port: MessagePort): { readonly message: Answer } | undefined {
+  return receiveMessageOnPort(port);
 }

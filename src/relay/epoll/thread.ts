@@ -49,6 +49,7 @@ export async function runThread(port: MessagePort, open: () => Promise<Kernel> =
         return;
       case 'drain':
         doors.get(command.tunnel)?.drain();
+        answer({ kind: 'left', tunnel: command.tunnel });
         return;
       case 'close': {
         const door = doors.get(command.tunnel);
