@@ -134,8 +134,10 @@ class RunningDaemon implements Daemon {
   /** The steps are those of `docs/operations.md`, in the same order. */
   async #shutDown(signal: string): Promise<StopOutcome> {
     const { drainMs } = this.#config;
-    const sessions = this.#openSessions();
-    this.#log.info('tunnel.stopping', { signal, sessions, drainMs });
+    const counted = this.counters();
+    const sessions = counted.reduce((sum, { counters }) => sum + counters.open, 0);
+    const held = counted.reduce((sum, { counters }) => sum + counters.held, 0);
+    this.#log.info('tunnel.stopping', { signal, sessions, held, drainMs });
     // 1 no listener is opened any more, 2 listeners close and waiting clients are refused, 3 the drain deadline starts
     this.#stopping.abort();
     const drained = Promise.all([...this.#tunnels.map((tunnel) => tunnel.drain()), ...this.#retries]);

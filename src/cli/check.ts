@@ -33,6 +33,12 @@ function describeSurvey({ database, sentinels, adopted, role, trouble }: Databas
       ? `  servable: ${formatEndpoint(adopted.endpoint)}${epoch}`
       : `  NOT SERVABLE: ${trouble ?? 'nothing is known'}`,
   ];
+  const answering = sentinels.filter(({ answer }) => answer.kind === 'address').length;
+  if (trouble === undefined && answering * 2 <= sentinels.length) {
+    lines.push(
+      `  only ${String(answering)} of ${count(sentinels.length, 'Sentinel')} answer: a failover may not be possible`,
+    );
+  }
   // Words of others must not steer the terminal.
   return `${lines.map((line) => line.replace(/\p{Cc}/gu, '?')).join('\n')}\n`;
 }

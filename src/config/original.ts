@@ -69,7 +69,11 @@ function translateDatabase(entry: unknown, path: Path, problems: Problem[]): unk
   const isPort =
     (typeof port === 'string' && parsePort(port, 0) !== undefined) ||
     (typeof port === 'number' && parsePort(String(port), 0) !== undefined);
-  if (!isPort) problems.push({ path: [...path, 'Local_port'], text: expected('a port', port) });
+  if (!isPort)
+    problems.push({
+      path: [...path, 'Local_port'],
+      text: expected('a port (to listen on more than loopback, use the other form: "listen")', port),
+    });
   // A port that is no port has been told already; 0 keeps the schema quiet about it.
   return { name: values.Name, listen: isPort ? String(port) : 0 };
 }

@@ -12,12 +12,17 @@ export type Role =
 /**
  * Reads the reply to ROLE.
  *
- * Every error reply counts as "cannot be verified": with NOAUTH, NOPERM and an unknown command the server is alive
+ * Every error reply but our own (a Sentinel that names a tunnel would lead it to itself) counts as "cannot be verified": with NOAUTH, NOPERM and an unknown command the server is alive
  * and only ROLE is closed to us; with "max number of clients reached" or protected mode a client is told the same
  * by the server itself, which says it better than we could.
  */
 export function readRole(reply: Reply): Role {
-  if (reply instanceof ReplyError) return { kind: 'unverifiable', why: reply.text };
+  if (reply instanceof ReplyError) {
+    const isTunnel = reply.text.startsWith('ERR sentinel-tunnel:');
+    return isTunnel
+      ? { kind: 'unusable', why: 'it is a Sentinel Tunnel' }
+      : { kind: 'unverifiable', why: reply.text };
+  }
   const role: unknown = Array.isArray(reply) ? reply[0] : undefined;
   if (role === 'master') return { kind: 'master' };
   if (role === 'slave') return { kind: 'replica' };

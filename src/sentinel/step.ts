@@ -26,10 +26,9 @@ function heard(belief: Belief, word: Word): Belief {
       const isStale = word.turn < belief.turn && word.answer.kind === 'address';
       if (isStale || !belief.roster.includes(word.sentinel)) return belief;
       const report = { answer: word.answer, turn: word.turn, atMs: belief.nowMs };
-      return confirmed(
-        { ...belief, reports: new Map(belief.reports).set(word.sentinel, report) },
-        word.sentinel,
-      );
+      // One that has announced a failover and does not answer may be frozen: its announcements would not come either.
+      const next = word.answer.kind === 'unreachable' ? unlinked(belief, word.sentinel) : belief;
+      return confirmed({ ...next, reports: new Map(next.reports).set(word.sentinel, report) }, word.sentinel);
     }
     case 'announced':
       return announced(belief, word.sentinel, word.announcement);

@@ -71,6 +71,13 @@ export class Subscription {
       const announcement = readAnnouncement(channel, payload);
       if (announcement) this.#port.announced(announcement);
     });
+    // From the first moment: what is announced while the channels are still being asked for is heard already.
+    connection.onEnded((error) => {
+      this.#connection = undefined;
+      if (this.#closing.signal.aborted) return;
+      this.#port.changed({ kind: 'ended', why: messageOf(error) });
+      this.#pulse.wake();
+    });
     const replies = await Promise.all(
       channels.map((channel) => connection.ask(['SUBSCRIBE', channel], this.#replyMs)),
     );
@@ -81,12 +88,6 @@ export class Subscription {
       return refusedRetryMs;
     }
     this.#connection = connection;
-    connection.onEnded((error) => {
-      this.#connection = undefined;
-      if (this.#closing.signal.aborted) return;
-      this.#port.changed({ kind: 'ended', why: messageOf(error) });
-      this.#pulse.wake();
-    });
     this.#backoff.reset();
     this.#port.changed({ kind: 'subscribed' });
     return pingEveryMs;

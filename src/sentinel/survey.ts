@@ -44,7 +44,7 @@ async function surveyDatabase(database: DatabaseConfig, config: Config): Promise
   );
   const adopted = choose(votes, undefined, sentinels.length);
   const role = adopted && (await askRole(adopted.endpoint));
-  return { database, sentinels, adopted, role, trouble: troubleOf(database.name, sentinels, adopted, role) };
+  return { database, sentinels, adopted, role, trouble: troubleOf(database, sentinels, adopted, role) };
 }
 
 async function askSentinel(endpoint: Endpoint, name: string, replyMs: number): Promise<Answer> {
@@ -76,7 +76,7 @@ async function askRole(endpoint: Endpoint): Promise<Role> {
 }
 
 function troubleOf(
-  name: string,
+  { name, onSentinelLoss }: DatabaseConfig,
   sentinels: readonly SurveyedSentinel[],
   adopted: Adopted | undefined,
   role: Role | undefined,
@@ -85,6 +85,10 @@ function troubleOf(
     return sentinels.some(({ answer }) => answer.kind === 'unknown')
       ? `no Sentinel that answers monitors "${name}"`
       : 'no Sentinel gives an answer';
+  }
+  const answering = sentinels.filter(({ answer }) => answer.kind === 'address').length;
+  if (onSentinelLoss === 'refuse' && answering * 2 <= sentinels.length) {
+    return `only ${String(answering)} of ${String(sentinels.length)} Sentinels answer, and onSentinelLoss is "refuse"`;
   }
   if (role?.kind === 'replica') return `${formatEndpoint(adopted.endpoint)} says it is a replica`;
   if (role?.kind === 'unusable') return `${formatEndpoint(adopted.endpoint)} cannot be used: ${role.why}`;

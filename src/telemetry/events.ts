@@ -5,7 +5,8 @@
 export const eventSentences = {
   // the process
   'tunnel.started': 'Sentinel Tunnel {version} started with engine {engine}, databases: {databases}',
-  'tunnel.stopping': 'Stopping on {signal}: {sessions} sessions may finish within {drainMs} ms',
+  'tunnel.stopping':
+    'Stopping on {signal}: open sessions ({sessions}) may finish within {drainMs} ms, waiting clients ({held}) are refused',
   'tunnel.stopped': 'Stopped: {outcome}',
   'engine.failed': 'A relay thread has ended by a defect, and this process with it: {reason}',
   'engine.fallback': 'Using engine "streams": {reason}',
@@ -34,6 +35,7 @@ export const eventSentences = {
   'master.serving': '{database}: serving {endpoint}, generation {generation} ({standing})',
   'master.fenced': '{database}: fenced, generation {generation}: {reason}',
   'master.lost': '{database}: no usable master: {reason}',
+  'master.forbidden': '{database}: refusing clients: {reason}',
   'master.confirmed': '{database}: {endpoint} confirmed by Sentinel, epoch {epoch}',
   'master.degraded': '{database}: serving, but {reasons}',
   'master.sound': '{database}: no longer degraded',

@@ -1,4 +1,4 @@
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync, statSync, writeSync } from 'node:fs';
 import { TunnelError, messageOf } from '../errors.ts';
 
 /**
@@ -43,6 +43,8 @@ export class FileSink {
 
 function openToAppend(path: string): number {
   try {
+    // A pipe whose reader stops would stop the tunnel with it, in the middle of a failover too.
+    if (statSync(path, { throwIfNoEntry: false })?.isFIFO()) throw new Error('it is a pipe, expected a file');
     return openSync(path, 'a', 0o640);
   } catch (cause) {
     throw new TunnelError('ST_LOG_UNWRITABLE', `Cannot write log "${path}": ${messageOf(cause)}`, { cause });

@@ -35,9 +35,10 @@ export class Chronicle {
     return this.#stories;
   }
 
-  /** Tells the story in hand as far as it has come. Whatever is heard after this is let go. */
+  /** Tells a story that lacks only its last details; one that has not come to an end is none. What is heard later is let go. */
   close(): void {
-    this.#endStory();
+    clearTimeout(this.#epilogue);
+    if (this.#view?.phase.kind === 'serving') this.#endStory();
     this.#degradation.close();
     this.#isClosed = true;
   }
@@ -53,7 +54,7 @@ export class Chronicle {
     if (this.#isClosed) return;
     switch (event.kind) {
       case 'view':
-        this.#degradation.seen(event.view.degraded);
+        if (isConfirmed(event.view)) this.#degradation.seen(event.view.degraded);
         this.#logView(event.view, event.before);
         this.#endStoryIfWhole();
         return;
@@ -155,8 +156,10 @@ export class Chronicle {
       case 'fenced':
         this.#log.warn('master.fenced', { database, generation, reason: phase.reason });
         return;
-      case 'lost':
       case 'forbidden':
+        this.#log.warn('master.forbidden', { database, generation, reason: phase.reason });
+        return;
+      case 'lost':
         this.#log.warn('master.lost', { database, generation, reason: phase.reason });
         return;
       case 'unknown':
@@ -214,6 +217,11 @@ export class Chronicle {
       lines: story.lines.map(({ ms, who, what }) => `${String(ms)} ms ${who} ${what}`),
     });
   }
+}
+
+/** Only then does it say anything about soundness. */
+function isConfirmed({ phase }: MasterView): boolean {
+  return phase.kind === 'serving' && phase.standing === 'confirmed';
 }
 
 function isSamePhase(view: MasterView, before: MasterView): boolean {

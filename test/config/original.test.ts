@@ -38,7 +38,7 @@ test("a file of the original's form may take its Sentinels from a flag", () => {
   assert.deepEqual(config.sentinels, [{ host: 'b', port: 2 }]);
 });
 
-const portWanted = 'expected a port';
+const portWanted = 'expected a port (to listen on more than loopback, use the other form: "listen")';
 const messages: readonly (readonly [string, unknown, readonly string[]])[] = [
   [
     'misspelt keys',
