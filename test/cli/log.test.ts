@@ -1,4 +1,8 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { openLog, type LogOptions } from '../../src/telemetry/open-log.ts';
 import { type Log, logLevels } from '../../src/telemetry/log.ts';
@@ -93,6 +97,20 @@ test('a field that is named like a secret is never written, in both formats', ()
     });
     assert.doesNotMatch(text, /hunter2/);
     assert.match(text, /redacted/);
+  }
+});
+
+test('a pipe is no log file: a reader that stops would stop the tunnel', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'st-log-'));
+  try {
+    const file = join(folder, 'pipe');
+    execFileSync('mkfifo', [file]);
+    assert.throws(() => logged({ file }, {}, () => undefined), {
+      code: 'ST_LOG_UNWRITABLE',
+      message: /it is a pipe, expected a file$/,
+    });
+  } finally {
+    rmSync(folder, { recursive: true });
   }
 });
 

@@ -237,6 +237,12 @@ describe('a belief: a fence', () => {
     assert.equal(scene.answer('s3', 'X1').probed('X', 'master').now, 'serving X confirmed g3');
   });
 
+  test('whose provisional announcer does not answer is closed again, though its connection stands', () => {
+    const scene = Scene.serving().promoting('s2', 'X').probed('X', 'master');
+    assert.equal(scene.answer('s1', 'unreachable').now, 'serving X provisional g2');
+    assert.equal(scene.answer('s2', 'unreachable').now, 'fenced X g3');
+  });
+
   test('whose announcer is lost at once serves nobody on the word of ROLE alone', () => {
     const scene = Scene.serving().promoting('s2', 'X').unlinked('s2').probed('X', 'master');
     assert.equal(scene.now, 'fenced X g2');

@@ -182,6 +182,8 @@ test('readAnnouncement() has nothing to say of what names no master', () => {
 
 test('readRole() fails open where ROLE is not for us, and trusts nothing that makes no sense', () => {
   assert.deepEqual(readRole(['master', 5679, []]), { kind: 'master' });
+  // Our own refusal: a Sentinel that names a tunnel would lead it to itself.
+  assert.equal(readRole(new ReplyError('ERR sentinel-tunnel: shutting down')).kind, 'unusable');
   assert.deepEqual(readRole(['slave', '127.0.0.1', 17001, 'connected', 5679]), { kind: 'replica' });
   assert.deepEqual(readRole(['sentinel', ['mymaster']]), { kind: 'unusable', why: 'it is a Sentinel' });
   for (const text of ['NOAUTH Authentication required.', 'NOPERM this user', "ERR unknown command 'ROLE'"]) {
