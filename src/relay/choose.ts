@@ -25,7 +25,7 @@ export async function chooseEngine(choice: EngineChoice, threads: number, log: L
     });
   } catch (error) {
     if (choice === 'epoll' || !(error instanceof TunnelError)) throw error;
-    log.info('engine.fallback', { reason: messageOf(error) });
+    log.warn('engine.fallback', { reason: messageOf(error) });
     return new StreamsEngine();
   }
 }
