@@ -54,6 +54,7 @@ export class SentinelLink {
   #connection: Connection | undefined;
   #id: string | undefined;
   #namesAtMs = -Infinity;
+  #deniedUntilMs = -Infinity;
   /** `SENTINEL MASTER` is not for us: an epoch cannot be had, and asking again only fills the Sentinel's ACL log. */
   #isWithoutEpoch = false;
 
@@ -86,6 +87,7 @@ export class SentinelLink {
 
   /** Asks about everything now, or as soon as the floor allows. */
   wake(): void {
+    if (performance.now() < this.#deniedUntilMs) return; // a hint does not change what only a person can
     this.#pulse.wake();
   }
 
@@ -113,9 +115,10 @@ export class SentinelLink {
       if (questions.length > 0 && performance.now() - this.#namesAtMs >= namesEveryMs)
         await this.#askNames(connection, questions, replyMs);
       this.#backoff.reset();
-      const isForbidden =
+      const isDenied =
         answers.length > 0 && answers.every((answer) => answer.kind === 'error' && isDenial(answer.text));
-      return isForbidden ? Math.max(this.#port.beatMs(), deniedMs) : this.#port.beatMs();
+      this.#deniedUntilMs = isDenied ? performance.now() + deniedMs : -Infinity;
+      return isDenied ? deniedMs : this.#port.beatMs();
     } catch (error) {
       this.#connection?.close();
       this.#connection = undefined;
