@@ -12,6 +12,13 @@ export interface Engine {
    * @throws TunnelError `ST_LISTEN_FAILED` naming the address; nothing stays bound then
    */
   open(spec: TunnelSpec, tell: (event: TunnelEvent) => void): Promise<EngineTunnel>;
+  /**
+   * Asks everything that carries bytes for a sign of life.
+   *
+   * @param withinMs how long an answer may take, in milliseconds
+   * @returns the names of those that gave none in time; empty when all is well
+   */
+  alive(withinMs: number): Promise<readonly string[]>;
   /** Closes every tunnel still open and frees what the engine itself holds. Idempotent. */
   close(): Promise<void>;
 }

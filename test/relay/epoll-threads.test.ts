@@ -72,6 +72,23 @@ if (platform() === 'linux') {
       await client.close();
     });
 
+    it('names the thread that gives no sign of life', async () => {
+      const deaf = `
+        import { workerData } from 'node:worker_threads';
+        const { port } = workerData;
+        port.on('message', ({ kind }) => { if (kind === 'stop') port.close(); });
+        port.postMessage({ kind: 'ready' });`;
+      const module = new URL(`data:text/javascript,${encodeURIComponent(deaf)}`);
+      const live = await EpollEngine.start({ threads, fatal });
+      const dead = await EpollEngine.start({ threads: 1, fatal, thread: { module, data: undefined } });
+      try {
+        assert.deepEqual(await live.alive(5000), []);
+        assert.deepEqual(await dead.alive(20), ['relay thread 0']);
+      } finally {
+        await Promise.all([live.close(), dead.close()]);
+      }
+    });
+
     it('drains and closes all of them', async () => {
       await using upstream = await Upstream.echo();
       await using rig = await Rig.open(engine);

@@ -71,6 +71,13 @@ export class EpollEngine implements Engine {
     return tunnel;
   }
 
+  async alive(withinMs: number): Promise<readonly string[]> {
+    const answers = await Promise.all(
+      this.#threads.map(async (thread) => ({ thread, isAlive: await thread.isAlive(withinMs) })),
+    );
+    return answers.flatMap(({ thread, isAlive }) => (isAlive ? [] : [thread.name]));
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     await Promise.all([...this.#tunnels.values()].map((tunnel) => tunnel.close()));

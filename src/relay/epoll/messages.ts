@@ -16,12 +16,15 @@ export type Command =
   | { readonly kind: 'steer'; readonly tunnel: number; readonly route: Route }
   | { readonly kind: 'drain'; readonly tunnel: number }
   | { readonly kind: 'close'; readonly tunnel: number }
+  /** To be answered with `alive`, in the turn in which it is heard. */
+  | { readonly kind: 'greet' }
   | { readonly kind: 'stop' };
 
 /** What a thread tells the engine. The events of one turn come together. */
 export type Answer =
   | { readonly kind: 'ready' }
   | { readonly kind: 'unavailable'; readonly reason: string }
+  | { readonly kind: 'alive' }
   | { readonly kind: 'told'; readonly tunnel: number; readonly events: readonly TunnelEvent[] }
   /** It does not listen for the tunnel any more. */
   | { readonly kind: 'left'; readonly tunnel: number }

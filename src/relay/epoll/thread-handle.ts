@@ -25,6 +25,7 @@ export class ThreadHandle {
   readonly ended: Promise<void>;
   onAnswer: (answer: Answer) => void = () => undefined;
   readonly #port: MessagePort;
+  readonly #greeted = new Set<(isAlive: boolean) => void>();
   #isStopping = false;
 
   constructor(index: number, fatal: (error: Error) => void, { module, data }: ThreadModule = threadModule) {
@@ -49,7 +50,8 @@ export class ThreadHandle {
         } else if (answer.kind === 'unavailable') {
           this.#isStopping = true;
           reject(new Error(answer.reason));
-        } else this.onAnswer(answer);
+        } else if (answer.kind === 'alive') this.#answerGreetings(true);
+        else this.onAnswer(answer);
       };
       port1.on('message', take);
       worker.once('error', reject);
@@ -65,6 +67,7 @@ export class ThreadHandle {
     this.ended = new Promise((resolve) => {
       worker.once('exit', (code) => {
         port1.close();
+        this.#answerGreetings(false);
         resolve();
         if (isReady && !this.#isStopping)
           fatal(defect ?? new Error(`A relay thread ended by itself with code ${String(code)}`));
@@ -76,6 +79,25 @@ export class ThreadHandle {
     this.#port.postMessage(command);
   }
 
+  /** The name of the thread, for people. */
+  get name(): string {
+    return `relay thread ${String(this.index)}`;
+  }
+
+  /** Whether the thread answers within `ms` milliseconds. */
+  isAlive(ms: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const answered = (isAlive: boolean): void => {
+        clearTimeout(timer);
+        this.#greeted.delete(answered);
+        resolve(isAlive);
+      };
+      const timer = setTimeout(answered, ms, false);
+      this.#greeted.add(answered);
+      this.send({ kind: 'greet' });
+    });
+  }
+
   /** Ends the thread and waits for its end. Idempotent. */
   stop(): Promise<void> {
     if (!this.#isStopping) {
@@ -83,6 +105,11 @@ export class ThreadHandle {
       this.send({ kind: 'stop' });
     }
     return this.ended;
+  }
+
+  /** Answers come in order: any of them answers every greeting sent so far. */
+  #answerGreetings(isAlive: boolean): void {
+    for (const answered of this.#greeted) answered(isAlive);
   }
 }
 

@@ -61,6 +61,9 @@ export async function runThread(port: MessagePort, open: () => Promise<Kernel> =
         answer({ kind: 'closed', tunnel: command.tunnel });
         return;
       }
+      case 'greet':
+        answer({ kind: 'alive' });
+        return;
       case 'stop':
         isStopping = true;
         return;
