@@ -25,11 +25,16 @@ export interface Engine {
 
 export type EngineName = 'streams' | 'epoll';
 
-/** What an engine has to know of one tunnel. Nothing here changes while it is open. */
-export interface TunnelSpec {
+/** What an engine has to know of one tunnel. */
+export interface TunnelSpec extends TunnelLimits {
   /** The database's name, for messages. */
   readonly name: string;
+  /** What to listen on from the beginning; `EngineTunnel.listen` adds to it. */
   readonly listen: readonly ListenAddress[];
+}
+
+/** What may change while a tunnel is open. */
+export interface TunnelLimits {
   /** How long a session may wait for a route and a successful dial, together, in milliseconds. */
   readonly holdMs: number;
   /** How many sessions may wait at once; one more is refused. */
@@ -56,9 +61,25 @@ export type Route =
   /** New and waiting sessions are refused at once with `-ERR sentinel-tunnel: <reason>`. */
   | { readonly kind: 'refuse'; readonly generation: number; readonly reason: string };
 
+/** One listener of a tunnel. */
+export interface EngineListener {
+  /** The address really bound: a port of 0 has become the real one. */
+  readonly address: ListenAddress;
+  /** Stops listening, and leaves sessions alone. Resolves when the address is free. Idempotent. */
+  close(): Promise<void>;
+}
+
 export interface EngineTunnel {
-  /** The addresses really bound, in the order of `TunnelSpec.listen`; a port of 0 has become the real one. */
+  /** The addresses really bound now, oldest first; a port of 0 has become the real one. */
   readonly listening: readonly ListenAddress[];
+  /**
+   * Opens one more listener.
+   *
+   * @throws TunnelError `ST_LISTEN_FAILED` naming the address, `ST_CLOSED` where the tunnel drains or is closed
+   */
+  listen(address: ListenAddress): Promise<EngineListener>;
+  /** Changes the limits. No session is cut by it; those that wait or dial have the new times. */
+  adjust(limits: TunnelLimits): void;
   /** Takes effect at once (for an engine in a worker: at its next turn, within a millisecond), then `steered` is told. */
   steer(route: Route): void;
   /** Closes the listeners, refuses what waits, lets relaying sessions finish. Resolves when none is left. */

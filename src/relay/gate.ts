@@ -8,6 +8,7 @@ import {
   type Route,
   type TunnelCounters,
   type TunnelEvent,
+  type TunnelLimits,
   type TunnelSpec,
 } from './engine.ts';
 import { sessionMoves, type Session, type SessionPhase } from './session.ts';
@@ -48,7 +49,7 @@ export interface GatePort<S extends Session> {
  * ordered set whose first member is due first. Nothing here is proportional to the number of idle sessions but `steer`.
  */
 export class Gate<S extends Session> {
-  readonly #spec: TunnelSpec;
+  #spec: TunnelSpec;
   readonly #port: GatePort<S>;
   readonly #tell: (event: TunnelEvent) => void;
   readonly #now: () => number;
@@ -238,6 +239,20 @@ export class Gate<S extends Session> {
       }
     }
     this.#tell({ kind: 'steered', generation: route.generation, cut, held: this.#waitingCount, released });
+  }
+
+  /**
+   * Changes the limits and ends nobody by it: who is in stays in, who comes goes by the new ones. Those that wait or
+   * dial have the new times, so that deadlines stay in the order in which they were set.
+   */
+  adjust(limits: TunnelLimits): void {
+    const laterMs = limits.dialMs - this.#spec.dialMs;
+    this.#spec = { ...this.#spec, ...limits };
+    if (laterMs === 0) return;
+    for (const session of this.#dialling) {
+      if (session.phase.kind === 'dialling')
+        session.phase = { ...session.phase, untilMs: session.phase.untilMs + laterMs };
+    }
   }
 
   /** Refuses what waits or dials, and whatever is admitted from now on; relaying sessions go on. */

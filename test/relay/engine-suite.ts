@@ -1,6 +1,7 @@
 import { describe } from 'node:test';
 import type { EngineName } from '../../src/relay/engine.ts';
 import { describeCarrying } from './suite/carrying.ts';
+import { describeChanging } from './suite/changing.ts';
 import { describeCutting } from './suite/cutting.ts';
 import { describeDescriptors } from './suite/descriptors.ts';
 import { describeDialling } from './suite/dialling.ts';
@@ -19,6 +20,7 @@ export function describeEngine(name: EngineName, openEngine: OpenEngine, module:
   const engine = { name, openEngine, module };
   describe(`the ${name} engine`, () => {
     describeListening(engine);
+    describeChanging(engine);
     describeSteering(engine);
     describeWaiting(engine);
     describeDialling(engine);

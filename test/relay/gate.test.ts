@@ -87,6 +87,26 @@ describe('the gate', () => {
     assert.deepEqual(rig.dials.at(-1), { session, endpoint: b });
   });
 
+  it('takes new limits: a dial in progress gets the new time, and deadlines stay in order', () => {
+    const rig = new GateRig({ dialMs: 1000, holdMs: 5000, maxConnections: 2 });
+    const limits = { holdMs: 5000, holdMax: 10, maxConnections: 2, tellSessions: false };
+    rig.serve(1);
+    const first = rig.admit();
+    rig.pass(100);
+    rig.gate.adjust({ ...limits, dialMs: 300 });
+    const second = rig.admit();
+    rig.pass(199);
+    assert.deepEqual(rig.abandoned, []);
+    rig.pass(1);
+    assert.deepEqual(rig.abandoned, [first]);
+    rig.pass(100);
+    assert.deepEqual(rig.abandoned, [first, second]);
+    rig.gate.adjust({ ...limits, dialMs: 300, maxConnections: 1 });
+    assert.equal(rig.gate.size, 2, 'who is in stays in');
+    const third = rig.admit();
+    assert.match(rig.refusalOf(third) ?? '', /the limit of 1 connections is reached/);
+  });
+
   it('gives up a dial at its deadline, and the session at its own', () => {
     const rig = new GateRig({ dialMs: 300, holdMs: 1000 });
     rig.serve(1);

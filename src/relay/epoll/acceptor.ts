@@ -56,14 +56,26 @@ export class Acceptor {
   constructor(loop: Loop, open: readonly OpenListener[], accepted: Accepted) {
     this.#loop = loop;
     this.#accepted = accepted;
-    for (const each of open) {
-      const socket = loop.enterListener(each.fd, each.isShared);
-      const backoff = new Backoff(firstPauseMs, longestPauseMs);
-      const listener: Listener = { socket, open: each, backoff, resumeMs: Infinity, isFailing: false };
-      this.#listeners.push(listener);
-      const result = loop.resume(socket, each.isShared);
-      if (result < 0) this.#pause(listener, result);
-    }
+    for (const each of open) this.add(each);
+  }
+
+  add(open: OpenListener): void {
+    const socket = this.#loop.enterListener(open.fd, open.isShared);
+    const backoff = new Backoff(firstPauseMs, longestPauseMs);
+    const listener: Listener = { socket, open, backoff, resumeMs: Infinity, isFailing: false };
+    this.#listeners.push(listener);
+    const result = this.#loop.resume(socket, open.isShared);
+    if (result < 0) this.#pause(listener, result);
+  }
+
+  /** Stops listening on one of them. Who has connected already is let in first: closing would reset them. */
+  remove(fd: number): void {
+    const found = this.#listeners.find(({ socket }) => socket.fd === fd);
+    if (!found) return;
+    this.accept(found.socket);
+    this.#listeners = this.#listeners.filter((each) => each !== found);
+    this.#loop.close(found.socket);
+    this.#setDue();
   }
 
   /** @returns whether the socket is one of these listeners */

@@ -1,10 +1,16 @@
 import type { Endpoint } from '../../net/endpoint.ts';
-import type { DoubtWord, Route, TunnelEvent } from '../engine.ts';
+import type { DoubtWord, Route, TunnelEvent, TunnelLimits } from '../engine.ts';
 import { Gate, type GatePort, type Side } from '../gate.ts';
 import * as abi from './abi.ts';
 import { Acceptor } from './acceptor.ts';
 import type { Loop, LoopMember } from './loop.ts';
-import { downstreamBytesAt, upstreamBytesAt, writeTally, type Command } from './messages.ts';
+import {
+  downstreamBytesAt,
+  upstreamBytesAt,
+  writeTally,
+  type Command,
+  type OpenListener,
+} from './messages.ts';
 import type { Resolver } from './resolver.ts';
 import { setSocketOptions } from './options.ts';
 import { isSelfConnected } from './self-connection.ts';
@@ -69,6 +75,20 @@ export class Door implements GatePort<TunnelSession>, LoopMember {
 
   steer(route: Route): void {
     this.#touch().steer(route);
+  }
+
+  listen(listener: OpenListener): void {
+    this.#touch();
+    this.#acceptor.add(listener);
+  }
+
+  unlisten(fd: number): void {
+    this.#touch();
+    this.#acceptor.remove(fd);
+  }
+
+  adjust(limits: TunnelLimits): void {
+    this.#touch().adjust(limits);
   }
 
   drain(): void {

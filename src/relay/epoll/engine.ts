@@ -1,8 +1,16 @@
 import { TunnelError, messageOf } from '../../errors.ts';
-import type { ListenAddress } from '../../net/endpoint.ts';
-import type { Engine, EngineTunnel, Route, TunnelCounters, TunnelEvent, TunnelSpec } from '../engine.ts';
-import { release } from '../unix-socket.ts';
-import { bindListeners, closeShared, releaseListeners, type Bound } from './listeners.ts';
+import { formatListenAddress, type ListenAddress } from '../../net/endpoint.ts';
+import type {
+  Engine,
+  EngineListener,
+  EngineTunnel,
+  Route,
+  TunnelCounters,
+  TunnelEvent,
+  TunnelLimits,
+  TunnelSpec,
+} from '../engine.ts';
+import { bindListener, closeShared, releaseListener, type Bound } from './listeners.ts';
 import { newTally, readTallies, type Answer } from './messages.ts';
 import { Steering } from './steering.ts';
 import { openKernel, type Syscalls } from './syscalls.ts';
@@ -56,11 +64,13 @@ export class EpollEngine implements Engine {
 
   async open(spec: TunnelSpec, tell: (event: TunnelEvent) => void): Promise<EngineTunnel> {
     this.#assertOpen();
-    const bound = await bindListeners(this.#sys, spec.listen, this.#threads.length);
+    const bound: Bound[] = [];
     try {
+      for (const address of spec.listen)
+        bound.push(await bindListener(this.#sys, address, this.#threads.length));
       this.#assertOpen(); // closed, perhaps, while names of listen addresses were looked up
     } catch (error) {
-      await releaseListeners(this.#sys, bound);
+      await Promise.all(bound.map((each) => releaseListener(this.#sys, each)));
       throw error;
     }
     const id = this.#nextTunnel;
@@ -94,9 +104,8 @@ export class EpollEngine implements Engine {
 }
 
 class EpollTunnel implements EngineTunnel {
-  readonly listening: readonly ListenAddress[];
   readonly #id: number;
-  readonly #bound: Bound;
+  readonly #listeners: Set<EpollListener>;
   readonly #threads: readonly ThreadHandle[];
   readonly #tallies: readonly Float64Array[];
   readonly #steering: Steering;
@@ -111,34 +120,59 @@ class EpollTunnel implements EngineTunnel {
   constructor(
     id: number,
     spec: TunnelSpec,
-    bound: Bound,
+    bound: readonly Bound[],
     threads: readonly ThreadHandle[],
     tell: (event: TunnelEvent) => void,
     sys: Syscalls,
   ) {
     this.#id = id;
-    this.#bound = bound;
-    this.listening = bound.listening;
     this.#threads = threads;
     this.#sys = sys;
+    this.#listeners = new Set(bound.map((each) => this.#listenerOf(each)));
     this.#steering = new Steering(threads.length, tell);
     this.#left = new Barrier(threads);
     this.#drained = new Barrier(threads);
     this.#closed = new Barrier(threads);
-    const share = shareOf(spec, threads.length);
+    const share = { ...spec, ...shareOf(spec, threads.length) };
     this.#tallies = threads.map((thread, index) => {
       const tally = newTally();
       thread.send({
         kind: 'open',
         tunnel: id,
         spec: share,
-        listeners: bound.perThread[index] ?? [],
+        listeners: bound.flatMap(({ perThread }) => perThread[index] ?? []),
         tally,
         firstSession: index + 1,
         sessionStep: threads.length,
       });
       return new Float64Array(tally);
     });
+  }
+
+  get listening(): readonly ListenAddress[] {
+    return [...this.#listeners].map(({ address }) => address);
+  }
+
+  async listen(address: ListenAddress): Promise<EngineListener> {
+    this.#assertOpen(address);
+    const bound = await bindListener(this.#sys, address, this.#threads.length);
+    try {
+      this.#assertOpen(address); // closed, perhaps, while its name was looked up
+    } catch (error) {
+      await releaseListener(this.#sys, bound);
+      throw error;
+    }
+    const listener = this.#listenerOf(bound);
+    this.#listeners.add(listener);
+    for (const [index, thread] of this.#threads.entries()) {
+      const own = bound.perThread[index];
+      if (own) thread.send({ kind: 'listen', tunnel: this.#id, listener: own });
+    }
+    return listener;
+  }
+
+  adjust(limits: TunnelLimits): void {
+    this.#send({ kind: 'adjust', tunnel: this.#id, limits: shareOf(limits, this.#threads.length) });
   }
 
   steer(route: Route): void {
@@ -168,6 +202,9 @@ class EpollTunnel implements EngineTunnel {
     switch (answer.kind) {
       case 'told':
         for (const event of answer.events) this.#steering.told(event, thread.index);
+        return;
+      case 'unlistened':
+        for (const listener of this.#listeners) listener.passed(thread, answer.fd);
         return;
       case 'left':
         this.#left.passed(thread);
@@ -200,14 +237,81 @@ class EpollTunnel implements EngineTunnel {
   /** What the threads have shared goes when none of them uses it any more. */
   #leave(): Promise<void> {
     this.#leaving ??= this.#left.all.then(async () => {
-      closeShared(this.#sys, this.#bound);
-      for (const file of this.#bound.files) await release(file);
+      for (const listener of this.#listeners) await listener.leave();
     });
     return this.#leaving;
   }
 
+  #listenerOf(bound: Bound): EpollListener {
+    return new EpollListener(bound, this.#threads, this.#sys, async (listener) => {
+      if (this.#draining ?? this.#closing) {
+        await this.#leave(); // the threads have been told already
+        return;
+      }
+      for (const [index, thread] of this.#threads.entries()) {
+        const own = bound.perThread[index];
+        if (own) thread.send({ kind: 'unlisten', tunnel: this.#id, fd: own.fd });
+      }
+      await Promise.race([listener.unlistened, this.#left.all]);
+      await listener.leave();
+      this.#listeners.delete(listener);
+    });
+  }
+
+  #assertOpen(address: ListenAddress): void {
+    if (!(this.#draining ?? this.#closing)) return;
+    throw new TunnelError(
+      'ST_CLOSED',
+      `Cannot listen on "${formatListenAddress(address)}": the tunnel is closed`,
+    );
+  }
+
   #send(command: Parameters<ThreadHandle['send']>[0]): void {
     for (const thread of this.#threads) thread.send(command);
+  }
+}
+
+/** One listener in every thread. */
+class EpollListener implements EngineListener {
+  readonly address: ListenAddress;
+  readonly #bound: Bound;
+  readonly #sys: Syscalls;
+  readonly #unlistened: Barrier;
+  readonly #close: (self: EpollListener) => Promise<void>;
+  #closing: Promise<void> | undefined;
+  #leaving: Promise<void> | undefined;
+
+  constructor(
+    bound: Bound,
+    threads: readonly ThreadHandle[],
+    sys: Syscalls,
+    close: (self: EpollListener) => Promise<void>,
+  ) {
+    this.address = bound.address;
+    this.#bound = bound;
+    this.#sys = sys;
+    this.#unlistened = new Barrier(threads);
+    this.#close = close;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close(this);
+    return this.#closing;
+  }
+
+  /** Resolves when no thread listens on it any more. */
+  get unlistened(): Promise<void> {
+    return this.#unlistened.all;
+  }
+
+  passed(thread: ThreadHandle, fd: number): void {
+    if (this.#bound.perThread[thread.index]?.fd === fd) this.#unlistened.passed(thread);
+  }
+
+  /** Gives back what the threads have shared. Idempotent. */
+  leave(): Promise<void> {
+    this.#leaving ??= closeShared(this.#sys, this.#bound);
+    return this.#leaving;
   }
 }
 
@@ -236,10 +340,11 @@ class Barrier {
 }
 
 /** Each thread admits for itself, so each has its share of the limits; the sum is never below what was asked. */
-function shareOf(spec: TunnelSpec, threads: number): TunnelSpec {
+function shareOf(limits: TunnelLimits, threads: number): TunnelLimits {
+  const { holdMs, holdMax, dialMs, maxConnections, tellSessions } = limits;
   return {
-    ...spec,
-    holdMax: Math.ceil(spec.holdMax / threads),
-    maxConnections: Math.ceil(spec.maxConnections / threads),
+    ...{ holdMs, dialMs, tellSessions },
+    holdMax: Math.ceil(holdMax / threads),
+    maxConnections: Math.ceil(maxConnections / threads),
   };
 }

@@ -9,90 +9,78 @@ import { setSocketOptions } from './options.ts';
 import { inetAddress, portOf, unixAddress, type SocketAddress } from './sockaddr.ts';
 import { errorName, type Syscalls } from './syscalls.ts';
 
-/** The listeners of a tunnel, bound but in nobody's epoll set yet. */
+/** A listener, bound but in nobody's epoll set yet. */
 export interface Bound {
-  readonly listening: readonly ListenAddress[];
-  /** For each thread, the listeners that it accepts from. */
-  readonly perThread: readonly (readonly OpenListener[])[];
-  /** Socket files to be removed when the tunnel closes. */
-  readonly files: readonly SocketFile[];
+  readonly address: ListenAddress;
+  /** For each thread, the socket that it accepts from. */
+  readonly perThread: readonly OpenListener[];
+  /** The socket file, to be removed when the listener closes. */
+  readonly file: SocketFile | undefined;
 }
 
 /**
- * Binds every address, for every thread. TCP ports have a socket per thread, among which the kernel spreads
- * connections (SO_REUSEPORT, socket(7)); a unix socket has one, which the threads share.
+ * Binds an address, for every thread. A TCP port has a socket per thread, among which the kernel spreads connections
+ * (SO_REUSEPORT, socket(7)); a unix socket has one, which the threads share.
  *
  * @throws TunnelError `ST_LISTEN_FAILED` naming the address; nothing stays bound then
  */
-export async function bindListeners(
-  sys: Syscalls,
-  addresses: readonly ListenAddress[],
-  threads: number,
-): Promise<Bound> {
-  const listening: ListenAddress[] = [];
-  const perThread: OpenListener[][] = Array.from({ length: threads }, () => []);
-  const files: SocketFile[] = [];
-  for (const address of addresses) {
-    try {
-      if (address.kind === 'unix') {
-        const { fd, file } = await bindUnix(sys, address.path);
-        files.push(file);
-        for (const list of perThread) list.push({ fd, address, isShared: threads > 1 });
-        listening.push(address);
-      } else listening.push(await bindTcp(sys, address, perThread));
-    } catch (error) {
-      await releaseListeners(sys, { listening, perThread, files });
-      throw new TunnelError(
-        'ST_LISTEN_FAILED',
-        `Cannot listen on "${formatListenAddress(address)}": ${messageOf(error)}`,
-        { cause: error },
-      );
-    }
+export async function bindListener(sys: Syscalls, address: ListenAddress, threads: number): Promise<Bound> {
+  try {
+    if (address.kind === 'tcp') return await bindTcp(sys, address, threads);
+    const { fd, file } = await bindUnix(sys, address.path);
+    const isShared = threads > 1;
+    return { address, perThread: Array.from({ length: threads }, () => ({ fd, address, isShared })), file };
+  } catch (error) {
+    throw new TunnelError(
+      'ST_LISTEN_FAILED',
+      `Cannot listen on "${formatListenAddress(address)}": ${messageOf(error)}`,
+      { cause: error },
+    );
   }
-  return { listening, perThread, files };
 }
 
 /** Closes what no thread has been given. */
-export async function releaseListeners(sys: Syscalls, { perThread, files }: Bound): Promise<void> {
-  for (const fd of new Set(perThread.flat().map((each) => each.fd))) sys.close(fd);
-  for (const file of files) await release(file);
+export async function releaseListener(sys: Syscalls, { perThread, file }: Bound): Promise<void> {
+  for (const fd of new Set(perThread.map((each) => each.fd))) sys.close(fd);
+  if (file) await release(file);
 }
 
-/** Closes what all threads have shared, once none of them uses it any more. */
-export function closeShared(sys: Syscalls, { perThread: [first = []] }: Bound): void {
-  for (const { fd, isShared } of first) if (isShared) sys.close(fd);
+/** Closes what the threads have shared, once none of them uses it any more. */
+export async function closeShared(sys: Syscalls, { perThread: [first], file }: Bound): Promise<void> {
+  if (first?.isShared) sys.close(first.fd);
+  if (file) await release(file);
 }
 
 async function bindTcp(
   sys: Syscalls,
   { host, port }: ListenAddress & { kind: 'tcp' },
-  perThread: OpenListener[][],
-): Promise<ListenAddress> {
-  const literal = inetAddress(host, port);
-  const ip = literal ? host : (await lookup(host)).address;
+  threads: number,
+): Promise<Bound> {
+  const ip = inetAddress(host, port) ? host : (await lookup(host)).address;
+  const descriptors: number[] = [];
   let bound = port;
-  perThread.forEach((list, index) => {
-    const target = inetAddress(ip, bound);
-    if (!target) throw new Error(`"${ip}" is not an address`);
-    const fd = checked(sys.socket(target.family));
-    // In the list before anything can fail, so that it is closed then; the port is known only at the end.
-    list.push({ fd, address: { kind: 'tcp', host, port }, isShared: false });
-    checked(sys.setOption(fd, abi.SOL_SOCKET, abi.SO_REUSEADDR, 1));
-    // The first binds alone, so that a port which another process serves is refused even where that one would share
-    // it; only then does it let the others in.
-    if (index > 0) checked(sys.setOption(fd, abi.SOL_SOCKET, abi.SO_REUSEPORT, 1));
-    checked(sys.bind(fd, target));
-    if (index === 0 && perThread.length > 1) checked(sys.setOption(fd, abi.SOL_SOCKET, abi.SO_REUSEPORT, 1));
-    setSocketOptions(sys, fd);
-    checked(sys.listen(fd, listenBacklog));
-    bound = boundPort(sys, fd, target);
-    list[list.length - 1] = {
-      fd,
-      address: { kind: 'tcp', host: ip, port: bound },
-      isShared: false,
-    };
-  });
-  return { kind: 'tcp', host: ip, port: bound };
+  try {
+    for (let index = 0; index < threads; index += 1) {
+      const target = inetAddress(ip, bound);
+      if (!target) throw new Error(`"${ip}" is not an address`);
+      const fd = checked(sys.socket(target.family));
+      descriptors.push(fd);
+      checked(sys.setOption(fd, abi.SOL_SOCKET, abi.SO_REUSEADDR, 1));
+      // The first binds alone, so that a port which another process serves is refused even where that one would share
+      // it; only then does it let the others in.
+      if (index > 0) checked(sys.setOption(fd, abi.SOL_SOCKET, abi.SO_REUSEPORT, 1));
+      checked(sys.bind(fd, target));
+      if (index === 0 && threads > 1) checked(sys.setOption(fd, abi.SOL_SOCKET, abi.SO_REUSEPORT, 1));
+      setSocketOptions(sys, fd);
+      checked(sys.listen(fd, listenBacklog));
+      bound = boundPort(sys, fd, target);
+    }
+  } catch (error) {
+    for (const fd of descriptors) sys.close(fd);
+    throw error;
+  }
+  const address: ListenAddress = { kind: 'tcp', host: ip, port: bound };
+  return { address, perThread: descriptors.map((fd) => ({ fd, address, isShared: false })), file: undefined };
 }
 
 async function bindUnix(sys: Syscalls, path: string): Promise<{ fd: number; file: SocketFile }> {

@@ -1,4 +1,11 @@
-import { endReasons, type Route, type TunnelCounters, type TunnelEvent, type TunnelSpec } from '../engine.ts';
+import {
+  endReasons,
+  type Route,
+  type TunnelCounters,
+  type TunnelEvent,
+  type TunnelLimits,
+  type TunnelSpec,
+} from '../engine.ts';
 import type { ListenAddress } from '../../net/endpoint.ts';
 
 /** What the engine tells a thread. */
@@ -13,6 +20,9 @@ export type Command =
       readonly firstSession: number;
       readonly sessionStep: number;
     }
+  | { readonly kind: 'listen'; readonly tunnel: number; readonly listener: OpenListener }
+  | { readonly kind: 'unlisten'; readonly tunnel: number; readonly fd: number }
+  | { readonly kind: 'adjust'; readonly tunnel: number; readonly limits: TunnelLimits }
   | { readonly kind: 'steer'; readonly tunnel: number; readonly route: Route }
   | { readonly kind: 'drain'; readonly tunnel: number }
   | { readonly kind: 'close'; readonly tunnel: number }
@@ -26,6 +36,8 @@ export type Answer =
   | { readonly kind: 'unavailable'; readonly reason: string }
   | { readonly kind: 'alive' }
   | { readonly kind: 'told'; readonly tunnel: number; readonly events: readonly TunnelEvent[] }
+  /** It does not listen on this descriptor any more. */
+  | { readonly kind: 'unlistened'; readonly tunnel: number; readonly fd: number }
   /** It does not listen for the tunnel any more. */
   | { readonly kind: 'left'; readonly tunnel: number }
   | { readonly kind: 'drained'; readonly tunnel: number }

@@ -44,6 +44,17 @@ export async function runThread(port: MessagePort, open: () => Promise<Kernel> =
           }),
         );
         return;
+      case 'listen':
+        doors.get(command.tunnel)?.listen(command.listener);
+        return;
+      case 'unlisten':
+        doors.get(command.tunnel)?.unlisten(command.fd);
+        loop.settle(); // gives the descriptor back
+        answer({ kind: 'unlistened', tunnel: command.tunnel, fd: command.fd });
+        return;
+      case 'adjust':
+        doors.get(command.tunnel)?.adjust(command.limits);
+        return;
       case 'steer':
         doors.get(command.tunnel)?.steer(command.route);
         return;

@@ -13,7 +13,9 @@ export class StreamsEngine implements Engine {
   }
 
   async open(spec: TunnelSpec, tell: (event: TunnelEvent) => void): Promise<EngineTunnel> {
-    const tunnel = await StreamsTunnel.open(spec, tell, this.#dial);
+    const tunnel = await StreamsTunnel.open(spec, tell, this.#dial, (closed) => {
+      this.#tunnels.delete(closed);
+    });
     this.#tunnels.add(tunnel);
     return tunnel;
   }

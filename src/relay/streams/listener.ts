@@ -29,7 +29,8 @@ export class Listener {
   readonly #backoff = new Backoff(firstLookMs, longestLookMs);
   #look: NodeJS.Timeout | undefined;
   #pausedBy: string | undefined;
-  #closing: Promise<void> | undefined;
+  #stopping: Promise<void> | undefined;
+  readonly #closed: Promise<unknown>;
 
   /** @throws TunnelError `ST_LISTEN_FAILED` */
   static async open(address: ListenAddress, events: ListenerEvents): Promise<Listener> {
@@ -66,6 +67,7 @@ export class Listener {
     this.address = address;
     this.#server = server;
     this.#events = events;
+    this.#closed = new Promise((resolve) => server.once('close', resolve));
     server.on('connection', (socket) => {
       this.#accept(socket);
     });
@@ -75,19 +77,22 @@ export class Listener {
     });
   }
 
-  /** Stops listening at once; resolves when every socket it accepted has closed too. */
-  close(): Promise<void> {
-    this.#closing ??= this.#close();
-    return this.#closing;
+  /** Stops listening at once; resolves when the address is free. The sockets that it accepted go on. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
   }
 
-  async #close(): Promise<void> {
+  /** Stops listening at once; resolves when every socket it accepted has closed too. */
+  async close(): Promise<void> {
+    await this.stop();
+    await this.#closed;
+  }
+
+  async #stop(): Promise<void> {
     clearTimeout(this.#look);
-    const closed = new Promise((resolve) => {
-      this.#server.close(resolve);
-    });
+    this.#server.close();
     if (this.#file) await release(this.#file);
-    await closed;
   }
 
   #accept(socket: Socket): void {
@@ -107,7 +112,7 @@ export class Listener {
   }
 
   #pause(code: string): void {
-    if (this.#pausedBy !== undefined || this.#closing) return;
+    if (this.#pausedBy !== undefined || this.#stopping) return;
     this.#pausedBy = code;
     this.#events.paused(this.address, code);
     this.#lookLater();

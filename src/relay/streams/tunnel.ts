@@ -1,7 +1,16 @@
 import type { Socket } from 'node:net';
-import type { Endpoint, ListenAddress } from '../../net/endpoint.ts';
+import { TunnelError } from '../../errors.ts';
+import { formatListenAddress, type Endpoint, type ListenAddress } from '../../net/endpoint.ts';
 import { doubtWordAt } from '../doubt.ts';
-import type { EngineTunnel, Route, TunnelCounters, TunnelEvent, TunnelSpec } from '../engine.ts';
+import type {
+  EngineListener,
+  EngineTunnel,
+  Route,
+  TunnelCounters,
+  TunnelEvent,
+  TunnelLimits,
+  TunnelSpec,
+} from '../engine.ts';
 import { Gate, type GatePort, type Side } from '../gate.ts';
 import { failure, isSelfConnected, type Dial } from './dial.ts';
 import { Listener } from './listener.ts';
@@ -16,7 +25,8 @@ export class StreamsTunnel implements EngineTunnel {
   readonly #tell: (event: TunnelEvent) => void;
   readonly #dial: Dial;
   readonly #gate: Gate<StreamsSession>;
-  #listeners: readonly Listener[] = [];
+  readonly #listeners = new Set<Listener>();
+  #isEnding = false;
   #lastId = 0;
 
   /** Every socket that has not closed yet, of whatever session. */
@@ -27,18 +37,20 @@ export class StreamsTunnel implements EngineTunnel {
   #timerDueMs = Infinity;
   #emptied: (() => void)[] = [];
   #closing: Promise<void> | undefined;
+  readonly #whenClosed: () => void;
 
   /** @throws TunnelError `ST_LISTEN_FAILED`; nothing stays bound then */
   static async open(
     spec: TunnelSpec,
     tell: (event: TunnelEvent) => void,
     dial: Dial,
+    whenClosed: (tunnel: StreamsTunnel) => void = () => undefined,
   ): Promise<StreamsTunnel> {
-    const tunnel = new StreamsTunnel(spec, tell, dial);
+    const tunnel: StreamsTunnel = new StreamsTunnel(spec, tell, dial, () => {
+      whenClosed(tunnel);
+    });
     try {
-      for (const address of spec.listen) {
-        tunnel.#listeners = [...tunnel.#listeners, await tunnel.#listen(address)];
-      }
+      for (const address of spec.listen) await tunnel.listen(address);
     } catch (error) {
       await tunnel.close();
       throw error;
@@ -46,8 +58,14 @@ export class StreamsTunnel implements EngineTunnel {
     return tunnel;
   }
 
-  private constructor(spec: TunnelSpec, tell: (event: TunnelEvent) => void, dial: Dial) {
+  private constructor(
+    spec: TunnelSpec,
+    tell: (event: TunnelEvent) => void,
+    dial: Dial,
+    whenClosed: () => void,
+  ) {
     this.#spec = spec;
+    this.#whenClosed = whenClosed;
     this.#tell = tell;
     this.#dial = dial;
     const port: GatePort<StreamsSession> = {
@@ -72,7 +90,27 @@ export class StreamsTunnel implements EngineTunnel {
   }
 
   get listening(): readonly ListenAddress[] {
-    return this.#listeners.map(({ address }) => address);
+    return [...this.#listeners].map(({ address }) => address);
+  }
+
+  async listen(address: ListenAddress): Promise<EngineListener> {
+    this.#assertOpen(address);
+    const listener = await this.#listen(address);
+    if (this.#isEnding) await listener.stop();
+    this.#assertOpen(address);
+    this.#listeners.add(listener);
+    return {
+      address: listener.address,
+      close: async () => {
+        this.#listeners.delete(listener);
+        await listener.stop();
+      },
+    };
+  }
+
+  adjust(limits: TunnelLimits): void {
+    this.#gate.adjust(limits);
+    this.#arm();
   }
 
   steer(route: Route): void {
@@ -81,7 +119,8 @@ export class StreamsTunnel implements EngineTunnel {
   }
 
   drain(): Promise<void> {
-    for (const listener of this.#listeners) void listener.close();
+    this.#isEnding = true;
+    for (const listener of this.#listeners) void listener.stop();
     this.#gate.drain();
     this.#arm();
     return this.#empty();
@@ -97,12 +136,22 @@ export class StreamsTunnel implements EngineTunnel {
   }
 
   async #close(): Promise<void> {
-    const closed = this.#listeners.map((listener) => listener.close());
+    this.#isEnding = true;
+    const closed = [...this.#listeners].map((listener) => listener.close());
     this.#gate.cutAll();
     for (const socket of this.#sockets) socket.destroy();
     await Promise.all([...closed, this.#empty()]);
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#whenClosed();
+  }
+
+  #assertOpen(address: ListenAddress): void {
+    if (!this.#isEnding) return;
+    throw new TunnelError(
+      'ST_CLOSED',
+      `Cannot listen on "${formatListenAddress(address)}": the tunnel is closed`,
+    );
   }
 
   #listen(address: ListenAddress): Promise<Listener> {
