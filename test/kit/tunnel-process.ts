@@ -15,6 +15,8 @@ export interface TunnelOptions {
   /** The whole command line instead, from the configuration file's name. */
   readonly commandLine?: (configFile: string) => readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** What to run instead of the compiled `main.js`. */
+  readonly program?: readonly string[];
   /** Put before the command line, such as `['ip', 'netns', 'exec', 'a']`. */
   readonly prefix?: readonly string[];
   /** What `start` waits for; `spawned` for those who want to see it fail or write no JSON. */
@@ -50,7 +52,8 @@ export class TunnelProcess implements AsyncDisposable {
       ...args,
     ];
     const events: LoggedEvent[] = [];
-    const child = await Child.spawn([...(options.prefix ?? []), process.execPath, main, ...commandLine], {
+    const program = options.program ?? [process.execPath, main];
+    const child = await Child.spawn([...(options.prefix ?? []), ...program, ...commandLine], {
       name: 'sentinel-tunnel',
       reportLines: 80,
       cwd: dir,

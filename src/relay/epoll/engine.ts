@@ -14,7 +14,8 @@ import { bindListener, closeShared, releaseListener, type Bound } from './listen
 import { newTally, readTallies, type Answer } from './messages.ts';
 import { Steering } from './steering.ts';
 import { openKernel, type Syscalls } from './syscalls.ts';
-import { ThreadHandle, type ThreadModule } from './thread-handle.ts';
+import { ThreadHandle } from './thread-handle.ts';
+import type { ThreadModule } from './thread-module.ts';
 
 export interface EpollOptions {
   readonly threads: number;

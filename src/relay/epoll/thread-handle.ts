@@ -1,14 +1,6 @@
 import { MessageChannel, receiveMessageOnPort, Worker, type MessagePort } from 'node:worker_threads';
 import type { Answer, Command } from './messages.ts';
-
-/** What a thread runs, and what it is given besides its port. */
-export interface ThreadModule {
-  readonly module: URL;
-  readonly data: unknown;
-}
-
-/** Compiled code stands beside compiled code: the import rewriting of the compiler does not reach into URLs. */
-const threadModule: ThreadModule = { module: new URL('./worker.js', import.meta.url), data: undefined };
+import { threadModule, type ThreadModule } from './thread-module.ts';
 
 /**
  * Little is allocated per session and nothing per byte, so a small nursery loses nothing and keeps resident memory

@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict';
+import { execFile, execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { after, before, describe, test } from 'node:test';
+import { version } from '../../src/version.ts';
+import { startCluster, TunnelProcess, type Cluster } from '../kit/index.ts';
+
+const script = fileURLToPath(new URL('../../../scripts/build-sea.mjs', import.meta.url));
+const skip = process.platform === 'linux' ? false : 'only built for Linux';
+
+describe('the single-file executable', { skip }, () => {
+  let dir = '';
+  let file = '';
+  let cluster: Cluster;
+
+  before(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'sentinel-tunnel-'));
+    file = join(dir, 'sentinel-tunnel');
+    [cluster] = await Promise.all([startCluster({ replicas: 0, sentinels: 1 }), build(file)]);
+  });
+  after(async () => {
+    await cluster[Symbol.asyncDispose]();
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  test('says its version, with nothing of ours beside it', async () => {
+    const env = { PATH: '/nonexistent' };
+    assert.equal(execFileSync(file, ['--version'], { cwd: '/', env, encoding: 'utf8' }), `${version}\n`);
+    assert.deepEqual(await readdir(dir), ['sentinel-tunnel']);
+  });
+
+  test('carries sessions with the fast engine, and leaves no file behind', async () => {
+    const unpacked = join(dir, 'tmp');
+    await mkdir(unpacked);
+    await using tunnel = await start(['--database', 'mymaster=0'], { TMPDIR: unpacked });
+    assert.equal(tunnel.events('tunnel.started')[0]?.['engine'], 'epoll', tunnel.log());
+    assert.deepEqual(await readdir(unpacked), []);
+    await carries(tunnel);
+    assert.equal((await tunnel.stop()).code, 0);
+    assert.deepEqual(await readdir(unpacked), []);
+  });
+
+  test('runs several threads of the fast engine on one copy of its library', async () => {
+    await using tunnel = await TunnelProcess.start({
+      program: [file],
+      config: {
+        sentinels: cluster.seeds,
+        databases: [{ name: 'mymaster', listen: '127.0.0.1:0' }],
+        engine: 'epoll',
+        threads: 3,
+      },
+    });
+    assert.equal(await librariesOf(tunnel.pid), 1);
+    await carries(tunnel);
+    assert.equal((await tunnel.stop()).code, 0);
+  });
+
+  test('carries sessions with the portable engine, and says why, where its library cannot be unpacked', async () => {
+    await using tunnel = await start(['--database', 'mymaster=0'], { TMPDIR: '/nonexistent' });
+    assert.equal(tunnel.events('tunnel.started')[0]?.['engine'], 'streams', tunnel.log());
+    assert.match(
+      String(tunnel.events('engine.fallback')[0]?.['reason']),
+      /cannot be loaded from the temporary folder "\/nonexistent" \(TMPDIR\), which has to be writable .*ENOENT/,
+    );
+    await carries(tunnel);
+    assert.equal((await tunnel.stop()).code, 0);
+  });
+
+  function start(args: readonly string[], env: Record<string, string>): Promise<TunnelProcess> {
+    return TunnelProcess.start({
+      program: [file],
+      args: ['--sentinel', ...cluster.seeds, ...args],
+      env,
+    });
+  }
+});
+
+async function build(file: string): Promise<void> {
+  await promisify(execFile)(process.execPath, [script, file]);
+}
+
+async function carries(tunnel: TunnelProcess): Promise<void> {
+  await using client = await tunnel.connect('mymaster');
+  assert.equal(await client.command('SET', 'key', 'value'), 'OK');
+  assert.equal(await client.command('GET', 'key'), 'value');
+}
+
+/** How many copies of the library are mapped to be run. */
+async function librariesOf(pid: number): Promise<number> {
+  const maps = await readFile(`/proc/${String(pid)}/maps`, 'utf8');
+  return maps.split('\n').filter((line) => / r-xp .*koffi\.node/.test(line)).length;
+}
