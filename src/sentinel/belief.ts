@@ -56,6 +56,13 @@ export interface Belief {
    * it are behind: their majority leads back to it only under a newer epoch.
    */
   readonly deposed: { readonly endpoint: Endpoint; readonly untilMs: number } | undefined;
+  /**
+   * Servers that were left while they may have taken themselves for master, and that have not said since that they
+   * are replicas. After a planned failover an old master goes on saying `master` for some ten seconds, until a Sentinel
+   * demotes it (redis 7.0.15, sentinel.c, sentinelRefreshInstanceInfo, +convert-to-slave): as the candidate of the next
+   * failover it would be believed before its promotion.
+   */
+  readonly former: readonly Endpoint[];
   readonly fence: Fence | undefined;
   /** The latest ROLE of the adopted endpoint; `undefined` until it has been asked. */
   readonly role: Role | undefined;
@@ -85,6 +92,7 @@ export function newBelief(rules: Rules, roster: readonly string[], nowMs: number
     generation: 0,
     adopted: undefined,
     deposed: undefined,
+    former: [],
     fence: undefined,
     role: undefined,
     isForbidden: false,

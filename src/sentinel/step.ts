@@ -2,6 +2,7 @@ import { unreachable } from '../lifecycle/unreachable.ts';
 import { formatEndpoint, sameEndpoint, type Endpoint } from '../net/endpoint.ts';
 import { isUsable, type Belief, type Fence, type Word } from './belief.ts';
 import { choose, isNewerEpoch, type Adopted } from './choose.ts';
+import { isFormer, withFormer, withoutFormer } from './former.ts';
 import type { Role } from './role.ts';
 import { answering, isDecided, knowing, reporting, votes } from './tally.ts';
 import type { Announcement } from './words.ts';
@@ -60,7 +61,7 @@ function announced(belief: Belief, sentinel: string, announcement: Announcement)
     return fence.kind === 'fenced' ? { ...belief, fence: { ...fence, untilMs, isLinked: true } } : belief;
   }
   const next: Fence = { kind: 'fenced', by: sentinel, candidate, untilMs, isLinked: true };
-  return newGeneration({ ...belief, fence: next });
+  return newGeneration({ ...abandoned(belief), fence: next });
 }
 
 /**
@@ -88,7 +89,7 @@ function confirmed(belief: Belief, sentinel: string): Belief {
   }
   // A newer configuration that is neither the candidate nor the old master: the announced failover is not what happened.
   if (isNewer && !isCandidate && adopted && !sameEndpoint(endpoint, adopted.endpoint)) {
-    return moved({ ...belief, fence: undefined }, { endpoint, epoch, by: sentinel });
+    return moved({ ...abandoned(belief), fence: undefined }, { endpoint, epoch, by: sentinel });
   }
   return belief;
 }
@@ -98,7 +99,13 @@ function probed(belief: Belief, endpoint: Endpoint, role: Role, generation: numb
   if (generation !== belief.generation) return belief; // asked before the last fence or move
   if (fence && fence.kind !== 'asking') {
     if (!sameEndpoint(endpoint, fence.candidate)) return belief;
-    if (fence.kind === 'fenced' && fence.isLinked && role.kind === 'master') {
+    if (fence.kind === 'fenced' && role.kind === 'replica') {
+      const former = withoutFormer(belief.former, endpoint);
+      return former === belief.former ? belief : { ...belief, former };
+    }
+    // A former master may say so from before. It is served when it has become a master anew, or by a Sentinel's answer.
+    const isBelieved = role.kind === 'master' && !isFormer(belief.former, endpoint);
+    if (fence.kind === 'fenced' && fence.isLinked && isBelieved) {
       const untilMs = belief.nowMs + belief.rules.confirmMs;
       return { ...belief, fence: { ...fence, kind: 'provisional', untilMs } };
     }
@@ -114,7 +121,7 @@ function probed(belief: Belief, endpoint: Endpoint, role: Role, generation: numb
 /** Ends a fence with its candidate: sessions that it already has stay. */
 function concluded(belief: Belief, fence: Fence, adopted: Adopted): Belief {
   const role: Role | undefined = fence.kind === 'provisional' ? { kind: 'master' } : undefined;
-  return { ...belief, fence: undefined, role, adopted, deposed: deposedBy(belief, adopted) };
+  return { ...belief, fence: undefined, role, adopted, ...leftFor(belief, adopted) };
 }
 
 function elapsed(belief: Belief): Belief {
@@ -135,7 +142,7 @@ function elapsed(belief: Belief): Belief {
 
 /** Ends a fence without a master: whatever was answered so far is stale, and so is any session it led to. */
 function asking(belief: Belief, why: string): Belief {
-  const next: Belief = { ...belief, fence: { kind: 'asking', why }, role: undefined };
+  const next: Belief = { ...abandoned(belief), fence: { kind: 'asking', why }, role: undefined };
   return belief.hasServed ? newGeneration(next) : { ...next, turn: belief.turn + 1 };
 }
 
@@ -150,12 +157,27 @@ function newGeneration(belief: Belief): Belief {
 }
 
 function moved(belief: Belief, adopted: Adopted): Belief {
-  return { ...newGeneration(belief), adopted, deposed: deposedBy(belief, adopted) };
+  return { ...newGeneration(belief), adopted, ...leftFor(belief, adopted) };
 }
 
-function deposedBy({ adopted, deposed, nowMs, rules }: Belief, next: Adopted): Belief['deposed'] {
-  if (!adopted || sameEndpoint(adopted.endpoint, next.endpoint)) return deposed;
-  return { endpoint: adopted.endpoint, untilMs: nowMs + rules.confirmMs };
+/** What is remembered of the present master when `next` takes its place. */
+function leftFor(belief: Belief, next: Adopted): Pick<Belief, 'deposed' | 'former'> {
+  const { adopted, deposed, former, nowMs, rules } = belief;
+  if (!adopted || sameEndpoint(adopted.endpoint, next.endpoint)) {
+    return { deposed, former: withoutFormer(former, next.endpoint) };
+  }
+  return {
+    deposed: { endpoint: adopted.endpoint, untilMs: nowMs + rules.confirmMs },
+    former: withoutFormer(withFormer(former, adopted.endpoint), next.endpoint),
+  };
+}
+
+/** A candidate that is given up may have been promoted all the same, and be demoted only later. */
+function abandoned(belief: Belief): Belief {
+  const { fence, former } = belief;
+  return fence && fence.kind !== 'asking'
+    ? { ...belief, former: withFormer(former, fence.candidate) }
+    : belief;
 }
 
 /** Draws what follows from the votes: adoption, and whether serving is forbidden. */

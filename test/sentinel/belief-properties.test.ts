@@ -217,6 +217,51 @@ test('for any interleaving, nobody is served on the word of an announcer that is
   );
 });
 
+/** A server that was master, or may have become it, is believed again only after something new has been heard of it. */
+test('for any interleaving, no former master is served provisionally before it was a replica', () => {
+  let refused = 0;
+  let provisional = 0;
+  fc.assert(
+    fc.property(history, (happenings) => {
+      const stale = new Set<string>();
+      const scene = new WatchedScene({}, ({ belief }, before) => {
+        const [fence, fenceBefore] = [belief.fence, before.fence];
+        const [candidate, candidateBefore] = [fence, fenceBefore].map((each) =>
+          each && each.kind !== 'asking' ? letterOf(each.candidate) : undefined,
+        );
+        if (
+          candidateBefore !== undefined &&
+          belief.generation + belief.turn > before.generation + before.turn
+        )
+          if (fence?.kind === 'asking' || candidate !== candidateBefore) stale.add(candidateBefore);
+        const [master, masterBefore] = [belief, before].map(({ adopted }) =>
+          adopted ? letterOf(adopted.endpoint) : undefined,
+        );
+        if (masterBefore !== undefined && master !== masterBefore) stale.add(masterBefore);
+        if (master !== undefined && belief.adopted !== before.adopted) stale.delete(master);
+        if (fence?.kind === 'provisional' && fenceBefore?.kind !== 'provisional') {
+          provisional += 1;
+          assert.ok(!stale.has(letterOf(fence.candidate)), 'a former master is served on its own word');
+        }
+      });
+      scene.answers('M0', 'M0', 'M0').answers('M0', 'M0', 'M0').probed('M', 'master');
+      for (const what of happenings) {
+        const { fence } = scene.belief;
+        const asked = fence?.kind === 'fenced' ? letterOf(fence.candidate) : undefined;
+        const isProbe = what.kind === 'verify' || (what.kind === 'probed' && what.late === 0);
+        const isOfIt = what.kind === 'verify' || (what.kind === 'probed' && what.letter === asked);
+        if (asked !== undefined && isProbe && isOfIt) {
+          if (what.role === 'replica') stale.delete(asked);
+          if (what.role === 'master' && stale.has(asked)) refused += 1;
+        }
+        play(scene, what);
+      }
+    }),
+    runs,
+  );
+  assert.ok(refused > 20 && provisional > 50, `${String(refused)} ${String(provisional)}`);
+});
+
 test('the same words always lead to the same belief, and time that goes back changes nothing', () => {
   fc.assert(
     fc.property(changes, history, (changed, happenings) => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { isFormer, withFormer, withoutFormer } from '../../src/sentinel/former.ts';
 import { Scene } from './scene.ts';
 
 describe('a belief: the first address', () => {
@@ -316,6 +317,63 @@ describe('a belief: a fence', () => {
     const scene = Scene.serving({ failover: 'announced' }).promoting('s2', 'X');
     assert.equal(scene.now, 'serving M confirmed g1');
     assert.equal(scene.answer('s2', 'X1').probed('X', 'master').now, 'serving X confirmed g2');
+  });
+});
+
+describe('a belief: a former master as the candidate', () => {
+  /** X serves by everybody's word, and M, which it was promoted in place of, has not been seen demoted. */
+  function movedToX(): Scene {
+    const scene = Scene.serving().promoting('s2', 'X').probed('X', 'replica').probed('X', 'master');
+    scene.answers('X1', 'X1', 'X1').answers('X1', 'X1', 'X1');
+    assert.equal(scene.now, 'serving X confirmed g2');
+    return scene;
+  }
+
+  test('is not served on its own word: it may say what it said before it was left', () => {
+    const scene = movedToX().promoting('s1', 'M', 'X').probed('M', 'master');
+    assert.equal(scene.now, 'fenced M g3');
+    assert.equal(scene.probed('M', 'noauth').probed('M', 'master').now, 'fenced M g3');
+  });
+
+  test('is served on its own word once it has said that it is a replica', () => {
+    const scene = movedToX().promoting('s1', 'M', 'X').probed('M', 'master').probed('M', 'replica');
+    assert.equal(scene.now, 'fenced M g3');
+    assert.equal(scene.probed('M', 'master').now, 'serving M provisional g3');
+  });
+
+  test('is served when a Sentinel answers with it', () => {
+    const scene = movedToX().promoting('s1', 'M', 'X').probed('M', 'master').answer('s1', 'M2');
+    assert.equal(scene.now, 'fenced M g3');
+    assert.equal(scene.probed('M', 'master').now, 'serving M confirmed g3');
+  });
+
+  test('does not count as demoted by a ROLE that was asked before the fence', () => {
+    const scene = movedToX().promoting('s1', 'M', 'X').probed('M', 'replica', 1).probed('M', 'master');
+    assert.equal(scene.now, 'fenced M g3');
+  });
+
+  test('is remembered over several failovers, and by a move without a fence', () => {
+    const scene = movedToX().answers('Y2', 'Y2', 'Y2').probed('Y', 'master').answers('Y2', 'Y2', 'Y2');
+    assert.equal(scene.now, 'serving Y confirmed g3');
+    assert.equal(scene.promoting('s1', 'M', 'Y').probed('M', 'master').now, 'fenced M g4');
+    assert.equal(scene.promoting('s3', 'X', 'Y').probed('X', 'master').now, 'fenced X g5');
+  });
+
+  test('is also one that was served provisionally and given up', () => {
+    const scene = Scene.serving().promoting('s2', 'X').probed('X', 'master').aborted('s2');
+    scene.answers('M0', 'M0', 'M0').answers('M0', 'M0', 'M0').probed('M', 'master');
+    assert.equal(scene.now, 'serving M confirmed g3');
+    assert.equal(scene.promoting('s1', 'X').probed('X', 'master').now, 'fenced X g4');
+    assert.equal(scene.probed('X', 'replica').probed('X', 'master').now, 'serving X provisional g4');
+  });
+
+  test('are remembered up to a bound, the latest of them', () => {
+    let former: readonly { host: string; port: number }[] = [];
+    for (let port = 1; port <= 100; port += 1) former = withFormer(former, { host: 'a', port });
+    assert.equal(former.length, 16);
+    assert.equal(former.at(-1)?.port, 100);
+    assert.equal(withFormer(former, { host: 'a', port: 90 }).length, 16);
+    assert.ok(!isFormer(withoutFormer(former, { host: 'a', port: 90 }), { host: 'a', port: 90 }));
   });
 });
 
