@@ -20,7 +20,9 @@ interface Node {
   readonly default?: string | number | boolean;
   readonly enum?: readonly unknown[];
   readonly properties?: Readonly<Record<string, Node>>;
+  readonly required?: readonly string[];
   readonly items?: Node;
+  readonly anyOf?: readonly Node[];
 }
 
 /** The table of keys, one row each, in the order of the schema. */
@@ -32,14 +34,25 @@ export function keyTable(): string {
 function rowsOf(node: Node, above: string): string[] {
   return Object.entries(node.properties ?? {}).flatMap(([key, held]) => {
     const path = `${above}${key}`;
-    const row = `| \`${path}\` | ${defaultOf(held)} | ${meaningOf(held)} |`;
+    const isRequired = node.required?.includes(key) ?? false;
+    const row = `| \`${path}\` | ${defaultOf(held, isRequired)} | ${meaningOf(held)} |`;
     if (held.properties) return rowsOf(held, `${path}.`);
-    return [row, ...(held.items ? rowsOf(held.items, `${path}[].`) : [])];
+    const forms = held.anyOf ?? [held];
+    return [
+      row,
+      ...forms.flatMap(({ items }) => itemsOf(items)).flatMap((item) => rowsOf(item, `${path}[].`)),
+    ];
   });
 }
 
-function defaultOf(node: Node): string {
-  return node.default === undefined ? 'required' : `\`${String(node.default)}\``;
+/** What may stand in a list, in whatever form. */
+function itemsOf(items: Node | undefined): readonly Node[] {
+  return items?.anyOf ?? (items ? [items] : []);
+}
+
+function defaultOf(node: Node, isRequired: boolean): string {
+  if (node.default !== undefined) return `\`${String(node.default)}\``;
+  return isRequired ? 'required' : 'none';
 }
 
 function meaningOf({ description = '', enum: values }: Node): string {

@@ -200,7 +200,7 @@ class RunningDaemon implements Daemon {
 
   #logFailure(tunnel: Tunnel, error: unknown): void {
     const { name, listen } = tunnel.database;
-    const address = listen.map(formatListenAddress).join(', ');
+    const address = listen.map(({ address: each }) => formatListenAddress(each)).join(', ');
     this.#log.error('listener.failed', { database: name, address, reason: messageOf(error) });
   }
 }

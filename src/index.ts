@@ -2,7 +2,7 @@ import { parseConfig } from './config/parse.ts';
 import { startDaemon, type Daemon } from './daemon.ts';
 import { silentLog, type Log } from './telemetry/log.ts';
 
-export type { Config, DatabaseConfig } from './config/config.ts';
+export type { Config, DatabaseConfig, ListenerConfig } from './config/config.ts';
 export type { Daemon, StopOutcome } from './daemon.ts';
 export { errorCodes, TunnelError, type ErrorCode } from './errors.ts';
 export type { Endpoint, ListenAddress } from './net/endpoint.ts';

@@ -27,7 +27,7 @@ function describeSurvey({ database, sentinels, adopted, role, trouble }: Databas
   if (adopted && role) rows.push([formatEndpoint(adopted.endpoint), describeRole(role)]);
   const epoch = adopted?.epoch === undefined ? '' : `, epoch ${String(adopted.epoch)}`;
   const lines = [
-    `${database.name} (${database.listen.map(formatListenAddress).join(', ')})`,
+    `${database.name} (${database.listen.map(({ address }) => formatListenAddress(address)).join(', ')})`,
     ...table(rows).map((row) => `  ${row}`),
     trouble === undefined && adopted
       ? `  servable: ${formatEndpoint(adopted.endpoint)}${epoch}`

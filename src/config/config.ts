@@ -31,7 +31,8 @@ export interface SentinelConfig {
 export interface DatabaseConfig {
   /** The master name in Sentinel. Case matters; any printable text (Redis Enterprise has `db1@internal`). */
   readonly name: string;
-  readonly listen: readonly ListenAddress[];
+  /** At least one. */
+  readonly listen: readonly ListenerConfig[];
   /** `promoted`: fence at the leader's first word and serve the replica once it says it is master. `announced`: wait for Sentinel's answer. */
   readonly failover: 'promoted' | 'announced';
   /** While fewer than a majority of the known Sentinels answers: go on serving (and say so), or refuse. */
@@ -40,6 +41,11 @@ export interface DatabaseConfig {
   readonly holdMax: number;
   readonly dialMs: number;
   readonly maxConnections: number;
+}
+
+/** One place where clients of a database connect. */
+export interface ListenerConfig {
+  readonly address: ListenAddress;
 }
 
 export interface LogConfig {

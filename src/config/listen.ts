@@ -29,6 +29,13 @@ export function readListenAddress(value: unknown): ListenAddress | undefined {
   return endpoint && isHost(endpoint.host) ? { kind: 'tcp', ...endpoint } : undefined;
 }
 
+/** The address of a listener as it is written: the value itself, or the `address` of an object. */
+export function writtenAddress(listener: unknown): unknown {
+  return typeof listener === 'object' && listener !== null && 'address' in listener
+    ? listener.address
+    : listener;
+}
+
 /**
  * Reads the address of a Sentinel.
  *

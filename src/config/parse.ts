@@ -1,11 +1,11 @@
 import { TunnelError } from '../errors.ts';
 import { type ListenAddress, formatListenAddress } from '../net/endpoint.ts';
-import type { Config } from './config.ts';
+import type { Config, ListenerConfig } from './config.ts';
 import { deepFreeze } from './freeze.ts';
-import { listenersCollide, readEndpoint, readListenAddress } from './listen.ts';
+import { listenersCollide, readEndpoint, readListenAddress, writtenAddress } from './listen.ts';
 import { isMapping, isOriginalForm, translateOriginal } from './original.ts';
 import { type Path, type Problem, formatPath, problemsOf } from './problems.ts';
-import { type ConfigInput, configSchema } from './schema.ts';
+import { type ConfigInput, type ListenerInput, configSchema } from './schema.ts';
 
 /** Parts that come from elsewhere than the file and win over it, and what to call each in a message. */
 export interface Overlay {
@@ -100,8 +100,8 @@ function* placedListeners(input: unknown): Generator<Placed> {
       ? (listen as unknown[]).map((value, place) => [[...path, place], value])
       : [[path, listen]];
     for (const [place, value] of many) {
-      const address = readListenAddress(value);
-      if (address) yield { path: place, address };
+      const address = readListenAddress(writtenAddress(value));
+      if (address) yield { path: isMapping(value) ? [...place, 'address'] : place, address };
     }
   }
 }
@@ -123,9 +123,14 @@ function settle(input: ConfigInput): Config {
     sentinels: input.sentinels.map((text) => readable(readEndpoint(text), text)),
     databases: input.databases.map((database) => ({
       ...database,
-      listen: [database.listen].flat().map((value) => readable(readListenAddress(value), value)),
+      listen: [database.listen].flat().map(settleListener),
     })),
   };
+}
+
+function settleListener(listener: ListenerInput): ListenerConfig {
+  const written = writtenAddress(listener);
+  return { address: readable(readListenAddress(written), written) };
 }
 
 /** The schema has read this before. */

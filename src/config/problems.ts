@@ -33,10 +33,14 @@ function fromIssue(issue: z.core.$ZodIssue, above: Path, input: unknown): Proble
   }
   if (issue.code === 'invalid_union') {
     // A branch that complains only further down took the value for its own kind: a list where a list may stand.
-    const meant = issue.errors.find((branch) => branch.every((nested) => nested.path.length > 0));
+    const meant = issue.errors.find((branch) => branch.every(isFurtherDown));
     if (meant) return meant.flatMap((nested) => fromIssue(nested, path, input));
   }
   return [{ path, text: expected(issue.message, valueAt(input, path)) }];
+}
+
+function isFurtherDown(issue: z.core.$ZodIssue): boolean {
+  return issue.path.length > 0 || issue.code === 'unrecognized_keys';
 }
 
 /** `expected X, got Y`, or `X is missing` where nothing stands. */
@@ -47,7 +51,10 @@ export function expected(wanted: string, got: unknown): string {
 const originalNames = new Map([['local_port', 'listen']]);
 
 function unknownKey(path: Path, key: string): string {
-  const place = path.map((step) => (typeof step === 'number' ? '[]' : step)).join('');
+  const place = path
+    .map((step) => (typeof step === 'number' ? '[]' : `.${step}`))
+    .join('')
+    .slice(1);
   const ours = place === 'databases[]' ? originalNames.get(key.toLowerCase()) : undefined;
   if (ours !== undefined) return `a key of the original form in a database of this form: use "${ours}"`;
   const near = closest(key, keysAt[place] ?? []);

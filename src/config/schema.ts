@@ -38,6 +38,15 @@ const listenAddress = z
   .union([z.string(), z.number()], listenWanted)
   .refine((value) => readListenAddress(value) !== undefined, listenWanted);
 const listenListWanted = { error: 'a listen address, or a list of at least one' };
+const listener = z.strictObject(
+  {
+    address: listenAddress.meta({
+      description: 'Where it listens, in a listener written as an object.',
+    }),
+  },
+  listenWanted,
+);
+const listeners = z.union([listenAddress, listener], listenWanted);
 
 const nameWanted = { error: 'the name of a master in Sentinel, as printable text' };
 
@@ -50,10 +59,12 @@ const database = z.strictObject(
         description:
           'The name of the master in Sentinel (`sentinel monitor NAME`). For Redis Enterprise the database name, for example `db1@internal`.',
       }),
-    listen: z.union([listenAddress, z.array(listenAddress).min(1, listenListWanted)], listenListWanted).meta({
-      description:
-        'Where clients connect: `"host:port"`, a bare port (on 127.0.0.1), `"unix:/path"`, or a list of these. Port 0 lets the kernel choose.',
-    }),
+    listen: z
+      .union([listenAddress, listener, z.array(listeners).min(1, listenListWanted)], listenListWanted)
+      .meta({
+        description:
+          'Where clients connect: `"host:port"`, a bare port (on 127.0.0.1), `"unix:/path"`, an object with the keys below, or a list of these. Port 0 lets the kernel choose.',
+      }),
     failover: choice('promoted', 'announced').default('promoted').meta({
       description:
         '`promoted`: cut and hold at the first word of a failover, and serve the new master once it says that it is one. `announced`: wait for the answer of Sentinel.',
@@ -145,11 +156,14 @@ export const configSchema = z
   .meta({ title: 'Configuration of Sentinel Tunnel' });
 
 export type ConfigInput = z.output<typeof configSchema>;
+export type ListenerInput = z.output<typeof listeners>;
 
 /** The keys that may stand at each place, for hints: the path of a mapping, with `[]` for any index. */
 export const keysAt: Readonly<Record<string, readonly string[]>> = {
   '': Object.keys(configSchema.shape),
   sentinel: Object.keys(configSchema.shape.sentinel.unwrap().shape),
   'databases[]': Object.keys(database.shape),
+  'databases[].listen': Object.keys(listener.shape),
+  'databases[].listen[]': Object.keys(listener.shape),
   log: Object.keys(configSchema.shape.log.unwrap().shape),
 };

@@ -1,3 +1,4 @@
+import type { ListenerConfig } from '../config/config.ts';
 import type { Endpoint, ListenAddress } from '../net/endpoint.ts';
 
 /**
@@ -30,7 +31,7 @@ export interface TunnelSpec extends TunnelLimits {
   /** The database's name, for messages. */
   readonly name: string;
   /** What to listen on from the beginning; `EngineTunnel.listen` adds to it. */
-  readonly listen: readonly ListenAddress[];
+  readonly listen: readonly ListenerConfig[];
 }
 
 /** What may change while a tunnel is open. */
@@ -77,7 +78,7 @@ export interface EngineTunnel {
    *
    * @throws TunnelError `ST_LISTEN_FAILED` naming the address, `ST_CLOSED` where the tunnel drains or is closed
    */
-  listen(address: ListenAddress): Promise<EngineListener>;
+  listen(listener: ListenerConfig): Promise<EngineListener>;
   /** Changes the limits. No session is cut by it; those that wait or dial have the new times. */
   adjust(limits: TunnelLimits): void;
   /** Takes effect at once (for an engine in a worker: at its next turn, within a millisecond), then `steered` is told. */

@@ -48,7 +48,7 @@ test('parseConfig() fills in every default', () => {
     databases: [
       {
         name: 'mymaster',
-        listen: [{ kind: 'tcp', host: '127.0.0.1', port: 6379 }],
+        listen: [{ address: { kind: 'tcp', host: '127.0.0.1', port: 6379 } }],
         failover: 'promoted',
         onSentinelLoss: 'serve',
         holdMs: 10_000,
@@ -92,11 +92,15 @@ test('parseConfig() reads every way to say where to listen', () => {
       [loopback(6379), { kind: 'tcp', host: '::1', port: 6379 }],
     ],
     [
-      [0, 0],
+      [0, { address: 0 }],
       [loopback(0), loopback(0)],
     ],
+    [{ address: 'unix:/run/s' }, [{ kind: 'unix', path: '/run/s' }]],
   ] as const) {
-    assert.deepEqual(parseConfig(listenOf(listen), 'x').databases[0]?.listen, expected);
+    assert.deepEqual(
+      parseConfig(listenOf(listen), 'x').databases[0]?.listen.map(({ address }) => address),
+      expected,
+    );
   }
 });
 
@@ -164,10 +168,24 @@ const messages: readonly (readonly [string, unknown, readonly string[]])[] = [
   ],
   ['one bad listener in a list', listenOf([6379, 'x']), [`databases[0].listen[1]: ${listenWanted}, got "x"`]],
   [
-    'listen as a mapping',
-    listenOf({ address: '1' }),
-    ['databases[0].listen: expected a listen address, or a list of at least one, got a mapping'],
+    'listen as an object that says nothing',
+    listenOf([6379, {}]),
+    [`databases[0].listen[1].address: missing, ${listenWanted}`],
   ],
+  [
+    'listen as an object with a wrong address and a wrong key',
+    listenOf({ adress: '6379', address: 'x' }),
+    [
+      `databases[0].listen.address: ${listenWanted}, got "x"`,
+      'databases[0].listen.adress: unknown key, did you mean "address"?',
+    ],
+  ],
+  [
+    'an object that collides with a bare port',
+    listenOf([{ address: 6379 }, 6379]),
+    ['databases[0].listen[1]: "127.0.0.1:6379" is taken by databases[0].listen[0].address already'],
+  ],
+  ['a listener that is a truth', listenOf([true]), [`databases[0].listen[0]: ${listenWanted}, got true`]],
   [
     'duplicate listeners in one database',
     listenOf([6379, '127.0.0.1:6379']),

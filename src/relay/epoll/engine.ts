@@ -1,3 +1,4 @@
+import type { ListenerConfig } from '../../config/config.ts';
 import { TunnelError, messageOf } from '../../errors.ts';
 import { formatListenAddress, type ListenAddress } from '../../net/endpoint.ts';
 import type {
@@ -67,8 +68,8 @@ export class EpollEngine implements Engine {
     this.#assertOpen();
     const bound: Bound[] = [];
     try {
-      for (const address of spec.listen)
-        bound.push(await bindListener(this.#sys, address, this.#threads.length));
+      for (const listener of spec.listen)
+        bound.push(await bindListener(this.#sys, listener, this.#threads.length));
       this.#assertOpen(); // closed, perhaps, while names of listen addresses were looked up
     } catch (error) {
       await Promise.all(bound.map((each) => releaseListener(this.#sys, each)));
@@ -154,11 +155,11 @@ class EpollTunnel implements EngineTunnel {
     return [...this.#listeners].map(({ address }) => address);
   }
 
-  async listen(address: ListenAddress): Promise<EngineListener> {
-    this.#assertOpen(address);
-    const bound = await bindListener(this.#sys, address, this.#threads.length);
+  async listen(wanted: ListenerConfig): Promise<EngineListener> {
+    this.#assertOpen(wanted);
+    const bound = await bindListener(this.#sys, wanted, this.#threads.length);
     try {
-      this.#assertOpen(address); // closed, perhaps, while its name was looked up
+      this.#assertOpen(wanted); // closed, perhaps, while its name was looked up
     } catch (error) {
       await releaseListener(this.#sys, bound);
       throw error;
@@ -259,7 +260,7 @@ class EpollTunnel implements EngineTunnel {
     });
   }
 
-  #assertOpen(address: ListenAddress): void {
+  #assertOpen({ address }: ListenerConfig): void {
     if (!(this.#draining ?? this.#closing)) return;
     throw new TunnelError(
       'ST_CLOSED',

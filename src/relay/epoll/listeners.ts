@@ -1,4 +1,5 @@
 import { lookup } from 'node:dns/promises';
+import type { ListenerConfig } from '../../config/config.ts';
 import { TunnelError, messageOf } from '../../errors.ts';
 import { formatListenAddress, type ListenAddress } from '../../net/endpoint.ts';
 import { listenBacklog } from '../../net/socket-options.ts';
@@ -24,7 +25,11 @@ export interface Bound {
  *
  * @throws TunnelError `ST_LISTEN_FAILED` naming the address; nothing stays bound then
  */
-export async function bindListener(sys: Syscalls, address: ListenAddress, threads: number): Promise<Bound> {
+export async function bindListener(
+  sys: Syscalls,
+  { address }: ListenerConfig,
+  threads: number,
+): Promise<Bound> {
   try {
     if (address.kind === 'tcp') return await bindTcp(sys, address, threads);
     const { fd, file } = await bindUnix(sys, address.path);

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
+import type { ListenerConfig } from '../../config/config.ts';
 import { messageOf, TunnelError } from '../../errors.ts';
 import { Backoff } from '../../lifecycle/backoff.ts';
 import { formatListenAddress, type ListenAddress } from '../../net/endpoint.ts';
@@ -33,7 +34,7 @@ export class Listener {
   readonly #closed: Promise<unknown>;
 
   /** @throws TunnelError `ST_LISTEN_FAILED` */
-  static async open(address: ListenAddress, events: ListenerEvents): Promise<Listener> {
+  static async open({ address }: ListenerConfig, events: ListenerEvents): Promise<Listener> {
     // Half-open: a client that has sent its last command still waits for the reply.
     const server = createServer({
       allowHalfOpen: true,

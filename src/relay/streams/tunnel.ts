@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { ListenerConfig } from '../../config/config.ts';
 import { TunnelError } from '../../errors.ts';
 import { formatListenAddress, type Endpoint, type ListenAddress } from '../../net/endpoint.ts';
 import { doubtWordAt } from '../doubt.ts';
@@ -50,7 +51,7 @@ export class StreamsTunnel implements EngineTunnel {
       whenClosed(tunnel);
     });
     try {
-      for (const address of spec.listen) await tunnel.listen(address);
+      for (const listener of spec.listen) await tunnel.listen(listener);
     } catch (error) {
       await tunnel.close();
       throw error;
@@ -93,11 +94,11 @@ export class StreamsTunnel implements EngineTunnel {
     return [...this.#listeners].map(({ address }) => address);
   }
 
-  async listen(address: ListenAddress): Promise<EngineListener> {
-    this.#assertOpen(address);
-    const listener = await this.#listen(address);
+  async listen(wanted: ListenerConfig): Promise<EngineListener> {
+    this.#assertOpen(wanted);
+    const listener = await this.#listen(wanted);
     if (this.#isEnding) await listener.stop();
-    this.#assertOpen(address);
+    this.#assertOpen(wanted);
     this.#listeners.add(listener);
     return {
       address: listener.address,
@@ -146,7 +147,7 @@ export class StreamsTunnel implements EngineTunnel {
     this.#whenClosed();
   }
 
-  #assertOpen(address: ListenAddress): void {
+  #assertOpen({ address }: ListenerConfig): void {
     if (!this.#isEnding) return;
     throw new TunnelError(
       'ST_CLOSED',
@@ -154,8 +155,8 @@ export class StreamsTunnel implements EngineTunnel {
     );
   }
 
-  #listen(address: ListenAddress): Promise<Listener> {
-    return Listener.open(address, {
+  #listen(listener: ListenerConfig): Promise<Listener> {
+    return Listener.open(listener, {
       accepted: (socket) => {
         this.#admit(socket);
       },

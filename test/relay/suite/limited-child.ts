@@ -8,7 +8,7 @@ const engine = await openEngine();
 const tunnel = await engine.open(
   {
     name: 'limited',
-    listen: [{ kind: 'tcp', host: '127.0.0.1', port: 0 }],
+    listen: [{ address: { kind: 'tcp', host: '127.0.0.1', port: 0 } }],
     holdMs: 20_000,
     holdMax: 1024,
     dialMs: 1500,

@@ -25,12 +25,17 @@ export const loopback: ListenAddress = { kind: 'tcp', host: '127.0.0.1', port: 0
 
 const defaultSpec: TunnelSpec = {
   name: 'mymaster',
-  listen: [loopback],
+  listen: [{ address: loopback }],
   holdMs: 5000,
   holdMax: 1024,
   dialMs: 1500,
   maxConnections: 10_000,
   tellSessions: false,
+};
+
+/** What a test wants otherwise than usual; of a listener, its address may be all. */
+type RigSpec = Partial<Omit<TunnelSpec, 'listen'>> & {
+  readonly listen?: readonly (ListenAddress | TunnelSpec['listen'][number])[];
 };
 
 export type EventOf<K extends TunnelEvent['kind']> = Extract<TunnelEvent, { kind: K }>;
@@ -42,11 +47,15 @@ export class Rig implements AsyncDisposable {
   readonly events: TunnelEvent[];
   readonly #clients: Peer[] = [];
 
-  static async open({ openEngine }: EngineUnderTest, spec: Partial<TunnelSpec> = {}): Promise<Rig> {
+  static async open({ openEngine }: EngineUnderTest, { listen, ...spec }: RigSpec = {}): Promise<Rig> {
     const engine = await openEngine();
     const events: TunnelEvent[] = [];
     try {
-      const tunnel = await engine.open({ ...defaultSpec, ...spec }, (event) => events.push(event));
+      const listeners = listen?.map((each) => ('address' in each ? each : { address: each }));
+      const tunnel = await engine.open(
+        { ...defaultSpec, ...spec, ...(listeners && { listen: listeners }) },
+        (event) => events.push(event),
+      );
       return new Rig(engine, tunnel, events);
     } catch (error) {
       await engine.close();
