@@ -37,6 +37,8 @@ export type Fence =
       readonly untilMs: number;
       /** Whether the announcer can still be heard. If not, an abort would be missed: its answer has to come first. */
       readonly isLinked: boolean;
+      /** Whether the candidate has been told to become master, and not only chosen. */
+      readonly isOrdered: boolean;
     }
   | { readonly kind: 'asking'; readonly why: string };
 

@@ -8,6 +8,8 @@ import { readRole, type Role } from './role.ts';
 export interface ProbePace {
   /** Between an answer and the next question. */
   readonly everyMs: number;
+  /** The same once it has said that it is a master. */
+  readonly masterEveryMs: number;
   /** No connection or no answer for so long makes the server silent. */
   readonly silentMs: number;
   /** Between tries while it cannot be reached. */
@@ -29,8 +31,8 @@ export class RoleProbe {
   readonly #pace: ProbePace;
   readonly #tell: (role: Role) => void;
   readonly #closing = new AbortController();
-  #connection: Connection | undefined;
-  #wake: (() => void) | undefined;
+  readonly #connections = new Set<Connection>();
+  readonly #wakes = new Set<() => void>();
 
   constructor(endpoint: Endpoint, pace: ProbePace, tell: (role: Role) => void) {
     this.endpoint = endpoint;
@@ -41,13 +43,22 @@ export class RoleProbe {
 
   /** Asks now instead of at the next beat, unless a question is in flight. */
   wake(): void {
-    this.#wake?.();
+    this.#wakeAll();
+  }
+
+  /**
+   * The server has been told to become master, which also ends the connections it has, and may keep it busy for
+   * milliseconds (it writes its configuration to the disk). A connection made from now on is answered as soon as that
+   * is done, so a second conversation begins beside the first.
+   */
+  hurry(): void {
+    void this.#run();
   }
 
   close(): void {
     this.#closing.abort();
-    this.#connection?.close();
-    this.#wake?.();
+    for (const connection of this.#connections) connection.close();
+    this.#wakeAll();
   }
 
   #isClosed(): boolean {
@@ -71,16 +82,18 @@ export class RoleProbe {
     let answers = 0;
     try {
       const connection = await Connection.open(this.endpoint, this.#pace.silentMs, this.#closing.signal);
-      this.#connection = connection;
+      this.#connections.add(connection);
       connection.onEnded(() => {
-        this.#wake?.();
+        this.#connections.delete(connection);
+        this.#wakeAll();
       });
       while (!connection.whyEnded()) {
         const role = readRole(await this.#ask(connection));
         answers += 1;
         if (this.#isClosed()) break;
         this.#tell(role);
-        if (!connection.whyEnded()) await this.#pause(this.#pace.everyMs);
+        if (!connection.whyEnded())
+          await this.#pause(role.kind === 'master' ? this.#pace.masterEveryMs : this.#pace.everyMs);
       }
       return { answers, why: connection.whyEnded()?.message ?? 'closed' };
     } catch (error) {
@@ -103,13 +116,18 @@ export class RoleProbe {
   #pause(ms: number): Promise<void> {
     if (this.#isClosed()) return Promise.resolve();
     return new Promise((resolve) => {
-      const timer = setTimeout(() => this.#wake?.(), ms);
-      this.#wake = (): void => {
+      const wake = (): void => {
         clearTimeout(timer);
-        this.#wake = undefined;
+        this.#wakes.delete(wake);
         resolve();
       };
+      const timer = setTimeout(wake, ms);
+      this.#wakes.add(wake);
     });
+  }
+
+  #wakeAll(): void {
+    for (const wake of this.#wakes) wake();
   }
 }
 

@@ -54,13 +54,15 @@ function announced(belief: Belief, sentinel: string, announcement: Announcement)
   if (announcement.kind !== 'promoting' || belief.rules.failover !== 'promoted') return belief;
   // Only a failover away from the master we believe in concerns its sessions; anything else is a hint.
   if (!adopted || !sameEndpoint(announcement.master, adopted.endpoint)) return belief;
-  const { candidate } = announcement;
+  const { candidate, isOrdered } = announcement;
   if (sameEndpoint(candidate, adopted.endpoint) || !belief.roster.includes(sentinel)) return belief;
   const untilMs = belief.nowMs + belief.rules.fenceMs;
   if (fence && fence.kind !== 'asking' && fence.by === sentinel && sameEndpoint(fence.candidate, candidate)) {
-    return fence.kind === 'fenced' ? { ...belief, fence: { ...fence, untilMs, isLinked: true } } : belief;
+    return fence.kind === 'fenced'
+      ? { ...belief, fence: { ...fence, untilMs, isLinked: true, isOrdered } }
+      : belief;
   }
-  const next: Fence = { kind: 'fenced', by: sentinel, candidate, untilMs, isLinked: true };
+  const next: Fence = { kind: 'fenced', by: sentinel, candidate, untilMs, isLinked: true, isOrdered };
   return newGeneration({ ...abandoned(belief), fence: next });
 }
 

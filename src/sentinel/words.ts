@@ -76,7 +76,13 @@ export type Announcement = {
   readonly channel: string;
   readonly payload: string;
 } & (
-  | { readonly kind: 'promoting'; readonly candidate: Endpoint; readonly master: Endpoint }
+  | {
+      readonly kind: 'promoting';
+      readonly candidate: Endpoint;
+      readonly master: Endpoint;
+      /** Whether the candidate has been told to become master, and not only chosen. */
+      readonly isOrdered: boolean;
+    }
   | { readonly kind: 'aborted' }
   | { readonly kind: 'hint' }
 );
@@ -115,7 +121,8 @@ export const channels = [
 ] as const;
 
 /** Said by the elected leader alone, just before it makes the named replica a master. */
-const promoting = new Set<string>(['+failover-state-send-slaveof-noone', '+failover-state-wait-promotion']);
+const ordered = '+failover-state-wait-promotion';
+const promoting = new Set<string>(['+failover-state-send-slaveof-noone', ordered]);
 
 /**
  * Reads one published message.
@@ -137,7 +144,10 @@ export function readAnnouncement(channel: string, payload: string): Announcement
   if (promoting.has(channel)) {
     const candidate = announcedEndpoint(host, port);
     const from = announcedEndpoint(masterHost, masterPort);
-    if (candidate && from) return { kind: 'promoting', name, channel, payload, candidate, master: from };
+    if (candidate && from) {
+      const isOrdered = channel === ordered;
+      return { kind: 'promoting', name, channel, payload, candidate, master: from, isOrdered };
+    }
   }
   return { kind: channel.startsWith('-failover-abort-') ? 'aborted' : 'hint', name, channel, payload };
 }

@@ -5,7 +5,7 @@ import { RoleProbe } from '../../src/sentinel/probe.ts';
 import type { Role } from '../../src/sentinel/role.ts';
 import { eventually, FakeRedis, freePort, FullBacklog, withoutLeaks } from '../kit/index.ts';
 
-const pace = { everyMs: 5, silentMs: 200, retryMs: 20 };
+const pace = { everyMs: 5, masterEveryMs: 5, silentMs: 200, retryMs: 20 };
 
 function say(role: Role): string {
   return 'why' in role ? `${role.kind}: ${role.why}` : role.kind;

@@ -130,6 +130,7 @@ test('readAnnouncement() reads who is about to be promoted, in place of whom', (
       payload: promotion,
       candidate: { host: '127.0.0.1', port: 17003 },
       master: { host: '127.0.0.1', port: 17001 },
+      isOrdered: channel === '+failover-state-wait-promotion',
     });
   }
 });
