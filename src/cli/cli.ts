@@ -6,6 +6,7 @@ import { version } from '../version.ts';
 import { check } from './check.ts';
 import { exitCodeOf, exitCodes } from './exit-codes.ts';
 import type { Host } from './host.ts';
+import { init, type InitFlags } from './init.ts';
 import { run } from './run.ts';
 import { configOf, configOfOriginalCall, type Flags } from './sources.ts';
 
@@ -32,7 +33,7 @@ export async function runCli(argv: readonly string[], host: Host): Promise<numbe
   }
 }
 
-const commandNames = ['run', 'check', 'help'];
+const commandNames = ['run', 'check', 'init', 'help'];
 const seeHelp = 'See sentinel-tunnel --help';
 
 /** @throws TunnelError `ST_USAGE` where the first argument is neither a command nor the start of `CONFIG LOG` */
@@ -59,7 +60,7 @@ async function runCommand(argv: readonly string[], host: Host): Promise<number> 
   const program = configured(new Command('sentinel-tunnel'), host)
     .description('A local port that always leads to the Redis master Sentinel names.')
     .usage(
-      'CONFIG LOG\n       sentinel-tunnel run   --config FILE\n       sentinel-tunnel check --config FILE',
+      'CONFIG LOG\n       sentinel-tunnel run   --config FILE\n       sentinel-tunnel check --config FILE\n       sentinel-tunnel init  --sentinel HOST:PORT',
     )
     .version(version, '--version', 'print the version')
     .helpOption('--help', 'print this help')
@@ -75,6 +76,15 @@ async function runCommand(argv: readonly string[], host: Host): Promise<number> 
     );
   withFlags(configured(checks, host)).action(async (flags: Flags) => {
     exitCode = await check(await configOf(flags, host.env), host);
+  });
+  const inits = program
+    .command('init')
+    .description('ask Sentinels what they monitor, and write a configuration of it')
+    .option('--sentinel <host:port...>', 'a Sentinel to ask')
+    .option('--output <file>', 'where to write it; standard output unless given')
+    .option('--force', 'write over a file that is there');
+  configured(inits, host).action(async (flags: InitFlags) => {
+    exitCode = await init(flags, host);
   });
   await program.parseAsync(argv, { from: 'user' });
   return exitCode;
@@ -120,6 +130,7 @@ Examples:
   sentinel-tunnel run --sentinel 10.0.0.1:26379 --sentinel 10.0.0.2:26379 --database mymaster=6379
   sentinel-tunnel run --config /etc/sentinel-tunnel.yaml --log-level debug
   sentinel-tunnel check --config /etc/sentinel-tunnel.yaml
+  sentinel-tunnel init --sentinel 10.0.0.1:26379 --output /etc/sentinel-tunnel.yaml
   sentinel-tunnel /etc/sentinel_tunnel.json /var/log/sentinel_tunnel.log
 
 Flags win over the environment, the environment over the file. A bare port listens on 127.0.0.1.

@@ -96,6 +96,8 @@ export class FakeSentinel implements AsyncDisposable {
   }
 
   #sentinel(subcommand: string, name: string): Reply {
+    if (subcommand === 'masters')
+      return [...this.masters].map(([each, facts]) => describeMaster(each, facts));
     const master = this.masters.get(name);
     if (subcommand === 'get-master-addr-by-name') return master ? [master.host, String(master.port)] : null;
     if (!master) return new ReplyError('ERR No such master with that name');

@@ -1,0 +1,61 @@
+import { stringify } from 'yaml';
+import { formatEndpoint, type Endpoint } from '../net/endpoint.ts';
+import { version } from '../version.ts';
+
+/** What a configuration is written from. */
+export interface Draft {
+  readonly sentinels: readonly Endpoint[];
+  /** Sentinels that were named and do not answer. */
+  readonly silent: readonly Endpoint[];
+  readonly databases: readonly { readonly name: string; readonly port: number }[];
+}
+
+/** Where editors find what the keys mean: the schema of this version, as npm's mirror serves it. */
+const schema = `https://unpkg.com/sentinel-tunnel@${version}/schema/sentinel-tunnel.schema.json`;
+
+/** A configuration with a comment for whoever reads it next. */
+export function configurationText({ sentinels, silent, databases }: Draft): string {
+  return [
+    `# yaml-language-server: $schema=${schema}`,
+    '#',
+    '# Written by "sentinel-tunnel init". Try it with "sentinel-tunnel check --config FILE", then',
+    '# "sentinel-tunnel run --config FILE". docs/configuration.md has every key.',
+    '',
+    '# Who is asked where the masters are. More Sentinels are learnt from these; a few that are up at the start do.',
+    'sentinels:',
+    ...sentinels.map((endpoint) => `  - ${scalar(formatEndpoint(endpoint))}`),
+    ...silent.map((endpoint) => `  # - ${scalar(formatEndpoint(endpoint))} # did not answer`),
+    '',
+    '# One entry for each master, named as in "sentinel monitor NAME".',
+    'databases:',
+    ...databases.flatMap(databaseLines),
+    '# How long open connections may go on when the tunnel is stopped, in milliseconds.',
+    '# drainMs: 10000',
+    '',
+    '# log:',
+    '#   level: info # debug, info, warn, error',
+    '#   file: /var/log/sentinel-tunnel.log # standard output unless set',
+    '',
+  ].join('\n');
+}
+
+function databaseLines({ name, port }: Draft['databases'][number], index: number): string[] {
+  const explained = [
+    '    # Also a list, and "unix:/path". Only this machine can connect to 127.0.0.1.',
+    `    listen: 127.0.0.1:${String(port)}`,
+    '    # "announced": wait for the word of Sentinel, rather than take that of the new master. Later, and surer.',
+    '    # failover: promoted',
+    '    # "refuse": rather not write than write to a master that most Sentinels have lost.',
+    '    # onSentinelLoss: serve',
+    '    # How long a connection may wait for a master, in milliseconds.',
+    '    # holdMs: 10000',
+  ];
+  // What is said of the first need not be said of each.
+  const lines = index === 0 ? explained : explained.filter((line) => line.startsWith('    listen:'));
+  return [`  - name: ${scalar(name)}`, ...lines, ''];
+}
+
+/** As YAML has it: quoted where it would otherwise mean something else. */
+function scalar(text: string): string {
+  return stringify(text, { lineWidth: 0, defaultStringType: 'PLAIN' }).trimEnd();
+}

@@ -1,0 +1,108 @@
+import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { parseConfig } from '../config/parse.ts';
+import { show } from '../config/problems.ts';
+import { parseText } from '../config/read.ts';
+import { messageOf, TunnelError } from '../errors.ts';
+import { formatEndpoint } from '../net/endpoint.ts';
+import { takeInventory } from '../sentinel/inventory.ts';
+import { survey } from '../sentinel/survey.ts';
+import { exitCodes } from './exit-codes.ts';
+import type { Host } from './host.ts';
+import { configurationText } from './init-text.ts';
+
+export interface InitFlags {
+  readonly sentinel?: readonly string[];
+  readonly output?: string;
+  readonly force?: boolean;
+}
+
+/** The port of Redis; the databases take it and those above it. */
+const firstPort = 6379;
+
+/**
+ * Asks Sentinels what they monitor, and writes a configuration of it.
+ *
+ * @returns the exit code: done when the configuration is written, whatever had to be warned of
+ * @throws TunnelError where there is nothing to write, or no leave to
+ */
+export async function init(flags: InitFlags, host: Host): Promise<number> {
+  if (!flags.sentinel) {
+    throw new TunnelError('ST_USAGE', 'Nobody to ask: give --sentinel HOST:PORT, once or more often');
+  }
+  const warn = (text: string): void => {
+    host.stderr.write(`Warning: ${text.replace(/\p{Cc}/gu, '?')}\n`);
+  };
+  const given = parseConfig(
+    { sentinels: flags.sentinel, databases: [{ name: 'unknown yet', listen: 0 }] },
+    'the command line',
+  );
+  const { masters, sentinels, silent } = await takeInventory(given.sentinels, given.sentinel);
+  for (const { why } of silent) warn(why);
+  if (sentinels.length === 0) {
+    throw new TunnelError('ST_SENTINEL_UNREACHABLE', 'Nothing to write: no Sentinel answers');
+  }
+  const names = masters.filter((name) => {
+    const isUsable = !/\p{Cc}/u.test(name) && name.trim() === name && name !== '';
+    if (!isUsable) warn(`${show(name)} is left out: not a printable name`);
+    return isUsable;
+  });
+  if (names.length === 0) {
+    throw new TunnelError(
+      'ST_SENTINEL_UNREACHABLE',
+      'Nothing to write: the Sentinels that answer monitor nothing',
+    );
+  }
+  const ports = await freePorts(names.length);
+  const text = configurationText({
+    sentinels,
+    silent: silent.map(({ sentinel }) => sentinel),
+    databases: names.map((name, index) => ({ name, port: ports[index] ?? 0 })),
+  });
+  const written = parseConfig(parseText(text, 'what was written'), 'what was written');
+  for (const { database, trouble, adopted } of await survey(written)) {
+    if (trouble !== undefined) warn(`${database.name} could not be served now: ${trouble}`);
+    else if (adopted)
+      host.stderr.write(`${database.name}: ${formatEndpoint(adopted.endpoint)} is its master\n`);
+  }
+  await write(text, flags, host);
+  return exitCodes.done;
+}
+
+async function write(text: string, { output, force = false }: InitFlags, host: Host): Promise<void> {
+  if (output === undefined || output === '-') {
+    host.stdout.write(text);
+    return;
+  }
+  try {
+    await writeFile(output, text, { flag: force ? 'w' : 'wx' });
+  } catch (cause) {
+    const exists = cause instanceof Error && 'code' in cause && cause.code === 'EEXIST';
+    const why = exists ? 'there is such a file already, and --force was not given' : messageOf(cause);
+    throw new TunnelError('ST_USAGE', `Cannot write "${output}": ${why}`, { cause });
+  }
+  host.stderr.write(`Written: ${output}\n`);
+}
+
+/** So many ports of loopback that nobody listens on now, lowest first. */
+async function freePorts(many: number): Promise<readonly number[]> {
+  const free: number[] = [];
+  for (let port = firstPort; free.length < many && port <= 65_535; port += 1) {
+    if (await isFree(port)) free.push(port);
+  }
+  return free;
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => {
+      resolve(false);
+    });
+    server.listen({ port, host: '127.0.0.1', exclusive: true }, () => {
+      server.close(() => {
+        resolve(true);
+      });
+    });
+  });
+}

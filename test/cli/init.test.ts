@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { parseConfig } from '../../src/config/parse.ts';
+import { parseText } from '../../src/config/read.ts';
+import type { ListenAddress } from '../../src/net/endpoint.ts';
+import { FakeSentinel, startCluster, withoutLeaks } from '../kit/index.ts';
+import { assertNoTrace, call, inFolder } from './call.ts';
+
+test('init writes what the Sentinels monitor, check passes it, and nothing is written over unasked', async () => {
+  await withoutLeaks(async () => {
+    await using cluster = await startCluster({ replicas: 0, sentinels: 3 });
+    await cluster.addMaster('a second one', { replicas: 0 });
+    // Whoever is asked by a name is not taken for another one than the address that its peers name.
+    const [port = 0] = cluster.sentinels.map((sentinel) => sentinel.port);
+    const seed = `localhost:${String(port)}`;
+    await inFolder(async (dir) => {
+      const file = join(dir, 'tunnel.yaml');
+      const called = await call(['init', '--sentinel', seed, '--output', file], {}, dir);
+      assert.equal(called.code, 0, called.stderr);
+      assert.equal(called.stdout, '');
+      assert.match(called.stderr, /^mymaster: 127\.0\.0\.1:\d+ is its master$/m);
+      assert.doesNotMatch(called.stderr, /Warning/);
+
+      const text = await readFile(file, 'utf8');
+      assert.match(text, /^# yaml-language-server: \$schema=https:\/\/.*\.schema\.json$/m);
+      const config = parseConfig(parseText(text, file), file);
+      assert.deepEqual(
+        config.databases.map(({ name }) => name),
+        ['a second one', 'mymaster'],
+      );
+      assert.equal(config.sentinels.length, 3);
+      assert.equal(config.sentinels[0]?.host, 'localhost');
+
+      const checked = await call(['check', '--config', file], {}, dir);
+      assert.equal(checked.code, 0, checked.stdout);
+      assert.equal(checked.stdout.match(/servable: /g)?.length, 2);
+
+      await writeFile(file, 'precious');
+      const again = await call(['init', '--sentinel', seed, '--output', file], {}, dir);
+      assert.equal(again.code, 2);
+      assert.match(
+        again.stderr,
+        /Cannot write ".*": there is such a file already, and --force was not given/,
+      );
+      assert.equal(await readFile(file, 'utf8'), 'precious');
+      assert.equal((await call(['init', '--sentinel', seed, '--output', file, '--force'], {}, dir)).code, 0);
+      assert.equal(await readFile(file, 'utf8'), text);
+    });
+  });
+});
+
+test('init prints what it writes, passes over ports that are taken, and warns of what does not answer', async () => {
+  await using sentinel = await FakeSentinel.start({
+    masters: {
+      gone: { host: '127.0.0.1', port: 1, sentinels: [{ host: '127.0.0.1', port: 2 }] },
+      true: { host: '127.0.0.1', port: 1 },
+    },
+  });
+  const taken = createServer();
+  taken.listen(6379, '127.0.0.1');
+  // Somebody else may have it: all that counts is that it is taken.
+  await Promise.race([once(taken, 'listening'), once(taken, 'error')]);
+  try {
+    const called = await call(['init', '--sentinel', sentinel.seed]);
+    assert.equal(called.code, 0, called.stderr);
+    const config = parseConfig(parseText(called.stdout, 'printed'), 'printed');
+    const ports = config.databases.map(({ listen }) => portOf(listen[0]?.address));
+    assert.deepEqual(
+      config.databases.map(({ name }) => name),
+      ['gone', 'true'],
+    );
+    assert.ok(ports.every((port) => port > 6379) && new Set(ports).size === 2, ports.join(' '));
+    assert.equal(config.sentinels.length, 1);
+    assert.match(called.stdout, /^ {2}# - 127\.0\.0\.1:2 # did not answer$/m);
+    assert.match(called.stderr, /^Warning: Cannot reach 127\.0\.0\.1:2: ECONNREFUSED$/m);
+    assert.match(called.stderr, /^Warning: gone could not be served now: .*127\.0\.0\.1:1.*ECONNREFUSED$/m);
+    assertNoTrace(called);
+  } finally {
+    if (taken.listening) await new Promise((resolve) => taken.close(resolve));
+  }
+});
+
+test('init writes nothing where there is nothing to write', async () => {
+  await using empty = await FakeSentinel.start({});
+  await using denying = await FakeSentinel.start({
+    answer: () => ({ raw: '-NOAUTH Authentication required.\r\n' }),
+  });
+  const unasked = await call(['init']);
+  assert.equal(unasked.code, 2);
+  assert.match(unasked.stderr, /Nobody to ask: give --sentinel HOST:PORT/);
+  const silent = await call(['init', '--sentinel', '127.0.0.1:1', denying.seed]);
+  assert.equal(silent.code, 1);
+  assert.match(silent.stderr, /^Warning: Cannot reach 127\.0\.0\.1:1: ECONNREFUSED$/m);
+  assert.match(silent.stderr, /answers SENTINEL MASTERS with: NOAUTH Authentication required\.$/m);
+  assert.match(silent.stderr, /Nothing to write: no Sentinel answers/);
+  const none = await call(['init', '--sentinel', empty.seed]);
+  assert.equal(none.code, 1);
+  assert.match(none.stderr, /Nothing to write: the Sentinels that answer monitor nothing/);
+  for (const called of [unasked, silent, none]) {
+    assert.equal(called.stdout, '');
+    assertNoTrace(called);
+  }
+});
+
+function portOf(address: ListenAddress | undefined): number {
+  return address?.kind === 'tcp' ? address.port : 0;
+}
