@@ -23,7 +23,11 @@ export async function check(config: Config, host: Host): Promise<number> {
 
 /** A heading, a row per Sentinel, the ROLE of the server they lead to, and what follows. */
 function describeSurvey({ database, sentinels, adopted, role, trouble }: DatabaseSurvey): string {
-  const rows = sentinels.map(({ sentinel, answer }) => [sentinel, ...describeAnswer(answer, database.name)]);
+  const rows = sentinels.map(({ sentinel, answer, sameAs }) =>
+    sameAs === undefined
+      ? [sentinel, ...describeAnswer(answer, database.name)]
+      : [sentinel, `is the same Sentinel as ${sameAs}: the two have one vote`],
+  );
   if (adopted && role) rows.push([formatEndpoint(adopted.endpoint), describeRole(role)]);
   const epoch = adopted?.epoch === undefined ? '' : `, epoch ${String(adopted.epoch)}`;
   const lines = [
@@ -33,10 +37,11 @@ function describeSurvey({ database, sentinels, adopted, role, trouble }: Databas
       ? `  servable: ${formatEndpoint(adopted.endpoint)}${epoch}`
       : `  NOT SERVABLE: ${trouble ?? 'nothing is known'}`,
   ];
-  const answering = sentinels.filter(({ answer }) => answer.kind === 'address').length;
-  if (trouble === undefined && answering * 2 <= sentinels.length) {
+  const voters = sentinels.filter(({ sameAs }) => sameAs === undefined);
+  const answering = voters.filter(({ answer }) => answer.kind === 'address').length;
+  if (trouble === undefined && answering * 2 <= voters.length) {
     lines.push(
-      `  only ${String(answering)} of ${count(sentinels.length, 'Sentinel')} answer: a failover may not be possible`,
+      `  only ${String(answering)} of ${count(voters.length, 'Sentinel')} answer: a failover may not be possible`,
     );
   }
   // Words of others must not steer the terminal.

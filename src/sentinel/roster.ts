@@ -31,24 +31,71 @@ export function withNamed(roster: readonly Member[], named: readonly Named[]): r
 }
 
 /**
- * The roster once a member has told its run id: another member that turns out to be the same Sentinel is dropped, a
- * learnt one rather than a seed, so that nobody votes twice.
+ * The roster once a member has told its run id. Of several members that turn out to be one Sentinel only the seeds
+ * stay, or one of the learnt: a name may lead to another Sentinel the next time it is resolved, so no seed is dropped;
+ * see `votersOf` for why it still does not vote twice.
  */
 export function withId(roster: readonly Member[], endpoint: Endpoint, id: string): readonly Member[] {
-  const key = formatEndpoint(endpoint);
-  const self = roster.find((member) => formatEndpoint(member.endpoint) === key);
+  const self = memberAt(roster, endpoint);
   if (!self) return roster;
-  const twin = roster.find((member) => member !== self && member.id === id);
-  if (self.id === id && !twin) return roster;
-  // Two seeds that are one Sentinel both stay: a name may lead to another one the next time it is resolved.
-  const dropped = [twin, self].find((member) => twin && member && !member.isSeed);
+  const twins = roster.filter((member) => member !== self && member.id === id);
+  const isDropped = (member: Member): boolean =>
+    !member.isSeed && (member === self ? twins.length > 0 : twins.includes(member));
+  if (self.id === id && !roster.some(isDropped)) return roster;
   return roster
-    .filter((member) => member !== dropped)
+    .filter((member) => !isDropped(member))
     .map((member) => (member === self ? { ...member, id } : member));
+}
+
+/**
+ * The roster with the run ids by which others name its members, for those that do not tell theirs: Redis before 6.2
+ * and Redis Enterprise do not know `SENTINEL MYID`, and an ACL may forbid it.
+ */
+export function withNamedIds(roster: readonly Member[], named: readonly Named[]): readonly Member[] {
+  return named.reduce((next, { endpoint, id }) => {
+    const isMissing = id !== undefined && memberAt(next, endpoint)?.id === undefined;
+    return isMissing ? withId(next, endpoint, id) : next;
+  }, roster);
+}
+
+/** Those of a roster that vote, and the seeds that do not because another address of the same Sentinel does. */
+export interface Voters {
+  readonly keys: readonly string[];
+  /** By the address that has no vote, the one that has it. */
+  readonly twins: ReadonlyMap<string, string>;
+}
+
+/**
+ * Who votes, in order of preference: one address per Sentinel, however many lead to it. A majority of addresses would
+ * be no majority of Sentinels.
+ *
+ * @param counts whether the word of a learnt member counts yet
+ * @param isUp whether an address answers: another one of the same Sentinel has its vote meanwhile
+ */
+export function votersOf(
+  roster: readonly Member[],
+  counts: (key: string) => boolean,
+  isUp: (key: string) => boolean,
+): Voters {
+  const members = roster
+    .map(({ endpoint, isSeed, id }) => ({ key: formatEndpoint(endpoint), isSeed, id }))
+    .filter(({ key, isSeed }) => isSeed || counts(key));
+  const twins = new Map<string, string>();
+  for (const { key, id } of members) {
+    const same = members.filter((member) => id !== undefined && member.id === id);
+    const voter = same.find((member) => isUp(member.key)) ?? same[0];
+    if (voter && voter.key !== key) twins.set(key, voter.key);
+  }
+  return { keys: members.map(({ key }) => key).filter((key) => !twins.has(key)), twins };
 }
 
 /** The roster without a learnt member; a seed stays. */
 export function withoutLearnt(roster: readonly Member[], endpoint: Endpoint): readonly Member[] {
   const key = formatEndpoint(endpoint);
   return roster.filter((member) => member.isSeed || formatEndpoint(member.endpoint) !== key);
+}
+
+function memberAt(roster: readonly Member[], endpoint: Endpoint): Member | undefined {
+  const key = formatEndpoint(endpoint);
+  return roster.find((member) => formatEndpoint(member.endpoint) === key);
 }

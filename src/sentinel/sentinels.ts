@@ -3,7 +3,18 @@ import { formatEndpoint, type Endpoint } from '../net/endpoint.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Rules } from './belief.ts';
 import { SentinelLink, type LinkPort } from './link.ts';
-import { seedRoster, withId, withNamed, withoutLearnt, type Member } from './roster.ts';
+import {
+  seedRoster,
+  votersOf,
+  withId,
+  withNamed,
+  withNamedIds,
+  withoutLearnt,
+  type Member,
+  type Voters,
+} from './roster.ts';
+import { refusalOf } from './channels.ts';
+import type { SubscriptionEvent } from './subscription.ts';
 import { MasterWatch, type WatchEvent } from './watch.ts';
 import type { Answer } from './words.ts';
 
@@ -40,13 +51,17 @@ export class Sentinels {
   readonly #shunned = new Map<string, number>();
   /** The error that a Sentinel last gave for a database, by both their names. */
   readonly #troubles = new Map<string, string>();
-  readonly #refused = new Set<string>();
+  /** What was last told of the channels that each refuses. */
+  readonly #refusals = new Map<string, string>();
   #roster: readonly Member[];
+  /** As the watches have been told. */
+  #voters: Voters = { keys: [], twins: new Map() };
 
   constructor(seeds: readonly Endpoint[], config: SentinelConfig, log: Log) {
     this.#config = config;
     this.#log = log;
     this.#roster = seedRoster(seeds);
+    this.#voters = this.#countVoters();
     this.#port = {
       replyMs: config.replyMs,
       questions: () => [...this.#watches].map((watch) => ({ watch, name: watch.name, turn: watch.turn })),
@@ -54,18 +69,19 @@ export class Sentinels {
       answered: (link, question, answer) => {
         this.#note(link, question.name, answer);
         for (const watch of this.#watches) {
-          if (watch !== question.watch) continue;
+          if (watch !== question.watch || this.#voters.twins.has(link.key)) continue;
           watch.hear({ kind: 'answered', sentinel: link.key, answer, turn: question.turn });
         }
       },
       announced: (link, announcement) => {
         for (const watch of this.#watches) {
-          if (watch.name === announcement.name)
+          if (watch.name === announcement.name && !this.#voters.twins.has(link.key))
             watch.hear({ kind: 'announced', sentinel: link.key, announcement });
         }
         if (announcement.channel === '+sentinel') link.askNames();
       },
       named: (link, named) => {
+        this.#adoptRoster(withNamedIds(this.#roster, named), link.key);
         if (!this.#config.discover) return;
         const nowMs = performance.now();
         const wanted = named.filter(
@@ -74,12 +90,10 @@ export class Sentinels {
         this.#adoptRoster(withNamed(this.#roster, wanted), link.key);
       },
       subscription: (link, event) => {
-        if (event.kind === 'refused' && !this.#refused.has(link.key)) {
-          this.#refused.add(link.key);
-          this.#log.warn('sentinel.polling-only', { sentinel: link.key, reason: event.why });
+        if (event.kind !== 'ended') {
+          this.#noteRefusal(link.key, event);
+          return;
         }
-        if (event.kind === 'subscribed') this.#refused.delete(link.key);
-        if (event.kind !== 'ended') return;
         for (const watch of this.#watches) watch.hear({ kind: 'unlinked', sentinel: link.key });
         link.wake();
       },
@@ -91,7 +105,7 @@ export class Sentinels {
   watch(rules: WatchRules, tell: (event: WatchEvent) => void): MasterWatch {
     const watch = new MasterWatch(
       { ...rules, freshMs: this.#config.pollMs * 2 + this.#config.replyMs, fenceMs, confirmMs },
-      this.#voters(),
+      this.#voters.keys,
       () => {
         this.#wake();
       },
@@ -129,28 +143,55 @@ export class Sentinels {
     return this.#roster.map(({ endpoint }) => formatEndpoint(endpoint));
   }
 
-  /** Those whose word counts, seeds first. */
-  #voters(): readonly string[] {
-    return this.#roster
-      .map(({ endpoint, isSeed }) => ({ key: formatEndpoint(endpoint), isSeed }))
-      .filter(({ key, isSeed }) => isSeed || this.#heard.has(key))
-      .map(({ key }) => key);
+  #countVoters(): Voters {
+    return votersOf(
+      this.#roster,
+      (key) => this.#heard.has(key),
+      (key) => this.#up.has(key),
+    );
   }
 
+  /** Tells the watches whose word counts, where that has changed. */
   #tellVoters(): void {
-    const roster = this.#voters();
-    for (const watch of this.#watches) watch.hear({ kind: 'rostered', roster });
+    const before = this.#voters;
+    this.#voters = this.#countVoters();
+    const { keys, twins } = this.#voters;
+    for (const [sentinel, same] of twins) {
+      if (!before.twins.has(sentinel) && before.twins.get(same) !== sentinel)
+        this.#log.warn('sentinel.twin', { sentinel, same });
+    }
+    if (keys.length === before.keys.length && keys.every((key, index) => key === before.keys[index])) return;
+    for (const watch of this.#watches) watch.hear({ kind: 'rostered', roster: keys });
+    // One that has the vote from now on has been asked before, and that answer was not listened to.
+    for (const key of keys) if (!before.keys.includes(key)) this.#links.get(key)?.wake();
+  }
+
+  /** Which channels a Sentinel refuses is told once per change. */
+  #noteRefusal(sentinel: string, event: Exclude<SubscriptionEvent, { kind: 'ended' }>): void {
+    const refusal = refusalOf(event);
+    if (this.#refusals.get(sentinel) === refusal?.text) return;
+    if (!refusal) {
+      this.#refusals.delete(sentinel);
+      return;
+    }
+    this.#refusals.set(sentinel, refusal.text);
+    this.#log.warn(refusal.event, { sentinel, ...refusal.fields });
   }
 
   /** Keeps account of who answers, for the log and for forgetting. Told once per change, not per answer. */
   #note(link: SentinelLink, name: string, answer: Answer): void {
     const { key } = link;
     if (this.#links.get(key) !== link) return; // forgotten since it was asked
+    if (answer.kind !== 'unreachable') this.#heard.add(key);
+    if (answer.kind !== 'unreachable' && link.id !== undefined)
+      this.#adoptRoster(withId(this.#roster, link.endpoint, link.id), key);
+    this.#noteHealth(link, name, answer);
+    this.#tellVoters();
+  }
+
+  #noteHealth(link: SentinelLink, name: string, answer: Answer): void {
+    const { key } = link;
     const trouble = `${key} ${name}`;
-    if (answer.kind !== 'unreachable' && !this.#heard.has(key)) {
-      this.#heard.add(key);
-      this.#tellVoters();
-    }
     if (answer.kind === 'error') {
       if (this.#troubles.get(trouble) === answer.text) return;
       this.#troubles.set(trouble, answer.text);
@@ -171,7 +212,6 @@ export class Sentinels {
     const isBetter = this.#troubles.delete(trouble);
     if (isBetter || !this.#up.has(key)) this.#log.info('sentinel.up', { sentinel: key });
     this.#up.add(key);
-    if (link.id !== undefined) this.#adoptRoster(withId(this.#roster, link.endpoint, link.id), key);
   }
 
   /**
@@ -179,7 +219,7 @@ export class Sentinels {
    * answers: cut off with a minority, we must not come to take that minority for all there are.
    */
   #forget(link: SentinelLink): void {
-    const voters = this.#voters();
+    const voters = this.#voters.keys;
     if (this.#heard.has(link.key)) {
       if (voters.filter((key) => this.#up.has(key)).length * 2 <= voters.length) return;
     } else if (
@@ -195,6 +235,7 @@ export class Sentinels {
   #adoptRoster(roster: readonly Member[], from: string): void {
     if (roster === this.#roster || sameRoster(roster, this.#roster)) {
       this.#roster = roster;
+      this.#tellVoters();
       return;
     }
     const before = new Set(this.#keys());
@@ -216,7 +257,7 @@ export class Sentinels {
       this.#downSinceMs.delete(key);
       this.#up.delete(key);
       this.#heard.delete(key);
-      this.#refused.delete(key);
+      this.#refusals.delete(key);
       for (const trouble of this.#troubles.keys())
         if (trouble.startsWith(`${key} `)) this.#troubles.delete(trouble);
     }

@@ -7,7 +7,8 @@ import { ReplyError } from './resp.ts';
 import { channels, readAnnouncement, type Announcement } from './words.ts';
 
 export type SubscriptionEvent =
-  | { readonly kind: 'subscribed' }
+  /** `refused` are the channels that are not allowed to us. */
+  | { readonly kind: 'subscribed'; readonly refused: readonly string[] }
   /** Not one channel is allowed to us. The connection is given up until `refusedRetryMs` have passed. */
   | { readonly kind: 'refused'; readonly why: string }
   | { readonly kind: 'ended'; readonly why: string };
@@ -89,7 +90,8 @@ export class Subscription {
     }
     this.#connection = connection;
     this.#backoff.reset();
-    this.#port.changed({ kind: 'subscribed' });
+    const refused = channels.filter((_, index) => replies[index] instanceof ReplyError);
+    this.#port.changed({ kind: 'subscribed', refused });
     return pingEveryMs;
   }
 }

@@ -10,6 +10,8 @@ import { readAnswer, type Answer } from './words.ts';
 export interface SurveyedSentinel {
   readonly sentinel: string;
   readonly answer: Answer;
+  /** An earlier one in the list that is the same Sentinel: the two have one vote. */
+  readonly sameAs: string | undefined;
 }
 
 /** What every configured Sentinel says of one database, and what follows from it. */
@@ -33,31 +35,41 @@ export function survey(config: Config): Promise<readonly DatabaseSurvey[]> {
 }
 
 async function surveyDatabase(database: DatabaseConfig, config: Config): Promise<DatabaseSurvey> {
-  const sentinels = await Promise.all(
+  const asked = await Promise.all(
     config.sentinels.map(async (endpoint) => ({
       sentinel: formatEndpoint(endpoint),
-      answer: await askSentinel(endpoint, database.name, config.sentinel.replyMs),
+      ...(await askSentinel(endpoint, database.name, config.sentinel.replyMs)),
     })),
   );
-  const votes: Vote[] = sentinels.flatMap(({ sentinel, answer }) =>
+  const sentinels = asked.map(({ sentinel, answer, id }, index) => {
+    const same = asked.slice(0, index).find((other) => id !== undefined && other.id === id);
+    return { sentinel, answer, sameAs: same?.sentinel };
+  });
+  const voters = sentinels.filter(({ sameAs }) => sameAs === undefined);
+  const votes: Vote[] = voters.flatMap(({ sentinel, answer }) =>
     answer.kind === 'address' ? [{ sentinel, endpoint: answer.endpoint, epoch: answer.epoch }] : [],
   );
-  const adopted = choose(votes, undefined, sentinels.length);
+  const adopted = choose(votes, undefined, voters.length);
   const role = adopted && (await askRole(adopted.endpoint));
-  return { database, sentinels, adopted, role, trouble: troubleOf(database, sentinels, adopted, role) };
+  return { database, sentinels, adopted, role, trouble: troubleOf(database, voters, adopted, role) };
 }
 
-async function askSentinel(endpoint: Endpoint, name: string, replyMs: number): Promise<Answer> {
+async function askSentinel(
+  endpoint: Endpoint,
+  name: string,
+  replyMs: number,
+): Promise<{ answer: Answer; id: string | undefined }> {
   let connection: Connection | undefined;
   try {
     connection = await Connection.open(endpoint, replyMs);
-    const [master, address] = await Promise.all([
+    const [id, master, address] = await Promise.all([
+      connection.ask(['SENTINEL', 'MYID'], replyMs),
       connection.ask(['SENTINEL', 'MASTER', name], replyMs),
       connection.ask(['SENTINEL', 'get-master-addr-by-name', name], replyMs),
     ]);
-    return readAnswer(address, master);
+    return { answer: readAnswer(address, master), id: typeof id === 'string' ? id : undefined };
   } catch (error) {
-    return { kind: 'unreachable', text: messageOf(error) };
+    return { answer: { kind: 'unreachable', text: messageOf(error) }, id: undefined };
   } finally {
     connection?.close();
   }

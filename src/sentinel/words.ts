@@ -122,7 +122,8 @@ export const channels = [
 
 /** Said by the elected leader alone, just before it makes the named replica a master. */
 const ordered = '+failover-state-wait-promotion';
-const promoting = new Set<string>(['+failover-state-send-slaveof-noone', ordered]);
+export const promotionChannels = ['+failover-state-send-slaveof-noone', ordered] as const;
+const promoting = new Set<string>(promotionChannels);
 
 /**
  * Reads one published message.

@@ -29,6 +29,8 @@ export const eventSentences = {
   'sentinel.forgotten': 'Sentinel {sentinel} no longer known',
   'sentinel.polling-only':
     'Sentinel {sentinel} does not let us subscribe ({reason}): going by its answers alone',
+  'sentinel.partly-heard': 'Sentinel {sentinel} does not let us subscribe to {refused}: {effect}',
+  'sentinel.twin': 'Sentinel {sentinel} is the same as {same}: the two have one vote',
   'sentinel.announced': '{sentinel} announced {channel} {payload}',
   // one master
   'master.unknown': '{database}: no master known: {reason}',

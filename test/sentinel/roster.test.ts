@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatEndpoint } from '../../src/net/endpoint.ts';
-import { seedRoster, withId, withNamed, withoutLearnt, type Member } from '../../src/sentinel/roster.ts';
+import {
+  seedRoster,
+  votersOf,
+  withId,
+  withNamed,
+  withNamedIds,
+  withoutLearnt,
+  type Member,
+} from '../../src/sentinel/roster.ts';
 import type { Named } from '../../src/sentinel/words.ts';
 
 const seeds = seedRoster([
@@ -56,6 +64,55 @@ test('withId() drops the learnt member also when it is the one that tells', () =
 test('withId() keeps seeds, also two that are the same Sentinel', () => {
   const roster = withId(withId(seeds, { host: 's1', port: 1 }, 'one'), { host: 's2', port: 2 }, 'one');
   assert.deepEqual(keys(roster), ['s1:1', 's2:2']);
+});
+
+test('withId() drops a learnt member also where two seeds are the same Sentinel', () => {
+  const learnt = withNamed(seeds, [named('10.0.0.1', 1, { id: 'one' })]);
+  const [first, second] = [
+    { host: 's1', port: 1 },
+    { host: 's2', port: 2 },
+  ] as const;
+  const both = withId(withId(learnt, first, 'one'), second, 'one');
+  assert.deepEqual(keys(both), ['s1:1', 's2:2']);
+  assert.equal(withId(both, first, 'one'), both);
+});
+
+test('withNamedIds() takes the ids that others give for those that tell none, and for no other', () => {
+  const told = withId(seeds, { host: 's1', port: 1 }, 'one');
+  const roster = withNamedIds(told, [
+    named('s1', 1, { id: 'another' }),
+    named('s2', 2, { id: 'two' }),
+    named('s9', 9),
+  ]);
+  assert.deepEqual(
+    roster.map(({ id }) => id),
+    ['one', 'two'],
+  );
+  assert.equal(withNamedIds(roster, [named('s2', 2, { id: 'three' })]), roster);
+});
+
+test('votersOf() gives one address per Sentinel the vote: the first that answers', () => {
+  const twins = withId(withId(seeds, { host: 's1', port: 1 }, 'one'), { host: 's2', port: 2 }, 'one');
+  const roster = withNamed(twins, [named('s3', 3), named('s4', 4)]);
+  const counts = (key: string): boolean => key === 's3:3';
+  const voters = (...up: readonly string[]): unknown => {
+    const { keys: voting, twins: silent } = votersOf(roster, counts, (key) => up.includes(key));
+    return [[...voting], Object.fromEntries(silent)];
+  };
+  assert.deepEqual(voters(), [['s1:1', 's3:3'], { 's2:2': 's1:1' }]);
+  assert.deepEqual(voters('s1:1', 's2:2'), [['s1:1', 's3:3'], { 's2:2': 's1:1' }]);
+  assert.deepEqual(voters('s2:2'), [['s2:2', 's3:3'], { 's1:1': 's2:2' }]);
+});
+
+test('votersOf() lets those vote whose ids are not known, each for itself', () => {
+  assert.deepEqual(
+    votersOf(
+      seeds,
+      () => false,
+      () => true,
+    ).keys,
+    ['s1:1', 's2:2'],
+  );
 });
 
 test('withId() of a member that is not there, or that is known already, changes nothing', () => {
