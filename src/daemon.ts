@@ -46,6 +46,7 @@ const mostBindRetryMs = 10_000;
  */
 export async function startDaemon(config: Config, log: Log): Promise<Daemon> {
   const engine = await chooseEngine(config.engine, config.threads, log);
+  engine.limit(config.maxConnections);
   const sentinels = new Sentinels(config.sentinels, config.sentinel, log);
   const tunnels = config.databases.map((database) => new Tunnel(database, sentinels, log));
   const daemon = new RunningDaemon(config, log, engine, sentinels, tunnels);

@@ -11,6 +11,8 @@ export interface Config {
   readonly engine: EngineChoice;
   /** Worker threads of the epoll engine. */
   readonly threads: number;
+  /** Connections at once, of all databases together. */
+  readonly maxConnections: number;
   /** How long sessions may go on after a stop was asked for, in milliseconds. */
   readonly drainMs: number;
   readonly log: LogConfig;
@@ -41,6 +43,8 @@ export interface DatabaseConfig {
   readonly holdMax: number;
   readonly dialMs: number;
   readonly maxConnections: number;
+  /** A connection on which no byte has moved for so long is closed, in milliseconds; 0 for never. */
+  readonly idleMs: number;
 }
 
 /** One place where clients of a database connect. */

@@ -86,6 +86,10 @@ const database = z.strictObject(
     maxConnections: whole(1, 1_000_000)
       .default(10_000)
       .meta({ description: 'Connections at once, waiting ones included. One more is refused.' }),
+    idleMs: milliseconds(0).default(0).meta({
+      description:
+        'A connection on which no byte has moved for so long is closed, in milliseconds; it may take half as long again. 0: never.',
+    }),
   },
   mapping,
 );
@@ -127,6 +131,9 @@ export const configSchema = z
         description: 'What carries the bytes. `auto` takes the fastest that works here and says so.',
       }),
       threads: whole(1, 256).default(1).meta({ description: 'Worker threads of the epoll engine.' }),
+      maxConnections: whole(1, 1_000_000).default(1_000_000).meta({
+        description: 'Connections at once, of all databases together. One more is refused.',
+      }),
       drainMs: milliseconds(0).default(10_000).meta({
         description:
           'How long sessions may go on after a stop was asked for, in milliseconds. 0 cuts at once.',

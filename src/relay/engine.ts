@@ -20,6 +20,8 @@ export interface Engine {
    * @returns the names of those that gave none in time; empty when all is well
    */
   alive(withinMs: number): Promise<readonly string[]>;
+  /** How many sessions all tunnels together may have; no limit of its own until this is called. Nobody is cut by it. */
+  limit(maxConnections: number): void;
   /** Closes every tunnel still open and frees what the engine itself holds. Idempotent. */
   close(): Promise<void>;
 }
@@ -44,6 +46,8 @@ export interface TunnelLimits {
   readonly dialMs: number;
   /** Sessions at once, waiting ones included; one more is refused. */
   readonly maxConnections: number;
+  /** A session in which no byte has moved for so long is ended, in milliseconds; 0 for never. */
+  readonly idleMs: number;
   /** Tell `session-opened` and `session-ended` of each session. Off unless somebody reads them: they cost. */
   readonly tellSessions: boolean;
 }
@@ -114,6 +118,7 @@ export const endReasons = [
   'upstream', // Redis closed, or its connection broke
   'evicted', // the route moved to another generation
   'refused', // told why in a RESP error: nothing to serve, hold deadline, limit
+  'idle', // nothing moved for the idle timeout
   'drained', // cut at shutdown
 ] as const;
 export type EndReason = (typeof endReasons)[number];

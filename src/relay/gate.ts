@@ -11,6 +11,8 @@ import {
   type TunnelLimits,
   type TunnelSpec,
 } from './engine.ts';
+import type { GatePlaces } from './places.ts';
+import { Quiet } from './quiet.ts';
 import { sessionMoves, type Session, type SessionPhase } from './session.ts';
 
 /** Which side of a session did something. */
@@ -25,6 +27,8 @@ const retryMs = 100;
 const lingerMs = 60_000;
 /** Repeated tellings of one kind are told together, at most once in this many milliseconds. */
 const tellEveryMs = 50;
+/** Those who are turned away at the door may be many, and what they are told is told by no master: once in this many milliseconds. */
+const tellTurnedAwayEveryMs = 1_000;
 
 /**
  * What an engine does for the gate. None of these may call the gate back before they return (nor may whoever is
@@ -37,6 +41,8 @@ export interface GatePort<S extends Session> {
   abandonDial(session: S): void;
   /** Writes one line to the client, half-closes, and closes for good shortly after. A dial has been abandoned before. */
   refuse(session: S, line: string): void;
+  /** Closes both sockets in good order: what the kernel has of either is still sent. */
+  finish(session: S): void;
   /** Destroys both sockets now; nothing more is read from or written to either. */
   cut(session: S): void;
 }
@@ -50,6 +56,7 @@ export interface GatePort<S extends Session> {
  */
 export class Gate<S extends Session> {
   #spec: TunnelSpec;
+  readonly #places: GatePlaces;
   readonly #port: GatePort<S>;
   readonly #tell: (event: TunnelEvent) => void;
   readonly #now: () => number;
@@ -69,6 +76,7 @@ export class Gate<S extends Session> {
   readonly #relayingSet = new Set<S>();
   /** Half-closed, in order of when they are looked at again; the value is the bytes relayed when last looked at. */
   readonly #lingering = new Map<S, { atMs: number; bytes: number; by: Side }>();
+  readonly #quiet: Quiet<S>;
 
   #admitted = 0;
   #dialFailures = 0;
@@ -78,21 +86,26 @@ export class Gate<S extends Session> {
   readonly #ended: Record<EndReason, number>;
   readonly #failedDials: Coalesced<DialFailed>;
   readonly #refusals: Coalesced<Refused>;
+  readonly #turnedAway: Coalesced<Refused>;
   #doubtToldMs = -Infinity;
 
   constructor(
     spec: TunnelSpec,
+    places: GatePlaces,
     port: GatePort<S>,
     tell: (event: TunnelEvent) => void,
     now: () => number = () => performance.now(),
   ) {
     this.#spec = spec;
+    this.#places = places;
+    this.#quiet = new Quiet<S>(spec.idleMs);
     this.#port = port;
     this.#tell = tell;
     this.#now = now;
     this.#ended = Object.fromEntries(endReasons.map((reason) => [reason, 0])) as Record<EndReason, number>;
     this.#failedDials = new Coalesced<DialFailed>(tellEveryMs, tell);
     this.#refusals = new Coalesced<Refused>(tellEveryMs, tell);
+    this.#turnedAway = new Coalesced<Refused>(tellTurnedAwayEveryMs, tell);
   }
 
   /** Sessions that have not ended. */
@@ -107,8 +120,9 @@ export class Gate<S extends Session> {
       this.#refuse(session, 'shutting down');
       return;
     }
-    if (this.size >= this.#spec.maxConnections) {
-      this.#refuse(session, `the limit of ${String(this.#spec.maxConnections)} connections is reached`);
+    const full = this.#take(session);
+    if (full !== undefined) {
+      this.#refuse(session, full);
       return;
     }
     switch (this.#route.kind) {
@@ -117,9 +131,8 @@ export class Gate<S extends Session> {
         this.#dial(session, this.#route);
         return;
       case 'hold':
-        if (this.#waitingCount >= this.#spec.holdMax)
-          this.#refuse(session, this.#tooManyWait(this.#route.reason));
-        else this.#pending.add(session);
+        if (this.#takeWaiting(session)) this.#pending.add(session);
+        else this.#refuse(session, this.#tooManyWait(this.#route.reason));
         return;
       case 'refuse':
         this.#refuse(session, this.#route.reason);
@@ -144,6 +157,7 @@ export class Gate<S extends Session> {
     if (this.#relaying.generation !== generation || this.#relaying.endpoint !== endpoint) {
       this.#relaying = { kind: 'relaying', generation, endpoint };
     }
+    this.#quiet.add(session, this.#now());
     this.#move(session, this.#relaying);
     if (this.#spec.tellSessions) this.#tell({ kind: 'session-opened', session: session.id, generation });
     return true;
@@ -156,8 +170,7 @@ export class Gate<S extends Session> {
     this.#dialling.delete(session);
     this.#dialFailures += 1;
     const nowMs = this.#now();
-    if (this.#waitingCount > this.#spec.holdMax)
-      this.#refuse(session, this.#tooManyWait(unreached(this.#spec)));
+    if (!this.#takeWaiting(session)) this.#refuse(session, this.#tooManyWait(unreached(this.#spec)));
     else {
       this.#move(session, { kind: 'retrying', atMs: nowMs + retryMs });
       this.#retrying.add(session);
@@ -199,6 +212,13 @@ export class Gate<S extends Session> {
     this.#tell({ kind: 'doubt', generation, endpoint, word });
   }
 
+  /** A client was turned away before it became a session. */
+  turnedAway(reason: string): void {
+    this.#admitted += 1;
+    this.#ended.refused += 1;
+    this.#turnedAway.add({ kind: 'refused', reason, count: 1 }, this.#now());
+  }
+
   acceptFailed(): void {
     this.#acceptErrors += 1;
   }
@@ -221,7 +241,7 @@ export class Gate<S extends Session> {
       this.#port.abandonDial(session);
       this.#move(session, { kind: 'waiting' });
       // More may dial at once than may wait; the latest of them are told so.
-      if (route.kind === 'hold' && this.#waitingCount > this.#spec.holdMax)
+      if (route.kind === 'hold' && !this.#takeWaiting(session))
         this.#refuse(session, this.#tooManyWait(route.reason));
     }
     for (const session of this.#retrying) {
@@ -248,6 +268,9 @@ export class Gate<S extends Session> {
   adjust(limits: TunnelLimits): void {
     const laterMs = limits.dialMs - this.#spec.dialMs;
     this.#spec = { ...this.#spec, ...limits };
+    this.#places.sessions.most = limits.maxConnections;
+    this.#places.waiting.most = limits.holdMax;
+    this.#quiet.adjust(limits.idleMs, this.#relayingSet, this.#now());
     if (laterMs === 0) return;
     for (const session of this.#dialling) {
       if (session.phase.kind === 'dialling')
@@ -270,6 +293,7 @@ export class Gate<S extends Session> {
     }
     this.#failedDials.flush(Infinity);
     this.#refusals.flush(Infinity);
+    this.#turnedAway.flush(Infinity);
   }
 
   /** When `tick` has to be called next, on the gate's clock; `undefined` while nothing waits. */
@@ -291,7 +315,8 @@ export class Gate<S extends Session> {
       first = Math.min(first, atMs);
       break;
     }
-    first = Math.min(first, this.#failedDials.dueMs, this.#refusals.dueMs);
+    first = Math.min(first, this.#failedDials.dueMs, this.#refusals.dueMs, this.#turnedAway.dueMs);
+    first = Math.min(first, this.#quiet.dueMs);
     return first === Infinity ? undefined : first;
   }
 
@@ -323,8 +348,13 @@ export class Gate<S extends Session> {
         this.#end(session, look.by);
       }
     }
+    for (const session of this.#quiet.tick(nowMs)) {
+      this.#port.finish(session);
+      this.#end(session, 'idle');
+    }
     this.#failedDials.flush(nowMs);
     this.#refusals.flush(nowMs);
+    this.#turnedAway.flush(nowMs);
   }
 
   counters(): TunnelCounters {
@@ -353,7 +383,31 @@ export class Gate<S extends Session> {
     return this.#pending.size - this.#dialling.size;
   }
 
+  /** Takes a place for a session, or says which limit is reached. */
+  #take(session: S): string | undefined {
+    const { sessions, whole } = this.#places;
+    if (!sessions.take())
+      return `the limit of ${String(sessions.most)} connections to "${this.#spec.name}" is reached`;
+    if (!whole.take()) {
+      sessions.give();
+      return `the limit of ${String(whole.most)} connections of the whole tunnel is reached`;
+    }
+    session.hasPlace = true;
+    return undefined;
+  }
+
+  #takeWaiting(session: S): boolean {
+    session.hasWaitingPlace ||= this.#places.waiting.take();
+    return session.hasWaitingPlace;
+  }
+
+  #giveWaiting(session: S): void {
+    if (session.hasWaitingPlace) this.#places.waiting.give();
+    session.hasWaitingPlace = false;
+  }
+
   #dial(session: S, route: Route & { kind: 'serve' }): void {
+    this.#giveWaiting(session);
     const { generation, endpoint } = route;
     this.#move(session, { kind: 'dialling', generation, endpoint, untilMs: this.#now() + this.#spec.dialMs });
     this.#dialling.add(session);
@@ -373,6 +427,13 @@ export class Gate<S extends Session> {
     this.#retrying.delete(session);
     this.#relayingSet.delete(session);
     this.#lingering.delete(session);
+    this.#quiet.delete(session);
+    this.#giveWaiting(session);
+    if (session.hasPlace) {
+      this.#places.sessions.give();
+      this.#places.whole.give();
+      session.hasPlace = false;
+    }
     this.#ended[reason] += 1;
     this.#upstreamBytes += session.upstreamBytes;
     this.#downstreamBytes += session.downstreamBytes;

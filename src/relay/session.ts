@@ -37,6 +37,9 @@ export const sessionMoves = {
  */
 export class Session {
   phase: SessionPhase = { kind: 'waiting' };
+  /** Whether it has taken a place among the sessions, and among those that wait. The gate's. */
+  hasPlace = false;
+  hasWaitingPlace = false;
   upstreamBytes = 0;
   downstreamBytes = 0;
   readonly id: number;

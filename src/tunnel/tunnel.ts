@@ -41,7 +41,7 @@ export class Tunnel {
    * @throws TunnelError `ST_LISTEN_FAILED`
    */
   async open(engine: Engine): Promise<void> {
-    const { name, listen, holdMs, holdMax, dialMs, maxConnections } = this.database;
+    const { name, listen, holdMs, holdMax, dialMs, maxConnections, idleMs } = this.database;
     const spec = {
       name,
       listen,
@@ -49,6 +49,7 @@ export class Tunnel {
       holdMax,
       dialMs,
       maxConnections,
+      idleMs,
       tellSessions: this.#log.isDebugging,
     };
     const relay = await engine.open(spec, (event) => {

@@ -55,10 +55,12 @@ test('parseConfig() fills in every default', () => {
         holdMax: 1024,
         dialMs: 1500,
         maxConnections: 10_000,
+        idleMs: 0,
       },
     ],
     engine: 'auto',
     threads: 1,
+    maxConnections: 1_000_000,
     drainMs: 10_000,
     log: { level: 'info', format: 'auto', file: '-' },
   });

@@ -196,7 +196,7 @@ test('the number of connections is limited, and one more is told so', async () =
     assert.equal(await two.command('PING'), 'PONG');
     await using three = await tunnel.connect('db1');
     const reply = await three.readReply();
-    assert.match(String(reply), /sentinel-tunnel: the limit of 2 connections is reached/);
+    assert.match(String(reply), /sentinel-tunnel: the limit of 2 connections to "db1" is reached/);
     assert.equal(await one.command('PING'), 'PONG');
   });
 });

@@ -6,6 +6,7 @@ import { describeCutting } from './suite/cutting.ts';
 import { describeDescriptors } from './suite/descriptors.ts';
 import { describeDialling } from './suite/dialling.ts';
 import { describeExactness } from './suite/exactness.ts';
+import { describeIdling } from './suite/idling.ts';
 import { describeListening } from './suite/listening.ts';
 import type { OpenEngine } from './suite/rig.ts';
 import { describeSteering } from './suite/steering.ts';
@@ -27,6 +28,7 @@ export function describeEngine(name: EngineName, openEngine: OpenEngine, module:
     describeCarrying(engine);
     describeCutting(engine);
     describeExactness(engine);
+    describeIdling(engine);
     describeDescriptors(engine);
   });
 }

@@ -43,6 +43,24 @@ if (platform() === 'linux') {
       assert.equal(rig.told('steered').length, 2);
     });
 
+    it('keeps a limit to the last place, however the kernel spreads the clients', async () => {
+      await using upstream = await Upstream.echo();
+      await using rig = await Rig.open(engine, { maxConnections: 7, holdMax: 5 });
+      rig.hold(1, 'wait');
+      const waiting = await Promise.all(Array.from({ length: 30 }, () => rig.connect()));
+      await rig.endedBy('refused', 25);
+      await rig.counts({ held: 5 });
+      rig.serve(upstream.port);
+      const more = await Promise.all(Array.from({ length: 30 }, () => rig.connect()));
+      await rig.endedBy('refused', 53);
+      await rig.counts({ open: 7 });
+      const left = [...waiting, ...more].filter(({ ending }) => ending === undefined);
+      for (const client of left) client.end();
+      await rig.counts({ open: 0 });
+      await rig.connect();
+      await rig.counts({ open: 1 });
+    });
+
     it('shares a socket file among the threads', async () => {
       const directory = mkdtempSync(join(tmpdir(), 'st-threads-'));
       try {

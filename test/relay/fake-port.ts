@@ -1,6 +1,7 @@
 import type { Endpoint } from '../../src/net/endpoint.ts';
 import type { TunnelEvent, TunnelSpec } from '../../src/relay/engine.ts';
 import { Gate } from '../../src/relay/gate.ts';
+import { type GatePlaces, Places, unlimited } from '../../src/relay/places.ts';
 import { Session } from '../../src/relay/session.ts';
 
 export const a: Endpoint = { host: '10.0.0.1', port: 6379 };
@@ -13,17 +14,20 @@ export const spec: TunnelSpec = {
   holdMax: 3,
   dialMs: 300,
   maxConnections: 5,
+  idleMs: 0,
   tellSessions: false,
 };
 
 /** A gate with a clock that stands still, a port that only remembers what it was asked, and the events told. */
 export class GateRig {
   nowMs = 10_000;
+  readonly places: GatePlaces;
   readonly gate: Gate<Session>;
   readonly events: TunnelEvent[] = [];
   readonly dials: { readonly session: Session; readonly endpoint: Endpoint }[] = [];
   readonly abandoned: Session[] = [];
   readonly refused: { readonly session: Session; readonly line: string }[] = [];
+  readonly finished: Session[] = [];
   readonly cut: Session[] = [];
   readonly sessions: Session[] = [];
 
@@ -38,12 +42,22 @@ export class GateRig {
       refuse: (session: Session, line: string): void => {
         this.refused.push({ session, line });
       },
+      finish: (session: Session): void => {
+        this.finished.push(session);
+      },
       cut: (session: Session): void => {
         this.cut.push(session);
       },
     };
+    const own = { ...spec, ...changes };
+    this.places = {
+      sessions: Places.of(own.maxConnections),
+      waiting: Places.of(own.holdMax),
+      whole: Places.of(unlimited),
+    };
     this.gate = new Gate(
-      { ...spec, ...changes },
+      own,
+      this.places,
       port,
       (event) => {
         this.events.push(event);

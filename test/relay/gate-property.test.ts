@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import fc from 'fast-check';
 import type { EndReason } from '../../src/relay/engine.ts';
+import type { Places } from '../../src/relay/places.ts';
 import { a, b, GateRig, spec as usual } from './fake-port.ts';
 
 /** Tight, so that the limits are met often. */
-const spec = { ...usual, holdMax: 1, maxConnections: 4, tellSessions: true };
+const spec = { ...usual, holdMax: 1, maxConnections: 4, idleMs: 400, tellSessions: true };
 
 /** What happens to a gate, from outside. `pick` chooses one of the sessions by its number, modulo how many there are. */
 const step = fc.oneof(
@@ -102,6 +103,10 @@ it('keeps its promises over any sequence of what can happen', () => {
   );
 });
 
+function taken({ memory }: Places): number | undefined {
+  return new Int32Array(memory)[0];
+}
+
 function assertPromises(rig: GateRig, generation: number): void {
   const counters = rig.gate.counters();
   let open = 0;
@@ -132,6 +137,10 @@ function assertPromises(rig: GateRig, generation: number): void {
   assert.equal(counters.held, held);
   assert.ok(held <= spec.holdMax, `${held} wait`);
   assert.ok(open + held <= spec.maxConnections, `${open + held} sessions`);
+  assert.equal(taken(rig.places.sessions), open + held, 'a place for each session');
+  assert.equal(taken(rig.places.whole), open + held);
+  assert.equal(taken(rig.places.waiting), held, 'a place for each that waits');
+  assert.equal(counters.ended.idle, rig.finished.length);
   assert.equal(counters.admitted, rig.sessions.length);
   assert.equal(sum(Object.values(counters.ended)) + open + held, counters.admitted, 'counters add up');
   const endings = rig.told('session-ended').map(({ session }) => session);

@@ -89,7 +89,7 @@ describe('the gate', () => {
 
   it('takes new limits: a dial in progress gets the new time, and deadlines stay in order', () => {
     const rig = new GateRig({ dialMs: 1000, holdMs: 5000, maxConnections: 2 });
-    const limits = { holdMs: 5000, holdMax: 10, maxConnections: 2, tellSessions: false };
+    const limits = { holdMs: 5000, holdMax: 10, maxConnections: 2, idleMs: 0, tellSessions: false };
     rig.serve(1);
     const first = rig.admit();
     rig.pass(100);
@@ -104,7 +104,7 @@ describe('the gate', () => {
     rig.gate.adjust({ ...limits, dialMs: 300, maxConnections: 1 });
     assert.equal(rig.gate.size, 2, 'who is in stays in');
     const third = rig.admit();
-    assert.match(rig.refusalOf(third) ?? '', /the limit of 1 connections is reached/);
+    assert.match(rig.refusalOf(third) ?? '', /the limit of 1 connections to "mymaster" is reached/);
   });
 
   it('gives up a dial at its deadline, and the session at its own', () => {
@@ -201,6 +201,32 @@ describe('the gate', () => {
     });
   });
 
+  it('refuses one more session than all tunnels together may have, and says that it is so', () => {
+    const rig = new GateRig();
+    rig.places.whole.most = 3;
+    rig.places.whole.take(); // a session of another tunnel
+    rig.admit();
+    const second = rig.admit();
+    assert.equal(
+      rig.refusalOf(rig.admit()),
+      '-ERR sentinel-tunnel: the limit of 3 connections of the whole tunnel is reached\r\n',
+    );
+    rig.gate.ended(second, 'downstream');
+    assert.notEqual(rig.admit().phase.kind, 'ended');
+  });
+
+  it('tells those who are turned away at the door once a second, and counts them as refused', () => {
+    const rig = new GateRig();
+    for (let count = 0; count < 5; count += 1) rig.gate.turnedAway(`10.0.0.${String(count)} is not allowed`);
+    assert.deepEqual(rig.told('refused'), [{ kind: 'refused', reason: '10.0.0.0 is not allowed', count: 1 }]);
+    rig.pass(1000);
+    assert.deepEqual(rig.told('refused').slice(1), [
+      { kind: 'refused', reason: '10.0.0.4 is not allowed', count: 4 },
+    ]);
+    const { admitted, ended } = rig.gate.counters();
+    assert.deepEqual([admitted, ended.refused], [5, 5]);
+  });
+
   it('refuses one more session than there may be, the waiting ones counted', () => {
     const rig = new GateRig({ maxConnections: 2 });
     const first = rig.admit();
@@ -208,7 +234,7 @@ describe('the gate', () => {
     rig.admit();
     assert.equal(
       rig.refusalOf(rig.admit()),
-      '-ERR sentinel-tunnel: the limit of 2 connections is reached\r\n',
+      '-ERR sentinel-tunnel: the limit of 2 connections to "mymaster" is reached\r\n',
     );
     rig.gate.ended(first, 'downstream');
     assert.notEqual(rig.admit().phase.kind, 'ended');

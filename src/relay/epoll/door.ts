@@ -11,6 +11,7 @@ import {
   type Command,
   type OpenListener,
 } from './messages.ts';
+import { Places } from '../places.ts';
 import type { Resolver } from './resolver.ts';
 import { setSocketOptions } from './options.ts';
 import { isSelfConnected } from './self-connection.ts';
@@ -49,7 +50,12 @@ export class Door implements GatePort<TunnelSession>, LoopMember {
     this.#nextSession = order.firstSession;
     this.#sessionStep = order.sessionStep;
     this.#tally = new Float64Array(order.tally);
-    this.#gate = new Gate<TunnelSession>(order.spec, this, (event) => {
+    const places = {
+      sessions: new Places(order.places.sessions),
+      waiting: new Places(order.places.waiting),
+      whole: new Places(order.places.whole),
+    };
+    this.#gate = new Gate<TunnelSession>(order.spec, places, this, (event) => {
       this.#tell(event);
     });
     this.#acceptor = new Acceptor(loop, order.listeners, {
@@ -236,6 +242,11 @@ export class Door implements GatePort<TunnelSession>, LoopMember {
       this.#parting += 1;
       this.#loop.part(downstream, performance.now());
     }
+  }
+
+  finish(session: TunnelSession): void {
+    session.dial += 1;
+    this.#closeBoth(session);
   }
 
   cut(session: TunnelSession): void {

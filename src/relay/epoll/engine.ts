@@ -13,6 +13,7 @@ import type {
 } from '../engine.ts';
 import { bindListener, closeShared, releaseListener, type Bound } from './listeners.ts';
 import { newTally, readTallies, type Answer } from './messages.ts';
+import { Places, unlimited } from '../places.ts';
 import { Steering } from './steering.ts';
 import { openKernel, type Syscalls } from './syscalls.ts';
 import { ThreadHandle } from './thread-handle.ts';
@@ -35,6 +36,7 @@ export class EpollEngine implements Engine {
   readonly #sys: Syscalls;
   readonly #threads: readonly ThreadHandle[];
   readonly #tunnels = new Map<number, EpollTunnel>();
+  readonly #places = Places.of(unlimited);
   #nextTunnel = 1;
   #isClosed = false;
 
@@ -77,7 +79,7 @@ export class EpollEngine implements Engine {
     }
     const id = this.#nextTunnel;
     this.#nextTunnel += 1;
-    const tunnel = new EpollTunnel(id, spec, bound, this.#threads, tell, this.#sys);
+    const tunnel = new EpollTunnel(id, spec, bound, this.#threads, tell, this.#sys, this.#places);
     this.#tunnels.set(id, tunnel);
     void tunnel.closed.then(() => this.#tunnels.delete(id));
     return tunnel;
@@ -88,6 +90,10 @@ export class EpollEngine implements Engine {
       this.#threads.map(async (thread) => ({ thread, isAlive: await thread.isAlive(withinMs) })),
     );
     return answers.flatMap(({ thread, isAlive }) => (isAlive ? [] : [thread.name]));
+  }
+
+  limit(maxConnections: number): void {
+    this.#places.most = maxConnections;
   }
 
   async close(): Promise<void> {
@@ -126,6 +132,7 @@ class EpollTunnel implements EngineTunnel {
     threads: readonly ThreadHandle[],
     tell: (event: TunnelEvent) => void,
     sys: Syscalls,
+    whole: Places,
   ) {
     this.#id = id;
     this.#threads = threads;
@@ -135,13 +142,18 @@ class EpollTunnel implements EngineTunnel {
     this.#left = new Barrier(threads);
     this.#drained = new Barrier(threads);
     this.#closed = new Barrier(threads);
-    const share = { ...spec, ...shareOf(spec, threads.length) };
+    const places = {
+      sessions: Places.of(spec.maxConnections).memory,
+      waiting: Places.of(spec.holdMax).memory,
+      whole: whole.memory,
+    };
     this.#tallies = threads.map((thread, index) => {
       const tally = newTally();
       thread.send({
         kind: 'open',
         tunnel: id,
-        spec: share,
+        spec,
+        places,
         listeners: bound.flatMap(({ perThread }) => perThread[index] ?? []),
         tally,
         firstSession: index + 1,
@@ -174,7 +186,7 @@ class EpollTunnel implements EngineTunnel {
   }
 
   adjust(limits: TunnelLimits): void {
-    this.#send({ kind: 'adjust', tunnel: this.#id, limits: shareOf(limits, this.#threads.length) });
+    this.#send({ kind: 'adjust', tunnel: this.#id, limits });
   }
 
   steer(route: Route): void {
@@ -339,14 +351,4 @@ class Barrier {
     this.#left.delete(thread);
     if (this.#left.size === 0) this.#open();
   }
-}
-
-/** Each thread admits for itself, so each has its share of the limits; the sum is never below what was asked. */
-function shareOf(limits: TunnelLimits, threads: number): TunnelLimits {
-  const { holdMs, holdMax, dialMs, maxConnections, tellSessions } = limits;
-  return {
-    ...{ holdMs, dialMs, tellSessions },
-    holdMax: Math.ceil(holdMax / threads),
-    maxConnections: Math.ceil(maxConnections / threads),
-  };
 }

@@ -6,6 +6,7 @@ import {
   type TunnelLimits,
   type TunnelSpec,
 } from '../engine.ts';
+import type { GatePlaces } from '../places.ts';
 import type { ListenAddress } from '../../net/endpoint.ts';
 
 /** What the engine tells a thread. */
@@ -16,6 +17,8 @@ export type Command =
       readonly spec: TunnelSpec;
       readonly listeners: readonly OpenListener[];
       readonly tally: SharedArrayBuffer;
+      /** The memory of the places that the threads share. */
+      readonly places: Readonly<Record<keyof GatePlaces, SharedArrayBuffer>>;
       /** Sessions are numbered from here in these steps, so that no two threads give one number. */
       readonly firstSession: number;
       readonly sessionStep: number;

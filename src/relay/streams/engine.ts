@@ -1,4 +1,5 @@
 import type { Engine, EngineTunnel, TunnelEvent, TunnelSpec } from '../engine.ts';
+import { Places, unlimited } from '../places.ts';
 import { dialPlain, type Dial } from './dial.ts';
 import { StreamsTunnel } from './tunnel.ts';
 
@@ -6,6 +7,7 @@ import { StreamsTunnel } from './tunnel.ts';
 export class StreamsEngine implements Engine {
   readonly name = 'streams';
   readonly #dial: Dial;
+  readonly #places = Places.of(unlimited);
   readonly #tunnels = new Set<EngineTunnel>();
 
   constructor(dial: Dial = dialPlain) {
@@ -13,7 +15,7 @@ export class StreamsEngine implements Engine {
   }
 
   async open(spec: TunnelSpec, tell: (event: TunnelEvent) => void): Promise<EngineTunnel> {
-    const tunnel = await StreamsTunnel.open(spec, tell, this.#dial, (closed) => {
+    const tunnel = await StreamsTunnel.open(spec, tell, this.#dial, this.#places, (closed) => {
       this.#tunnels.delete(closed);
     });
     this.#tunnels.add(tunnel);
@@ -23,6 +25,10 @@ export class StreamsEngine implements Engine {
   /** It lives on the event loop of whoever asks: that this is carried out is the answer. */
   alive(): Promise<readonly string[]> {
     return Promise.resolve([]);
+  }
+
+  limit(maxConnections: number): void {
+    this.#places.most = maxConnections;
   }
 
   async close(): Promise<void> {

@@ -13,6 +13,7 @@ import type {
   TunnelSpec,
 } from '../engine.ts';
 import { Gate, type GatePort, type Side } from '../gate.ts';
+import { Places } from '../places.ts';
 import { failure, isSelfConnected, type Dial } from './dial.ts';
 import { Listener } from './listener.ts';
 import { reset, StreamsSession } from './session.ts';
@@ -45,9 +46,10 @@ export class StreamsTunnel implements EngineTunnel {
     spec: TunnelSpec,
     tell: (event: TunnelEvent) => void,
     dial: Dial,
+    whole: Places,
     whenClosed: (tunnel: StreamsTunnel) => void = () => undefined,
   ): Promise<StreamsTunnel> {
-    const tunnel: StreamsTunnel = new StreamsTunnel(spec, tell, dial, () => {
+    const tunnel: StreamsTunnel = new StreamsTunnel(spec, tell, dial, whole, () => {
       whenClosed(tunnel);
     });
     try {
@@ -63,6 +65,7 @@ export class StreamsTunnel implements EngineTunnel {
     spec: TunnelSpec,
     tell: (event: TunnelEvent) => void,
     dial: Dial,
+    whole: Places,
     whenClosed: () => void,
   ) {
     this.#spec = spec;
@@ -80,6 +83,12 @@ export class StreamsTunnel implements EngineTunnel {
       refuse: (session, line) => {
         this.#refuse(session, line);
       },
+      finish: (session) => {
+        session.sink = undefined;
+        session.dropEarly();
+        session.upstream?.destroy();
+        session.downstream.destroy();
+      },
       cut: (session) => {
         session.sink = undefined;
         session.dropEarly();
@@ -87,7 +96,12 @@ export class StreamsTunnel implements EngineTunnel {
         reset(session.downstream);
       },
     };
-    this.#gate = new Gate(this.#spec, port, tell);
+    const places = {
+      sessions: Places.of(spec.maxConnections),
+      waiting: Places.of(spec.holdMax),
+      whole,
+    };
+    this.#gate = new Gate(this.#spec, places, port, tell);
   }
 
   get listening(): readonly ListenAddress[] {

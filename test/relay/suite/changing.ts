@@ -101,7 +101,14 @@ export function describeChanging(engine: EngineUnderTest): void {
     it('takes new limits without ending a session', async () => {
       await using upstream = await Upstream.echo();
       await using rig = await Rig.open(engine, { holdMs: 60_000 });
-      const limits = { holdMs: 60_000, holdMax: 1, dialMs: 1500, maxConnections: 2, tellSessions: true };
+      const limits = {
+        holdMs: 60_000,
+        holdMax: 1,
+        dialMs: 1500,
+        maxConnections: 2,
+        idleMs: 0,
+        tellSessions: true,
+      };
       rig.serve(upstream.port);
       const clients = await Promise.all([rig.connect(), rig.connect(), rig.connect()]);
       for (const client of clients) {
@@ -110,7 +117,7 @@ export function describeChanging(engine: EngineUnderTest): void {
       }
       rig.tunnel.adjust(limits);
       const late = await rig.connect();
-      await late.says('-ERR sentinel-tunnel: the limit of 2 connections is reached\r\n');
+      await late.says('-ERR sentinel-tunnel: the limit of 2 connections to "mymaster" is reached\r\n');
       for (const client of clients) {
         client.send('y');
         await client.says('xy');
@@ -127,7 +134,14 @@ export function describeChanging(engine: EngineUnderTest): void {
       rig.hold(1, 'a failover is going on');
       const client = await rig.connect();
       await rig.counts({ held: 1 });
-      rig.tunnel.adjust({ holdMs: 50, holdMax: 10, dialMs: 1500, maxConnections: 10, tellSessions: false });
+      rig.tunnel.adjust({
+        holdMs: 50,
+        holdMax: 10,
+        dialMs: 1500,
+        maxConnections: 10,
+        idleMs: 0,
+        tellSessions: false,
+      });
       await client.says('-ERR sentinel-tunnel: a failover is going on; waited 50 ms\r\n');
     });
   });

@@ -13,6 +13,7 @@ const tunnel = await engine.open(
     holdMax: 1024,
     dialMs: 1500,
     maxConnections: 10_000,
+    idleMs: 0,
     tellSessions: false,
   },
   (event) => {

@@ -23,13 +23,14 @@ export interface EngineUnderTest {
 
 export const loopback: ListenAddress = { kind: 'tcp', host: '127.0.0.1', port: 0 };
 
-const defaultSpec: TunnelSpec = {
+export const defaultSpec: TunnelSpec = {
   name: 'mymaster',
   listen: [{ address: loopback }],
   holdMs: 5000,
   holdMax: 1024,
   dialMs: 1500,
   maxConnections: 10_000,
+  idleMs: 0,
   tellSessions: false,
 };
 

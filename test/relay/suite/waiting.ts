@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import { it } from './it.ts';
-import { Upstream } from './peer.ts';
-import { Rig, type EngineUnderTest } from './rig.ts';
+import { eventually } from '../../kit/index.ts';
+import { Peer, Upstream } from './peer.ts';
+import { defaultSpec, Rig, type EngineUnderTest } from './rig.ts';
 
 export function describeWaiting(engine: EngineUnderTest): void {
   describe('waiting', () => {
@@ -41,7 +42,7 @@ export function describeWaiting(engine: EngineUnderTest): void {
       const second = await rig.connect();
       await rig.counts({ open: 2 });
       const third = await rig.connect();
-      await third.says('-ERR sentinel-tunnel: the limit of 2 connections is reached\r\n');
+      await third.says('-ERR sentinel-tunnel: the limit of 2 connections to "mymaster" is reached\r\n');
       first.end();
       await rig.counts({ open: 1 });
       const fourth = await rig.connect();
@@ -49,6 +50,37 @@ export function describeWaiting(engine: EngineUnderTest): void {
         client.send('x');
         await client.says('x');
       }
+    });
+
+    it('bounds how many sessions all tunnels have together', async () => {
+      await using upstream = await Upstream.echo();
+      await using rig = await Rig.open(engine);
+      rig.engine.limit(2);
+      rig.serve(upstream.port);
+      const other = await rig.engine.open({ ...defaultSpec, name: 'other' }, () => undefined);
+      other.steer({ kind: 'serve', generation: 1, endpoint: { host: '127.0.0.1', port: upstream.port } });
+      const [elsewhere] = other.listening;
+      assert.ok(elsewhere);
+      const first = await rig.connect();
+      await using second = await Peer.connect(elsewhere);
+      await rig.counts({ open: 1 });
+      await eventually(() => other.counters().open === 1);
+      for (const address of [rig.address, elsewhere]) {
+        await using third = await Peer.connect(address);
+        await third.says(
+          '-ERR sentinel-tunnel: the limit of 2 connections of the whole tunnel is reached\r\n',
+        );
+      }
+      first.end();
+      await rig.counts({ open: 0 });
+      await using fourth = await Peer.connect(elsewhere);
+      for (const client of [second, fourth]) {
+        client.send('x');
+        await client.says('x');
+      }
+      rig.engine.limit(3);
+      await rig.connect();
+      await rig.counts({ open: 1 });
     });
 
     it('notices a client that leaves while it waits, and dials nothing for it', async () => {

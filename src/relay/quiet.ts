@@ -1,0 +1,69 @@
+/** Looks in one idle timeout: a session ends when it has been idle for the timeout, or at most half of it longer. */
+const looks = 4;
+
+interface Carrying {
+  readonly upstreamBytes: number;
+  readonly downstreamBytes: number;
+}
+
+interface Seen {
+  bytes: number;
+  sinceMs: number;
+}
+
+/**
+ * Finds the sessions in which nothing moves. It looks at the byte counters of all of them a few times in each
+ * timeout, so that nothing is done for a byte.
+ */
+export class Quiet<S extends Carrying> {
+  /** When `tick` is to be called, in milliseconds; `Infinity` for never. */
+  dueMs = Infinity;
+  #idleMs: number;
+  readonly #seen = new Map<S, Seen>();
+
+  /** @param idleMs the timeout in milliseconds; 0 for none */
+  constructor(idleMs: number) {
+    this.#idleMs = idleMs;
+  }
+
+  /** Changes the timeout, for `sessions` too: they have all of it from now on. */
+  adjust(idleMs: number, sessions: Iterable<S>, nowMs: number): void {
+    if (idleMs === this.#idleMs) return;
+    this.#idleMs = idleMs;
+    this.#seen.clear();
+    this.dueMs = Infinity;
+    for (const session of sessions) this.add(session, nowMs);
+  }
+
+  add(session: S, nowMs: number): void {
+    if (this.#idleMs === 0) return;
+    this.#seen.set(session, { bytes: bytesOf(session), sinceMs: nowMs });
+    if (this.dueMs === Infinity) this.#lookAfter(nowMs);
+  }
+
+  delete(session: S): void {
+    this.#seen.delete(session);
+    if (this.#seen.size === 0) this.dueMs = Infinity;
+  }
+
+  /** The sessions whose time is over. */
+  *tick(nowMs: number): Generator<S> {
+    if (nowMs < this.dueMs) return;
+    for (const [session, seen] of this.#seen) {
+      const bytes = bytesOf(session);
+      if (bytes !== seen.bytes) {
+        seen.bytes = bytes;
+        seen.sinceMs = nowMs;
+      } else if (nowMs - seen.sinceMs >= this.#idleMs) yield session;
+    }
+    if (this.#seen.size > 0) this.#lookAfter(nowMs);
+  }
+
+  #lookAfter(nowMs: number): void {
+    this.dueMs = nowMs + this.#idleMs / looks;
+  }
+}
+
+function bytesOf({ upstreamBytes, downstreamBytes }: Carrying): number {
+  return upstreamBytes + downstreamBytes;
+}
