@@ -1,3 +1,6 @@
+import { readPage } from './admin/page.ts';
+import type { AdminPort, Overview } from './admin/port.ts';
+import { AdminServer } from './admin/server.ts';
 import type { Config } from './config/config.ts';
 import { messageOf, TunnelError } from './errors.ts';
 import { Backoff } from './lifecycle/backoff.ts';
@@ -7,6 +10,7 @@ import { chooseEngine } from './relay/choose.ts';
 import type { Engine, TunnelCounters } from './relay/engine.ts';
 import { Sentinels } from './sentinel/sentinels.ts';
 import type { MasterView } from './sentinel/view.ts';
+import { EventFeed } from './telemetry/feed.ts';
 import type { Log } from './telemetry/log.ts';
 import type { FailoverStory } from './tunnel/story.ts';
 import { Tunnel } from './tunnel/tunnel.ts';
@@ -32,6 +36,12 @@ export interface Daemon {
   cut(): void;
 }
 
+/** What a daemon cannot know of itself. */
+export interface Surroundings {
+  /** The file that the configuration was read from, for people. */
+  readonly configFile?: string;
+}
+
 /** `drained`: every session had ended by itself. `cut`: the deadline passed, or `cut()` was called, with sessions left. */
 export type StopOutcome = 'drained' | 'cut';
 
@@ -44,12 +54,18 @@ const mostBindRetryMs = 10_000;
  *
  * @throws TunnelError `ST_LISTEN_FAILED` where not one database could be listened for; nothing is left running then
  */
-export async function startDaemon(config: Config, log: Log): Promise<Daemon> {
+export async function startDaemon(
+  config: Config,
+  given: Log,
+  surroundings: Surroundings = {},
+): Promise<Daemon> {
+  const feed = new EventFeed();
+  const log = feed.tee(given);
   const engine = await chooseEngine(config.engine, config.threads, log);
   engine.limit(config.maxConnections);
   const sentinels = new Sentinels(config.sentinels, config.sentinel, log);
   const tunnels = config.databases.map((database) => new Tunnel(database, sentinels, log));
-  const daemon = new RunningDaemon(config, log, engine, sentinels, tunnels);
+  const daemon = new RunningDaemon(config, log, engine, sentinels, tunnels, feed, surroundings);
   const failures = await daemon.open();
   if (failures.length === tunnels.length) {
     await daemon.abandon();
@@ -60,7 +76,9 @@ export async function startDaemon(config: Config, log: Log): Promise<Daemon> {
   return daemon;
 }
 
-class RunningDaemon implements Daemon {
+class RunningDaemon implements Daemon, AdminPort {
+  readonly feed: EventFeed;
+  readonly reload = undefined;
   readonly #config: Config;
   readonly #log: Log;
   readonly #engine: Engine;
@@ -69,9 +87,23 @@ class RunningDaemon implements Daemon {
   readonly #stopping = new AbortController();
   readonly #cutting = new AbortController();
   readonly #retries = new Set<Promise<void>>();
+  readonly #surroundings: Surroundings;
+  readonly #startedMs = performance.now();
+  readonly #startedAt = new Date().toISOString();
+  #admin: AdminServer | undefined;
   #stop: Promise<StopOutcome> | undefined;
 
-  constructor(config: Config, log: Log, engine: Engine, sentinels: Sentinels, tunnels: readonly Tunnel[]) {
+  constructor(
+    config: Config,
+    log: Log,
+    engine: Engine,
+    sentinels: Sentinels,
+    tunnels: readonly Tunnel[],
+    feed: EventFeed,
+    surroundings: Surroundings,
+  ) {
+    this.feed = feed;
+    this.#surroundings = surroundings;
     this.#config = config;
     this.#log = log;
     this.#engine = engine;
@@ -81,6 +113,7 @@ class RunningDaemon implements Daemon {
 
   /** Opens every tunnel; those that cannot be opened are tried again in the background. Gives what went wrong. */
   async open(): Promise<readonly TunnelError[]> {
+    if (this.#config.admin) this.#admin = new AdminServer(this.#config.admin, this, readPage(), this.#log);
     const results = await Promise.allSettled(this.#tunnels.map((tunnel) => tunnel.open(this.#engine)));
     return results.flatMap((result, index) => {
       const tunnel = this.#tunnels[index];
@@ -116,6 +149,25 @@ class RunningDaemon implements Daemon {
     return this.#tunnels.flatMap((tunnel) => tunnel.stories());
   }
 
+  overview(): Overview {
+    return {
+      version,
+      engine: this.#engine.name,
+      threads: this.#engine.name === 'epoll' ? this.#config.threads : 0,
+      isDraining: this.#stopping.signal.aborted,
+      startedAt: this.#startedAt,
+      uptimeMs: performance.now() - this.#startedMs,
+      configFile: this.#surroundings.configFile,
+      tunnels: this.#tunnels.map((tunnel) => tunnel.overview()),
+      sentinels: this.#sentinels.views(),
+      lastEventId: this.feed.latestId,
+    };
+  }
+
+  alive(withinMs: number): Promise<readonly string[]> {
+    return this.#engine.alive(withinMs);
+  }
+
   stop(reason: string): Promise<StopOutcome> {
     this.#stop ??= this.#shutDown(reason);
     return this.#stop;
@@ -139,14 +191,14 @@ class RunningDaemon implements Daemon {
     const sessions = counted.reduce((sum, { counters }) => sum + counters.open, 0);
     const held = counted.reduce((sum, { counters }) => sum + counters.held, 0);
     this.#log.info('tunnel.stopping', { signal, sessions, held, drainMs });
-    // 1 no listener is opened any more, 2 listeners close and waiting clients are refused, 3 the drain deadline starts
+    // 1 the tunnel is not ready any more and opens no listener, 2 listeners close and waiting clients are refused, 3 the drain deadline starts
     this.#stopping.abort();
     const drained = Promise.all([...this.#tunnels.map((tunnel) => tunnel.drain()), ...this.#retries]);
     // 4 sessions finish, or the deadline or a second signal comes first
     await Promise.race([drained, this.#patience(drainMs)]);
     const left = this.#openSessions();
     const outcome: StopOutcome = left === 0 ? 'drained' : 'cut';
-    // 5 what is left is cut, 6 the watches close, 7 the engine closes
+    // 5 what is left is cut, 6 the watches close, 7 the engine closes, 8 the admin listener closes
     await this.#close();
     await drained;
     this.#log.info('tunnel.stopped', { outcome, left });
@@ -157,6 +209,7 @@ class RunningDaemon implements Daemon {
     await Promise.all(this.#tunnels.map((tunnel) => tunnel.close()));
     this.#sentinels.close();
     await this.#engine.close();
+    await this.#admin?.close();
   }
 
   /** Resolves after `ms`, or at once when the rest is to be cut. */

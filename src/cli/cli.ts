@@ -8,7 +8,7 @@ import { exitCodeOf, exitCodes } from './exit-codes.ts';
 import type { Host } from './host.ts';
 import { init, type InitFlags } from './init.ts';
 import { run } from './run.ts';
-import { configOf, configOfOriginalCall, type Flags } from './sources.ts';
+import { configOf, configOfOriginalCall, fileOf, type Flags } from './sources.ts';
 
 /**
  * Does what the arguments ask for.
@@ -19,7 +19,10 @@ import { configOf, configOfOriginalCall, type Flags } from './sources.ts';
 export async function runCli(argv: readonly string[], host: Host): Promise<number> {
   try {
     const call = originalCall(argv);
-    if (call) return await run(await configOfOriginalCall(call.config, call.log, host.env), host);
+    if (call) {
+      const config = await configOfOriginalCall(call.config, call.log, host.env);
+      return await run(config, host, { configFile: call.config });
+    }
     return await runCommand(argv, host);
   } catch (error) {
     if (error instanceof CommanderError) {
@@ -67,7 +70,12 @@ async function runCommand(argv: readonly string[], host: Host): Promise<number> 
     .addHelpText('after', examples);
   const runs = program.command('run').description('run the tunnel until a signal stops it');
   withFlags(configured(runs, host)).action(async (flags: Flags) => {
-    exitCode = await run(await configOf(flags, host.env), host);
+    const configFile = fileOf(flags, host.env);
+    exitCode = await run(
+      await configOf(flags, host.env),
+      host,
+      configFile === undefined ? {} : { configFile },
+    );
   });
   const checks = program
     .command('check')
@@ -117,6 +125,10 @@ function withFlags(command: Command): Command {
     .option(
       '--database <name=listen...>',
       'a master and where to listen for it; also SENTINEL_TUNNEL_DATABASES, with commas',
+    )
+    .option(
+      '--admin <address>',
+      'where to listen for probes, metrics and operators, or "off"; also SENTINEL_TUNNEL_ADMIN',
     )
     .option('--log-level <level>', 'debug, info, warn or error; also SENTINEL_TUNNEL_LOG_LEVEL')
     .option('--log-format <format>', 'auto, json or pretty');

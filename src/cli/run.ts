@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts';
-import { startDaemon } from '../daemon.ts';
+import { startDaemon, type Surroundings } from '../daemon.ts';
 import { messageOf } from '../errors.ts';
 import { openLog, type OpenLog } from '../telemetry/open-log.ts';
 import { exitCodes } from './exit-codes.ts';
@@ -11,14 +11,14 @@ import type { Host } from './host.ts';
  *
  * @returns the exit code
  */
-export async function run(config: Config, host: Host): Promise<number> {
+export async function run(config: Config, host: Host, surroundings: Surroundings): Promise<number> {
   const opened = openLog(config.log, host.stdout);
   const signals = listenToStop(host);
   const forgetHangup = host.onSignal('SIGHUP', () => {
     reopen(opened);
   });
   try {
-    const daemon = await startDaemon(config, opened.log);
+    const daemon = await startDaemon(config, opened.log, surroundings);
     const first = await signals.first;
     const stopped = daemon.stop(first);
     void signals.second.then(() => {

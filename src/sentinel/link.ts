@@ -22,7 +22,8 @@ export interface LinkPort {
   questions(): readonly Question[];
   /** How long until the next round, in milliseconds: shorter while a master is missing. */
   beatMs(): number;
-  answered(link: SentinelLink, question: Question, answer: Answer): void;
+  /** `tookMs`: how long the answer took, in milliseconds; `undefined` where there was none. */
+  answered(link: SentinelLink, question: Question, answer: Answer, tookMs: number | undefined): void;
   announced(link: SentinelLink, announcement: Announcement): void;
   /** The Sentinels that it names, from time to time. */
   named(link: SentinelLink, named: readonly Named[]): void;
@@ -124,7 +125,7 @@ export class SentinelLink {
       this.#connection = undefined;
       if (this.#closing.signal.aborted) return 0;
       const answer: Answer = { kind: 'unreachable', text: messageOf(error) };
-      for (const question of questions) this.#port.answered(this, question, answer);
+      for (const question of questions) this.#port.answered(this, question, answer, undefined);
       return this.#backoff.next();
     }
   }
@@ -146,6 +147,7 @@ export class SentinelLink {
 
   async #ask(connection: Connection, question: Question): Promise<Answer> {
     const { replyMs } = this.#port;
+    const askedMs = performance.now();
     // The epoch is asked for first: should the address change between the two, a new address comes with the old epoch
     // and counts for little until the next round, instead of an old address with the new epoch.
     const [master, address] = await Promise.all([
@@ -156,7 +158,8 @@ export class SentinelLink {
     // Not "No such master with that name": that is so only until it is monitored.
     if (master instanceof ReplyError && /^NOPERM |^ERR unknown (sub)?command/i.test(master.text))
       this.#isWithoutEpoch = true;
-    if (!this.#closing.signal.aborted) this.#port.answered(this, question, answer);
+    if (!this.#closing.signal.aborted)
+      this.#port.answered(this, question, answer, performance.now() - askedMs);
     return answer;
   }
 

@@ -1,6 +1,7 @@
 import type { SentinelConfig } from '../config/config.ts';
 import { formatEndpoint, type Endpoint } from '../net/endpoint.ts';
 import type { Log } from '../telemetry/log.ts';
+import { Account, type SentinelView } from './account.ts';
 import type { Rules } from './belief.ts';
 import { SentinelLink, type LinkPort } from './link.ts';
 import {
@@ -40,6 +41,7 @@ export class Sentinels {
   readonly #config: SentinelConfig;
   readonly #log: Log;
   readonly #links = new Map<string, SentinelLink>();
+  readonly #accounts = new Map<string, Account>();
   readonly #watches = new Set<MasterWatch>();
   readonly #port: LinkPort;
   /** Since when each has not answered; absent while it does. */
@@ -66,7 +68,8 @@ export class Sentinels {
       replyMs: config.replyMs,
       questions: () => [...this.#watches].map((watch) => ({ watch, name: watch.name, turn: watch.turn })),
       beatMs: () => this.#beatMs(),
-      answered: (link, question, answer) => {
+      answered: (link, question, answer, tookMs) => {
+        this.#accounts.get(link.key)?.answered(question.name, answer, tookMs);
         this.#note(link, question.name, answer);
         for (const watch of this.#watches) {
           if (watch !== question.watch || this.#voters.twins.has(link.key)) continue;
@@ -90,6 +93,7 @@ export class Sentinels {
         this.#adoptRoster(withNamed(this.#roster, wanted), link.key);
       },
       subscription: (link, event) => {
+        this.#accounts.get(link.key)?.subscription(event.kind);
         if (event.kind !== 'ended') {
           this.#noteRefusal(link.key, event);
           return;
@@ -120,6 +124,17 @@ export class Sentinels {
   /** The known Sentinels, seeds first. */
   roster(): readonly Member[] {
     return this.#roster;
+  }
+
+  /** What each known Sentinel says and how it does, seeds first. */
+  views(): readonly SentinelView[] {
+    const names = new Set([...this.#watches].map(({ name }) => name));
+    return this.#roster.flatMap(({ endpoint, isSeed, id }) => {
+      const sentinel = formatEndpoint(endpoint);
+      const account = this.#accounts.get(sentinel);
+      account?.keepOnly(names);
+      return account ? [account.view({ sentinel, isSeed, id })] : [];
+    });
   }
 
   close(): void {
@@ -254,6 +269,7 @@ export class Sentinels {
       if (keys.has(key)) continue;
       link.close();
       this.#links.delete(key);
+      this.#accounts.delete(key);
       this.#downSinceMs.delete(key);
       this.#up.delete(key);
       this.#heard.delete(key);
@@ -266,6 +282,7 @@ export class Sentinels {
       if (this.#links.has(key)) continue;
       const link = new SentinelLink(endpoint, this.#port);
       this.#links.set(key, link);
+      this.#accounts.set(key, new Account());
       link.start();
     }
   }

@@ -12,6 +12,12 @@ export const eventSentences = {
   'engine.fallback': 'Using engine "streams": {reason}',
   'log.reopened': 'Log opened anew on {signal}; the configuration is not read again while running',
   'log.reopen-failed': 'Cannot open the log anew on {signal}, going on with the old one: {reason}',
+  // the admin listener
+  'admin.opened': 'Probes, metrics and operators are answered on {address}',
+  'admin.failed': 'Cannot answer probes, metrics and operators on {address}: {reason}',
+  'admin.acted': '{who} asks for {action}',
+  'admin.follower-dropped': 'Cut off a follower of the events at {who}, who reads too slowly',
+  'admin.defect': 'A request for {path} has met a defect: {reason}',
   // listeners and sessions
   'listener.opened': '{database}: listening on {address}',
   'listener.failed': '{database}: cannot listen on {address}: {reason}',

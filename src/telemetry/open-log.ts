@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import type { EventName } from './events.ts';
 import { FileSink } from './file-sink.ts';
-import { type Fields, type Log, type LogLevel, logLevels } from './log.ts';
+import { type Fields, type Log, type LogLevel, logLevels, withoutSecrets } from './log.ts';
 import { prettyLine } from './pretty.ts';
 
 export interface LogOptions {
@@ -94,11 +94,4 @@ function logOf(least: LogLevel, add: (level: LogLevel, event: EventName, fields:
       add('error', event, fields);
     },
   };
-}
-
-/** The last net under the rule that no secret is given to the log. */
-function withoutSecrets(fields: Fields): Fields {
-  const names = Object.keys(fields).filter((name) => /password|secret|token/i.test(name));
-  if (names.length === 0) return fields;
-  return { ...fields, ...Object.fromEntries(names.map((name) => [name, '[redacted]'])) };
 }

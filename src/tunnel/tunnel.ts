@@ -1,4 +1,5 @@
 import type { DatabaseConfig } from '../config/config.ts';
+import { messageOf } from '../errors.ts';
 import { formatListenAddress, type ListenAddress } from '../net/endpoint.ts';
 import type { Engine, EngineTunnel, Route, TunnelCounters, TunnelEvent } from '../relay/engine.ts';
 import type { Sentinels } from '../sentinel/sentinels.ts';
@@ -8,6 +9,7 @@ import type { Log } from '../telemetry/log.ts';
 import { Chronicle } from './chronicle.ts';
 import { routeOf, sameRoute } from './route.ts';
 import type { FailoverStory } from './story.ts';
+import type { TunnelView } from './tunnel-view.ts';
 
 /**
  * One database joined to its listeners: what the watch believes becomes what the engine does, and what the engine
@@ -20,6 +22,7 @@ export class Tunnel {
   readonly #watch: MasterWatch;
   #relay: EngineTunnel | undefined;
   #route: Route | undefined;
+  #trouble: string | undefined;
   #isEnding = false;
 
   constructor(database: DatabaseConfig, sentinels: Sentinels, log: Log) {
@@ -52,9 +55,15 @@ export class Tunnel {
       idleMs,
       tellSessions: this.#log.isDebugging,
     };
-    const relay = await engine.open(spec, (event) => {
-      this.#relayed(event);
-    });
+    const relay = await engine
+      .open(spec, (event) => {
+        this.#relayed(event);
+      })
+      .catch((error: unknown) => {
+        this.#trouble = messageOf(error);
+        throw error;
+      });
+    this.#trouble = undefined;
     if (this.#isEnding) {
       await relay.close(); // a stop was asked for while it opened
       return;
@@ -81,6 +90,21 @@ export class Tunnel {
 
   stories(): readonly FailoverStory[] {
     return this.#chronicle.stories();
+  }
+
+  /** All that an operator may want to know of it. */
+  overview(): TunnelView {
+    const { name, listen } = this.database;
+    return {
+      name,
+      listen: listen.map(({ address }) => address),
+      listening: this.#isEnding ? [] : this.listening,
+      trouble: this.#isEnding ? 'closing' : this.#trouble,
+      view: this.#watch.view(),
+      since: this.#chronicle.since(),
+      counters: this.counters(),
+      lastStory: this.stories().at(-1),
+    };
   }
 
   /** Stops accepting; resolves when the last session has ended. */
