@@ -40,6 +40,7 @@ function rowsOf(node: Node, above: string): string[] {
     const forms = held.anyOf ?? [held];
     return [
       row,
+      ...(forms.some(({ items }) => items) ? [] : forms.flatMap((form) => rowsOf(form, `${path}.`))),
       ...forms.flatMap(({ items }) => itemsOf(items)).flatMap((item) => rowsOf(item, `${path}[].`)),
     ];
   });

@@ -14,12 +14,18 @@ export interface Flags {
   readonly database?: readonly string[];
   readonly logLevel?: string;
   readonly logFormat?: string;
+  readonly admin?: string;
+}
+
+/** The configuration file of a command, where it has one. */
+export function fileOf(flags: Flags, env: Env): string | undefined {
+  return flags.config ?? given(env, 'SENTINEL_TUNNEL_CONFIG');
 }
 
 /** The configuration of a command: flags win over environment, environment over file, file over defaults. */
 export async function configOf(flags: Flags, env: Env): Promise<Config> {
-  const file = flags.config ?? given(env, 'SENTINEL_TUNNEL_CONFIG');
-  const overlay = overlayOf(flags, env);
+  const file = fileOf(flags, env);
+  const overlay = { ...overlayOf(flags, env), hasAdmin: true };
   if (file !== undefined) return await readConfig(file, overlay);
   const missing = [
     ...(overlay.sentinels ? [] : ['--sentinel HOST:PORT']),
@@ -40,6 +46,7 @@ function overlayOf(flags: Flags, env: Env, logFile?: { value: string; from: stri
   const sentinels = listFrom(flags.sentinel, '--sentinel', env, 'SENTINEL_TUNNEL_SENTINELS');
   const databases = listFrom(flags.database, '--database', env, 'SENTINEL_TUNNEL_DATABASES');
   const variable = given(env, 'SENTINEL_TUNNEL_LOG_LEVEL');
+  const admin = adminFrom(flags.admin, '--admin') ?? adminFrom(given(env, adminVariable), adminVariable);
   return {
     ...(sentinels && { sentinels }),
     ...(databases && {
@@ -48,6 +55,7 @@ function overlayOf(flags: Flags, env: Env, logFile?: { value: string; from: stri
         values: databases.values.map((text) => readDatabase(text, databases.from)),
       },
     }),
+    ...(admin && { admin }),
     log: {
       ...(variable !== undefined && { level: { value: variable, from: 'SENTINEL_TUNNEL_LOG_LEVEL' } }),
       ...(flags.logLevel !== undefined && { level: { value: flags.logLevel, from: '--log-level' } }),
@@ -55,6 +63,12 @@ function overlayOf(flags: Flags, env: Env, logFile?: { value: string; from: stri
       ...(logFile && { file: logFile }),
     },
   };
+}
+
+const adminVariable = 'SENTINEL_TUNNEL_ADMIN';
+
+function adminFrom(text: string | undefined, from: string): Overlay['admin'] {
+  return text === undefined ? undefined : { value: text === 'off' ? false : text, from };
 }
 
 /** A flag that may be repeated, or else a variable with commas. */

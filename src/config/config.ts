@@ -8,6 +8,8 @@ export interface Config {
   readonly sentinel: SentinelConfig;
   /** At least one. */
   readonly databases: readonly DatabaseConfig[];
+  /** The listener for probes, metrics and operators; `undefined` where there is none. */
+  readonly admin: AdminConfig | undefined;
   readonly engine: EngineChoice;
   /** Worker threads of the epoll engine. */
   readonly threads: number;
@@ -50,6 +52,14 @@ export interface DatabaseConfig {
 /** One place where clients of a database connect. */
 export interface ListenerConfig {
   readonly address: ListenAddress;
+}
+
+export interface AdminConfig {
+  readonly listen: ListenAddress;
+  /** Who has it may see everything and act; `undefined`: everybody who can connect may see, nobody may act. */
+  readonly token: string | undefined;
+  /** Names under which it is reached, besides those of loopback and its own address. */
+  readonly hosts: readonly string[];
 }
 
 export interface LogConfig {

@@ -8,7 +8,7 @@ import { closest } from './closest.ts';
  */
 const topKeys = ['Sentinels_addresses_list', 'Databases'] as const;
 const databaseKeys = ['Name', 'Local_port'] as const;
-const ownKeys = ['sentinels', 'sentinel', 'engine', 'threads', 'maxConnections', 'drainMs', 'log'];
+const ownKeys = ['sentinels', 'sentinel', 'admin', 'engine', 'threads', 'maxConnections', 'drainMs', 'log'];
 const ownDatabaseKeys = [
   'listen',
   'failover',

@@ -1,6 +1,7 @@
 import { TunnelError } from '../errors.ts';
 import { type ListenAddress, formatListenAddress } from '../net/endpoint.ts';
-import type { Config, ListenerConfig } from './config.ts';
+import { settleAdmin } from './admin.ts';
+import type { AdminConfig, Config, ListenerConfig } from './config.ts';
 import { deepFreeze } from './freeze.ts';
 import { listenersCollide, readEndpoint, readListenAddress, writtenAddress } from './listen.ts';
 import { isMapping, isOriginalForm, translateOriginal } from './original.ts';
@@ -17,6 +18,10 @@ export interface Overlay {
   readonly log?: Readonly<
     Partial<Record<'level' | 'format' | 'file', { readonly value: string; readonly from: string }>>
   >;
+  /** Where the admin listener listens, or `false` for none. */
+  readonly admin?: { readonly value: string | false; readonly from: string };
+  /** Whether there is an admin listener where nothing is said of it. */
+  readonly hasAdmin?: boolean;
 }
 
 /**
@@ -32,13 +37,15 @@ export function parseConfig(input: unknown, source: string, overlay: Overlay = {
   const whole = layOver(translated.input, overlay);
   const placeName = (path: Path): string => overlayName(path, overlay) ?? formatPath(translated.origin(path));
   const parsed = configSchema.safeParse(whole);
+  const settled = settleAdmin(parsed.data?.admin, overlay.hasAdmin ?? false);
   const problems = [
     ...(parsed.success ? [] : problemsOf(parsed.error, whole)),
+    ...settled.problems,
     ...collisions(whole, placeName),
   ].map(({ path, text }) => sentence(placeName(path), text));
   problems.unshift(...translated.problems.map(({ path, text }) => sentence(formatPath(path), text)));
   if (problems.length > 0 || !parsed.success) throw invalid(problems, source);
-  return deepFreeze(settle(parsed.data));
+  return deepFreeze(settle(parsed.data, settled.admin));
 }
 
 function sentence(place: string, text: string): string {
@@ -47,10 +54,14 @@ function sentence(place: string, text: string): string {
 
 function layOver(input: unknown, overlay: Overlay): unknown {
   if (!isMapping(input)) return input;
-  const { sentinels, databases, log } = overlay;
+  const { sentinels, databases, log, admin } = overlay;
   const changed: Record<string, unknown> = { ...input };
   if (sentinels) changed['sentinels'] = sentinels.values;
   if (databases) changed['databases'] = databases.values;
+  if (admin) {
+    const written = isMapping(input['admin']) ? input['admin'] : {};
+    changed['admin'] = admin.value === false ? false : { ...written, listen: admin.value };
+  }
   if (log && (isMapping(input['log']) || input['log'] === undefined)) {
     const values = Object.entries(log).map(([key, { value }]) => [key, value] as const);
     if (values.length > 0) changed['log'] = { ...input['log'], ...Object.fromEntries(values) };
@@ -63,6 +74,7 @@ function overlayName(path: Path, overlay: Overlay): string | undefined {
   const [top, below] = path;
   if (top === 'sentinels') return overlay.sentinels?.from;
   if (top === 'databases') return overlay.databases?.from;
+  if (top === 'admin' && below === 'listen') return overlay.admin?.from;
   if (top === 'log' && (below === 'level' || below === 'format' || below === 'file')) {
     return overlay.log?.[below]?.from;
   }
@@ -104,6 +116,9 @@ function* placedListeners(input: unknown): Generator<Placed> {
       if (address) yield { path: isMapping(value) ? [...place, 'address'] : place, address };
     }
   }
+  const admin = isMapping(input) && isMapping(input['admin']) ? input['admin']['listen'] : undefined;
+  const address = readListenAddress(admin);
+  if (address) yield { path: ['admin', 'listen'], address };
 }
 
 function invalid(problems: readonly string[], source: string): TunnelError {
@@ -117,9 +132,10 @@ function invalid(problems: readonly string[], source: string): TunnelError {
   return new TunnelError('ST_CONFIG_INVALID', text);
 }
 
-function settle(input: ConfigInput): Config {
+function settle(input: ConfigInput, admin: AdminConfig | undefined): Config {
   return {
     ...input,
+    admin,
     sentinels: input.sentinels.map((text) => readable(readEndpoint(text), text)),
     databases: input.databases.map((database) => ({
       ...database,

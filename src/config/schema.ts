@@ -94,6 +94,36 @@ const database = z.strictObject(
   mapping,
 );
 
+const adminWanted = { error: 'false, or a mapping of keys to values' };
+const tokenWanted = { error: 'a text' };
+const hostsWanted = { error: 'a list of host names without ports' };
+
+const admin = z.strictObject(
+  {
+    listen: listenAddress.optional().meta({
+      description:
+        'Where probes, metrics and operators connect: like `databases[].listen`, one address. `127.0.0.1:9121` unless set. Other addresses than those of loopback and unix sockets need a token.',
+    }),
+    token: z.string(tokenWanted).optional().meta({
+      description:
+        'Who sends it as `Authorization: Bearer TOKEN` may see everything and act; at least 16 characters. Without one everybody who can connect may see, and nobody may act.',
+    }),
+    tokenFile: z
+      .string({ error: 'a path' })
+      .min(1, { error: 'a path' })
+      .optional()
+      .meta({ description: 'A file with the token on its only line, instead of `token`.' }),
+    hosts: z
+      .array(z.string(hostsWanted).regex(/^[\w.-]+$/, hostsWanted), hostsWanted)
+      .default([])
+      .meta({
+        description:
+          'Names under which it is reached, besides `localhost` and the address it listens on: a browser that comes under another name is turned away.',
+      }),
+  },
+  adminWanted,
+);
+
 const sentinelsWanted = { error: 'a list of at least one "host:port"' };
 const databasesWanted = { error: 'a list of at least one database' };
 
@@ -127,6 +157,13 @@ export const configSchema = z
         .array(database, databasesWanted)
         .min(1, databasesWanted)
         .meta({ description: 'The masters to lead to, and where to listen for each.' }),
+      admin: z
+        .union([z.literal(false), admin], adminWanted)
+        .optional()
+        .meta({
+          description:
+            'The listener for probes, metrics and operators: `false`, or an object with the keys below. There is one with `sentinel-tunnel run` unless it says `false`, and none with the call of the original unless it is configured.',
+        }),
       engine: choice('auto', 'epoll', 'streams').default('auto').meta({
         description: 'What carries the bytes. `auto` takes the fastest that works here and says so.',
       }),
@@ -172,5 +209,6 @@ export const keysAt: Readonly<Record<string, readonly string[]>> = {
   'databases[]': Object.keys(database.shape),
   'databases[].listen': Object.keys(listener.shape),
   'databases[].listen[]': Object.keys(listener.shape),
+  admin: Object.keys(admin.shape),
   log: Object.keys(configSchema.shape.log.unwrap().shape),
 };

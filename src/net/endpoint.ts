@@ -1,4 +1,4 @@
-import { isIPv6 } from 'node:net';
+import { isIPv4, isIPv6 } from 'node:net';
 
 /** A place one may dial. `host` is a name, an IPv4 address or an IPv6 address without brackets. */
 export interface Endpoint {
@@ -57,4 +57,9 @@ export function parseEndpoint(text: string, leastPort = 1): Endpoint | undefined
   if (port === undefined || host === undefined) return undefined;
   if (v6 !== undefined && !isIPv6(v6)) return undefined;
   return { host, port };
+}
+
+/** Whether a host is this machine alone: 127.0.0.0/8, ::1, or their name. Nothing is looked up. */
+export function isLoopback(host: string): boolean {
+  return host === '::1' || host.toLowerCase() === 'localhost' || (isIPv4(host) && host.startsWith('127.'));
 }

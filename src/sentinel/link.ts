@@ -22,7 +22,8 @@ export interface LinkPort {
   questions(): readonly Question[];
   /** How long until the next round, in milliseconds: shorter while a master is missing. */
   beatMs(): number;
-  answered(link: SentinelLink, question: Question, answer: Answer): void;
+  /** `tookMs`: how long the answer took, in milliseconds; `undefined` where there was none. */
+  answered(link: SentinelLink, question: Question, answer: Answer, tookMs: number | undefined): void;
   announced(link: SentinelLink, announcement: Announcement): void;
   /** The Sentinels that it names, from time to time. */
   named(link: SentinelLink, named: readonly Named[]): void;
@@ -46,7 +47,7 @@ export class SentinelLink {
   readonly endpoint: Endpoint;
   /** `host:port`, the name under which its word counts. */
   readonly key: string;
-  readonly port: LinkPort;
+  readonly #port: LinkPort;
   readonly #closing = new AbortController();
   readonly #backoff = new Backoff(firstRetryMs, mostRetryMs);
   readonly #pulse: Pulse;
@@ -61,7 +62,7 @@ export class SentinelLink {
   constructor(endpoint: Endpoint, port: LinkPort) {
     this.endpoint = endpoint;
     this.key = formatEndpoint(endpoint);
-    this.port = port;
+    this.#port = port;
     this.#pulse = new Pulse(floorMs, () => this.#round());
     this.#subscription = new Subscription(endpoint, port.replyMs, {
       announced: (announcement) => {
@@ -106,11 +107,11 @@ export class SentinelLink {
 
   /** One round of questions; gives the wait until the next in milliseconds. */
   async #round(): Promise<number> {
-    const { replyMs } = this.port;
-    let questions = this.port.questions();
+    const { replyMs } = this.#port;
+    let questions = this.#port.questions();
     try {
       const connection = (this.#connection ??= await this.#open());
-      questions = this.port.questions(); // opening takes a while; what is asked now is asked under the turn of now
+      questions = this.#port.questions(); // opening takes a while; what is asked now is asked under the turn of now
       const answers = await Promise.all(questions.map((question) => this.#ask(connection, question)));
       if (questions.length > 0 && performance.now() - this.#namesAtMs >= namesEveryMs)
         await this.#askNames(connection, questions, replyMs);
@@ -118,19 +119,19 @@ export class SentinelLink {
       const isDenied =
         answers.length > 0 && answers.every((answer) => answer.kind === 'error' && isDenial(answer.text));
       this.#deniedUntilMs = isDenied ? performance.now() + deniedMs : -Infinity;
-      return isDenied ? deniedMs : this.port.beatMs();
+      return isDenied ? deniedMs : this.#port.beatMs();
     } catch (error) {
       this.#connection?.close();
       this.#connection = undefined;
       if (this.#closing.signal.aborted) return 0;
       const answer: Answer = { kind: 'unreachable', text: messageOf(error) };
-      for (const question of questions) this.port.answered(this, question, answer);
+      for (const question of questions) this.#port.answered(this, question, answer, undefined);
       return this.#backoff.next();
     }
   }
 
   async #open(): Promise<Connection> {
-    const { replyMs } = this.port;
+    const { replyMs } = this.#port;
     const connection = await Connection.open(this.endpoint, replyMs, this.#closing.signal);
     this.#isWithoutEpoch = false;
     this.#namesAtMs = -Infinity;
@@ -145,7 +146,8 @@ export class SentinelLink {
   }
 
   async #ask(connection: Connection, question: Question): Promise<Answer> {
-    const { replyMs } = this.port;
+    const { replyMs } = this.#port;
+    const askedMs = performance.now();
     // The epoch is asked for first: should the address change between the two, a new address comes with the old epoch
     // and counts for little until the next round, instead of an old address with the new epoch.
     const [master, address] = await Promise.all([
@@ -156,7 +158,8 @@ export class SentinelLink {
     // Not "No such master with that name": that is so only until it is monitored.
     if (master instanceof ReplyError && /^NOPERM |^ERR unknown (sub)?command/i.test(master.text))
       this.#isWithoutEpoch = true;
-    if (!this.#closing.signal.aborted) this.port.answered(this, question, answer);
+    if (!this.#closing.signal.aborted)
+      this.#port.answered(this, question, answer, performance.now() - askedMs);
     return answer;
   }
 
@@ -165,7 +168,7 @@ export class SentinelLink {
     const replies = await Promise.all(
       questions.map(({ name }) => connection.ask(['SENTINEL', 'SENTINELS', name], replyMs)),
     );
-    if (!this.#closing.signal.aborted) this.port.named(this, replies.flatMap(readSentinels));
+    if (!this.#closing.signal.aborted) this.#port.named(this, replies.flatMap(readSentinels));
   }
 }
 

@@ -1,12 +1,10 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { SentinelConfig } from '../config/config.ts';
 import { formatEndpoint, type Endpoint } from '../net/endpoint.ts';
 import type { Log } from '../telemetry/log.ts';
+import { Account, type SentinelView } from './account.ts';
 import type { Rules } from './belief.ts';
 import { SentinelLink, type LinkPort } from './link.ts';
-import { Renewal } from './renewal.ts';
 import {
-  reseeded,
   seedRoster,
   votersOf,
   withId,
@@ -40,12 +38,12 @@ export type WatchRules = Pick<Rules, 'name' | 'failover' | 'onSentinelLoss'>;
  * has a watch of its own, so that what one learns or suffers is nothing to another.
  */
 export class Sentinels {
-  #config: SentinelConfig;
+  readonly #config: SentinelConfig;
   readonly #log: Log;
   readonly #links = new Map<string, SentinelLink>();
+  readonly #accounts = new Map<string, Account>();
   readonly #watches = new Set<MasterWatch>();
-  #port: LinkPort;
-  readonly #renewal = new Renewal();
+  readonly #port: LinkPort;
   /** Since when each has not answered; absent while it does. */
   readonly #downSinceMs = new Map<string, number>();
   readonly #up = new Set<string>();
@@ -66,14 +64,51 @@ export class Sentinels {
     this.#log = log;
     this.#roster = seedRoster(seeds);
     this.#voters = this.#countVoters();
-    this.#port = this.#newPort();
+    this.#port = {
+      replyMs: config.replyMs,
+      questions: () => [...this.#watches].map((watch) => ({ watch, name: watch.name, turn: watch.turn })),
+      beatMs: () => this.#beatMs(),
+      answered: (link, question, answer, tookMs) => {
+        this.#accounts.get(link.key)?.answered(question.name, answer, tookMs);
+        this.#note(link, question.name, answer);
+        for (const watch of this.#watches) {
+          if (watch !== question.watch || this.#voters.twins.has(link.key)) continue;
+          watch.hear({ kind: 'answered', sentinel: link.key, answer, turn: question.turn });
+        }
+      },
+      announced: (link, announcement) => {
+        for (const watch of this.#watches) {
+          if (watch.name === announcement.name && !this.#voters.twins.has(link.key))
+            watch.hear({ kind: 'announced', sentinel: link.key, announcement });
+        }
+        if (announcement.channel === '+sentinel') link.askNames();
+      },
+      named: (link, named) => {
+        this.#adoptRoster(withNamedIds(this.#roster, named), link.key);
+        if (!this.#config.discover) return;
+        const nowMs = performance.now();
+        const wanted = named.filter(
+          ({ endpoint }) => !(nowMs < (this.#shunned.get(formatEndpoint(endpoint)) ?? 0)),
+        );
+        this.#adoptRoster(withNamed(this.#roster, wanted), link.key);
+      },
+      subscription: (link, event) => {
+        this.#accounts.get(link.key)?.subscription(event.kind);
+        if (event.kind !== 'ended') {
+          this.#noteRefusal(link.key, event);
+          return;
+        }
+        for (const watch of this.#watches) watch.hear({ kind: 'unlinked', sentinel: link.key });
+        link.wake();
+      },
+    };
     this.#keepLinks();
   }
 
   /** Begins to watch one master. `tell` is called in the order of events, never before this returns. */
   watch(rules: WatchRules, tell: (event: WatchEvent) => void): MasterWatch {
     const watch = new MasterWatch(
-      { ...rules, freshMs: this.#freshMs(), fenceMs, confirmMs },
+      { ...rules, freshMs: this.#config.pollMs * 2 + this.#config.replyMs, fenceMs, confirmMs },
       this.#voters.keys,
       () => {
         this.#wake();
@@ -86,35 +121,20 @@ export class Sentinels {
     return watch;
   }
 
-  /** Ends a watch. */
-  unwatch(watch: MasterWatch): void {
-    watch.close();
-    this.#watches.delete(watch);
-  }
-
-  /**
-   * Takes over other seeds and another way to speak to them. Links of Sentinels that stay are left alone, and so is what
-   * is believed of the masters; where the way to speak changes, links are replaced one after another, each by one that
-   * has answered.
-   */
-  adjust(seeds: readonly Endpoint[], config: SentinelConfig): void {
-    const before = this.#config;
-    this.#config = config;
-    for (const watch of this.#watches) watch.adjust({ freshMs: this.#freshMs() });
-    const known = new Set(this.#keys());
-    const configured = seeds.map(formatEndpoint).filter((key) => !known.has(key));
-    for (const watch of this.#watches) watch.hear({ kind: 'configured', sentinels: configured });
-    if (!isDeepStrictEqual(mannerOf(before), mannerOf(config))) this.#port = this.#newPort();
-    const kept = [...this.#links];
-    this.#adoptRoster(reseeded(this.#roster, seeds, config.discover), 'the configuration');
-    if (!isDeepStrictEqual(mannerOf(before), mannerOf(config)))
-      void this.#renewal.replace(kept, this.#links, this.#port, (key) => this.#up.has(key));
-    else if (config.pollMs !== before.pollMs) this.#wake();
-  }
-
   /** The known Sentinels, seeds first. */
   roster(): readonly Member[] {
     return this.#roster;
+  }
+
+  /** What each known Sentinel says and how it does, seeds first. */
+  views(): readonly SentinelView[] {
+    const names = new Set([...this.#watches].map(({ name }) => name));
+    return this.#roster.flatMap(({ endpoint, isSeed, id }) => {
+      const sentinel = formatEndpoint(endpoint);
+      const account = this.#accounts.get(sentinel);
+      account?.keepOnly(names);
+      return account ? [account.view({ sentinel, isSeed, id })] : [];
+    });
   }
 
   close(): void {
@@ -122,55 +142,6 @@ export class Sentinels {
     this.#watches.clear();
     for (const link of this.#links.values()) link.close();
     this.#links.clear();
-    this.#renewal.close();
-  }
-
-  /** How links speak and whom they tell; they keep the way to speak with which they were made. */
-  #newPort(): LinkPort {
-    return {
-      replyMs: this.#config.replyMs,
-      questions: () => [...this.#watches].map((watch) => ({ watch, name: watch.name, turn: watch.turn })),
-      beatMs: () => this.#beatMs(),
-      answered: (link, question, answer) => {
-        if (this.#renewal.answered(link)) return;
-        this.#note(link, question.name, answer);
-        for (const watch of this.#watches) {
-          if (watch !== question.watch || this.#voters.twins.has(link.key)) continue;
-          watch.hear({ kind: 'answered', sentinel: link.key, answer, turn: question.turn });
-        }
-      },
-      announced: (link, announcement) => {
-        if (this.#renewal.has(link)) return;
-        for (const watch of this.#watches) {
-          if (watch.name === announcement.name && !this.#voters.twins.has(link.key))
-            watch.hear({ kind: 'announced', sentinel: link.key, announcement });
-        }
-        if (announcement.channel === '+sentinel') link.askNames();
-      },
-      named: (link, named) => {
-        if (this.#renewal.has(link)) return;
-        this.#adoptRoster(withNamedIds(this.#roster, named), link.key);
-        if (!this.#config.discover) return;
-        const nowMs = performance.now();
-        const wanted = named.filter(
-          ({ endpoint }) => !(nowMs < (this.#shunned.get(formatEndpoint(endpoint)) ?? 0)),
-        );
-        this.#adoptRoster(withNamed(this.#roster, wanted), link.key);
-      },
-      subscription: (link, event) => {
-        if (this.#renewal.subscription(link, event.kind === 'ended')) return;
-        if (event.kind !== 'ended') {
-          this.#noteRefusal(link.key, event);
-          return;
-        }
-        for (const watch of this.#watches) watch.hear({ kind: 'unlinked', sentinel: link.key });
-        link.wake();
-      },
-    };
-  }
-
-  #freshMs(): number {
-    return this.#config.pollMs * 2 + this.#config.replyMs;
   }
 
   #wake(): void {
@@ -298,6 +269,7 @@ export class Sentinels {
       if (keys.has(key)) continue;
       link.close();
       this.#links.delete(key);
+      this.#accounts.delete(key);
       this.#downSinceMs.delete(key);
       this.#up.delete(key);
       this.#heard.delete(key);
@@ -310,14 +282,10 @@ export class Sentinels {
       if (this.#links.has(key)) continue;
       const link = new SentinelLink(endpoint, this.#port);
       this.#links.set(key, link);
+      this.#accounts.set(key, new Account());
       link.start();
     }
   }
-}
-
-/** What cannot change in a link that stands. */
-function mannerOf(config: SentinelConfig): unknown {
-  return { ...config, discover: undefined, pollMs: undefined };
 }
 
 function sameRoster(a: readonly Member[], b: readonly Member[]): boolean {

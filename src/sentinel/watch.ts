@@ -91,11 +91,6 @@ export class MasterWatch {
     return !isUsable(this.#belief) || this.#belief.fence !== undefined;
   }
 
-  /** Takes over what an operator has decided anew. What is believed of the master stays. */
-  adjust(rules: Partial<Rules>): void {
-    this.hear({ kind: 'ruled', rules: { ...this.#belief.rules, ...rules } });
-  }
-
   /** The data plane found an endpoint wanting. A hint: the Sentinels and the server are asked, nothing else happens. */
   suspect(endpoint: Endpoint): void {
     if (!this.#mayAsk()) return;
@@ -212,8 +207,6 @@ export class MasterWatch {
         return;
       }
       case 'rostered':
-      case 'configured':
-      case 'ruled':
       case 'unlinked':
       case 'elapsed':
         return;

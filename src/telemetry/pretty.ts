@@ -16,11 +16,8 @@ export function prettyLine(
 ): string {
   const paint = (code: string, text: string): string =>
     isColoured ? `\u001b[${code}m${text}\u001b[0m` : text;
-  const said = new Set<string>();
-  const sentence = eventSentences[event].replace(/\{(\w+)\}/g, (_, name: string) => {
-    said.add(name);
-    return printable(fields[name]);
-  });
+  const said = new Set([...eventSentences[event].matchAll(/\{(\w+)\}/g)].map(([, name]) => name));
+  const sentence = sentenceOf(event, fields);
   const unsaid = Object.entries(fields).filter(([name, value]) => !said.has(name) && value !== undefined);
   const rest = unsaid
     .filter(([, value]) => typeof value !== 'object' && !selfContained.has(event))
@@ -31,6 +28,11 @@ export function prettyLine(
   const word = paint(colours[level], level.toUpperCase().padEnd(5));
   const line = `${paint('2', localTime(at))} ${word} ${sentence}${rest === '' ? '' : ` ${paint('2', rest)}`}`;
   return `${[line, ...lists.map((text) => `    ${printable(text)}`)].join('\n')}\n`;
+}
+
+/** An event as a sentence. */
+export function sentenceOf(event: EventName, fields: Fields): string {
+  return eventSentences[event].replace(/\{(\w+)\}/g, (_, name: string) => printable(fields[name]));
 }
 
 function localTime(at: Date): string {

@@ -20,6 +20,7 @@ export class Chronicle {
   readonly #degradation: Degradation;
   readonly #stories: FailoverStory[] = [];
   #view: MasterView | undefined;
+  #since = new Date().toISOString();
   #epilogue: NodeJS.Timeout | undefined;
   #isClosed = false;
 
@@ -35,6 +36,11 @@ export class Chronicle {
     return this.#stories;
   }
 
+  /** Since when the phase is what it is: wall clock, ISO 8601. */
+  since(): string {
+    return this.#since;
+  }
+
   /** Tells a story that lacks only its last details; one that has not come to an end is none. What is heard later is let go. */
   close(): void {
     clearTimeout(this.#epilogue);
@@ -47,6 +53,8 @@ export class Chronicle {
   turned(view: MasterView, before: MasterView): void {
     if (this.#isClosed) return;
     this.#view = view;
+    if (view.phase.kind !== before.phase.kind || view.generation !== before.generation)
+      this.#since = new Date().toISOString();
     this.#tellStory(view, before);
   }
 

@@ -1,42 +1,33 @@
 import type { DatabaseConfig } from '../config/config.ts';
-import type { TunnelError } from '../errors.ts';
-import type { ListenAddress } from '../net/endpoint.ts';
-import type {
-  Engine,
-  EngineTunnel,
-  Route,
-  TunnelCounters,
-  TunnelEvent,
-  TunnelLimits,
-} from '../relay/engine.ts';
+import { messageOf } from '../errors.ts';
+import { formatListenAddress, type ListenAddress } from '../net/endpoint.ts';
+import type { Engine, EngineTunnel, Route, TunnelCounters, TunnelEvent } from '../relay/engine.ts';
 import type { Sentinels } from '../sentinel/sentinels.ts';
 import type { MasterView } from '../sentinel/view.ts';
 import type { MasterWatch } from '../sentinel/watch.ts';
 import type { Log } from '../telemetry/log.ts';
 import { Chronicle } from './chronicle.ts';
-import { Listeners } from './listeners.ts';
 import { routeOf, sameRoute } from './route.ts';
 import type { FailoverStory } from './story.ts';
+import type { TunnelView } from './tunnel-view.ts';
 
 /**
  * One database joined to its listeners: what the watch believes becomes what the engine does, and what the engine
  * meets becomes a hint to the watch.
  */
 export class Tunnel {
+  readonly database: DatabaseConfig;
   readonly #log: Log;
   readonly #chronicle: Chronicle;
-  readonly #sentinels: Sentinels;
   readonly #watch: MasterWatch;
-  #database: DatabaseConfig;
   #relay: EngineTunnel | undefined;
-  #listeners: Listeners | undefined;
   #route: Route | undefined;
+  #trouble: string | undefined;
   #isEnding = false;
 
   constructor(database: DatabaseConfig, sentinels: Sentinels, log: Log) {
-    this.#database = database;
+    this.database = database;
     this.#log = log;
-    this.#sentinels = sentinels;
     this.#chronicle = new Chronicle(database.name, log);
     this.#watch = sentinels.watch(database, (event) => {
       if (event.kind === 'view') {
@@ -47,56 +38,46 @@ export class Tunnel {
     });
   }
 
-  /** As it was configured last. */
-  get database(): DatabaseConfig {
-    return this.#database;
-  }
-
   /**
-   * Opens the listeners. One that cannot be opened is tried again until it can; the others are open meanwhile.
+   * Opens the listeners. May be tried again after it has failed.
    *
-   * @returns what went wrong at the first try, a failure for each listener
+   * @throws TunnelError `ST_LISTEN_FAILED`
    */
-  async open(engine: Engine): Promise<readonly TunnelError[]> {
-    const { name, listen } = this.#database;
-    const spec = { name, listen: [], ...this.#limits() };
-    const relay = await engine.open(spec, (event) => {
-      this.#relayed(event);
-    });
+  async open(engine: Engine): Promise<void> {
+    const { name, listen, holdMs, holdMax, dialMs, maxConnections, idleMs } = this.database;
+    const spec = {
+      name,
+      listen,
+      holdMs,
+      holdMax,
+      dialMs,
+      maxConnections,
+      idleMs,
+      tellSessions: this.#log.isDebugging,
+    };
+    const relay = await engine
+      .open(spec, (event) => {
+        this.#relayed(event);
+      })
+      .catch((error: unknown) => {
+        this.#trouble = messageOf(error);
+        throw error;
+      });
+    this.#trouble = undefined;
     if (this.#isEnding) {
       await relay.close(); // a stop was asked for while it opened
-      return [];
+      return;
     }
     this.#relay = relay;
-    this.#listeners = new Listeners(name, relay, this.#log);
     this.#steer(this.#watch.view());
-    return await this.#listeners.open(listen);
+    for (const address of relay.listening) {
+      this.#log.info('listener.opened', { database: name, address: formatListenAddress(address) });
+    }
   }
 
-  /** The addresses that are listened on; none before `open`. */
+  /** The addresses bound; none before `open`. */
   get listening(): readonly ListenAddress[] {
-    return this.#listeners?.listening ?? [];
-  }
-
-  /**
-   * Takes over a new configuration of the same database, up to what it has to free for others: limits and rules change
-   * in place, listeners that are not in it close. No session is cut.
-   */
-  async adjust(database: DatabaseConfig): Promise<void> {
-    this.#database = database;
-    this.#watch.adjust(database);
-    this.#relay?.adjust(this.#limits());
-    await this.#listeners?.keep(database.listen);
-  }
-
-  /** Opens the listeners of the configuration that are not open yet; to be called after `adjust`. */
-  async extend(): Promise<void> {
-    if (!this.#isEnding) await this.#listeners?.open(this.#database.listen);
-  }
-
-  /** Closes the listeners, and resolves when their addresses are free. Sessions go on. */
-  async unlisten(): Promise<void> {
-    await this.#listeners?.keep([]);
+    return this.#relay?.listening ?? [];
   }
 
   view(): MasterView {
@@ -111,23 +92,32 @@ export class Tunnel {
     return this.#chronicle.stories();
   }
 
+  /** All that an operator may want to know of it. */
+  overview(): TunnelView {
+    const { name, listen } = this.database;
+    return {
+      name,
+      listen: listen.map(({ address }) => address),
+      listening: this.#isEnding ? [] : this.listening,
+      trouble: this.#isEnding ? 'closing' : this.#trouble,
+      view: this.#watch.view(),
+      since: this.#chronicle.since(),
+      counters: this.counters(),
+      lastStory: this.stories().at(-1),
+    };
+  }
+
   /** Stops accepting; resolves when the last session has ended. */
   async drain(): Promise<void> {
     this.#isEnding = true;
-    await Promise.all([this.#listeners?.end(), this.#relay?.drain()]);
+    await this.#relay?.drain();
   }
 
-  /** Cuts what is left and watches its master no more. */
+  /** Cuts what is left. The watch belongs to the Sentinels and closes with them. */
   async close(): Promise<void> {
     this.#isEnding = true;
-    await Promise.all([this.#listeners?.end(), this.#relay?.close()]);
-    this.#sentinels.unwatch(this.#watch);
+    await this.#relay?.close();
     this.#chronicle.close();
-  }
-
-  #limits(): TunnelLimits {
-    const { holdMs, holdMax, dialMs, maxConnections, idleMs } = this.#database;
-    return { holdMs, holdMax, dialMs, maxConnections, idleMs, tellSessions: this.#log.isDebugging };
   }
 
   #steer(view: MasterView): void {

@@ -59,6 +59,7 @@ test('parseConfig() fills in every default', () => {
       },
     ],
     engine: 'auto',
+    admin: undefined,
     threads: 1,
     maxConnections: 1_000_000,
     drainMs: 10_000,
@@ -311,7 +312,7 @@ const messages: readonly (readonly [string, unknown, readonly string[]])[] = [
       '["a b"]: unknown key',
     ],
   ],
-  ['a key that is not built', { ...whole, admin: { listen: 1 } }, ['admin: unknown key']],
+  ['a key that is not built', { ...whole, addressMap: {} }, ['addressMap: unknown key']],
   [
     'keys of the original in a database of ours',
     { ...whole, databases: [{ Name: 'one', Local_port: 6379 }] },

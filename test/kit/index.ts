@@ -1,4 +1,5 @@
 /** What a scenario needs: real servers, clusters, fakes, raw clients, the built program. */
+export { ask, EventStream, type AdminAddress, type Answered, type Asking } from './admin-client.ts';
 export { Child, childrenAlive, leaveEndToCaller, type Exit } from './child.ts';
 export { Cluster, startCluster, type ClusterOptions, type GroupOptions } from './cluster.ts';
 export { eventually, eventuallyPasses } from './eventually.ts';

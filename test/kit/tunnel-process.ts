@@ -57,7 +57,7 @@ export class TunnelProcess implements AsyncDisposable {
       name: 'sentinel-tunnel',
       reportLines: 80,
       cwd: dir,
-      env: { ...cleanEnvironment(), ...options.env },
+      env: { ...cleanEnvironment(), ...withoutAdmin(config), ...options.env },
       onLine: (line) => {
         const event = parseEvent(line);
         if (event) events.push(event);
@@ -128,21 +128,16 @@ export class TunnelProcess implements AsyncDisposable {
     return port;
   }
 
+  /** The port of its admin listener. */
+  get adminPort(): number {
+    const port = Number(/:(\d+)$/.exec(String(this.events('admin.opened')[0]?.['address']))?.[1]);
+    if (!port) throw new Error(`No admin listener was opened\n${this.log()}`);
+    return port;
+  }
+
   /** A raw client through it. */
   async connect(database: string, deadlineMs = 5000): Promise<RespClient> {
     return await RespClient.connect(this.port(database), { deadlineMs });
-  }
-
-  /** Writes another configuration and sends SIGHUP; gives what was logged of it. */
-  async reload(config: object | string): Promise<LoggedEvent> {
-    const isOutcome = ({ event }: LoggedEvent): boolean =>
-      event === 'config.reloaded' || event === 'config.reload-failed';
-    const before = this.#events.filter(isOutcome).length;
-    await writeFile(this.configFile, typeof config === 'string' ? config : JSON.stringify(config));
-    this.signal('SIGHUP');
-    return await this.waitFor(
-      (event) => isOutcome(event) && this.#events.filter(isOutcome).indexOf(event) >= before,
-    );
   }
 
   signal(signal: NodeJS.Signals): void {
@@ -168,6 +163,12 @@ export class TunnelProcess implements AsyncDisposable {
     await this.#child.kill();
     await rm(this.dir, { recursive: true, force: true });
   }
+}
+
+/** Of the many that run at once only one could have the usual address of the admin listener. */
+function withoutAdmin(config: TunnelOptions['config']): Readonly<Record<string, string>> {
+  const isAsked = typeof config === 'object' && 'admin' in config;
+  return isAsked || typeof config === 'string' ? {} : { SENTINEL_TUNNEL_ADMIN: 'off' };
 }
 
 /** Without what would steer the program, or make it believe that it is a test file of the runner. */

@@ -142,11 +142,24 @@ export class Door implements GatePort<TunnelSession>, LoopMember {
       this.#tryNext(session, 'ECONNREFUSED');
       return;
     }
-    if (this.#touch().dialled(session)) this.#loop.join(session.downstream, upstream);
-    else {
-      this.#loop.close(upstream);
-      session.upstream = undefined;
+    switch (this.#touch().dialled(session)) {
+      case 'relaying':
+        this.#loop.join(session.downstream, upstream);
+        return;
+      case 'ready':
+        upstream.role = roles.ready;
+        if (upstream.canRead || upstream.isEnding) this.unready(session);
+        return;
+      case 'unwanted':
+        this.#loop.close(upstream);
+        session.upstream = undefined;
     }
+  }
+
+  unready(session: TunnelSession): void {
+    if (session.upstream) this.#loop.close(session.upstream);
+    session.upstream = undefined;
+    this.#touch().unready(session);
   }
 
   halfClosed(session: TunnelSession, by: Side): void {
@@ -221,6 +234,14 @@ export class Door implements GatePort<TunnelSession>, LoopMember {
         session.remaining = found;
         this.#dialFirst(session);
       }
+    });
+  }
+
+  relay(session: TunnelSession): void {
+    this.#loop.defer(() => {
+      // The client may have gone meanwhile.
+      if (session.phase.kind === 'relaying' && session.upstream)
+        this.#loop.join(session.downstream, session.upstream);
     });
   }
 

@@ -1,0 +1,82 @@
+import type { ServerResponse } from 'node:http';
+import type { EventFeed, FedEvent } from '../telemetry/feed.ts';
+import type { LogLevel } from '../telemetry/log.ts';
+import { sentenceOf } from '../telemetry/pretty.ts';
+import { securityHeaders } from './guard.ts';
+
+/** So many may follow the events at once. */
+export const mostFollowers = 16;
+/** A follower for which more than this waits here, in bytes, reads too slowly and is cut off. */
+const mostUnsentBytes = 256 * 1024;
+/** A comment is sent this often, in milliseconds, so that either side sees when the other has gone. */
+const beatMs = 10_000;
+/** When a browser is to come back after it was cut off, in milliseconds. */
+const retryMs = 1_000;
+
+/** An event as it is sent and listed: with its sentence. */
+export interface ToldEvent extends FedEvent {
+  readonly sentence: string;
+}
+
+export function toldEvent(fed: FedEvent): ToldEvent {
+  return { ...fed, sentence: sentenceOf(fed.event, fed.fields) };
+}
+
+export interface Following {
+  readonly level: LogLevel;
+  /** What is told first. */
+  readonly backlog: readonly FedEvent[];
+  /** It read too slowly. */
+  readonly dropped: () => void;
+}
+
+/** Those who follow the events, each on a response that stays open. */
+export class Followers {
+  readonly #feed: EventFeed;
+  readonly #open = new Set<ServerResponse>();
+
+  constructor(feed: EventFeed) {
+    this.#feed = feed;
+  }
+
+  get isFull(): boolean {
+    return this.#open.size >= mostFollowers;
+  }
+
+  /** Sends events on a response until either side ends it. */
+  add(response: ServerResponse, { level, backlog, dropped }: Following): void {
+    this.#open.add(response);
+    response.writeHead(200, { ...securityHeaders, 'Content-Type': 'text/event-stream; charset=utf-8' });
+    const send = (text: string): void => {
+      response.write(text);
+      if (response.writableLength <= mostUnsentBytes) return;
+      end();
+      response.destroy();
+      dropped();
+    };
+    const beat = setInterval(send, beatMs, ': beat\n\n');
+    const unfollow = this.#feed.follow(level, (event) => {
+      send(frame(event));
+    });
+    const end = (): void => {
+      clearInterval(beat);
+      unfollow();
+      this.#open.delete(response);
+    };
+    response.on('close', end);
+    response.on('error', end);
+    send(
+      `retry: ${String(retryMs)}\nevent: hello\ndata: ${JSON.stringify({ latestId: this.#feed.latestId })}\n\n`,
+    );
+    for (const event of backlog) send(frame(event));
+  }
+
+  close(): void {
+    for (const response of this.#open) response.destroy();
+  }
+}
+
+/** One event of a stream. JSON has no line breaks, so one `data` line is enough. */
+function frame(event: FedEvent): string {
+  return `id: ${event.id}\nevent: log\ndata: ${JSON.stringify(toldEvent(event))}\n\n`;
+}

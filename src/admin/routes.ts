@@ -1,0 +1,159 @@
+import { Hono, type Context } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
+import { messageOf, TunnelError } from '../errors.ts';
+import type { AdminConfig } from '../config/config.ts';
+import { logLevels, type LogLevel } from '../telemetry/log.ts';
+import type { Log } from '../telemetry/log.ts';
+import { toldEvent, type Followers } from './follow.ts';
+import {
+  onlyKnownHosts,
+  onlyOwnOrigin,
+  onlyWhereTokens,
+  onlyWithToken,
+  refuse,
+  whoOf,
+  withSecurityHeaders,
+  type AdminEnv,
+} from './guard.ts';
+import type { AdminPort } from './port.ts';
+import type { Page } from './page.ts';
+import { statusOf, statusVersion } from './status.ts';
+
+/** How long the loops have to show that they live, in milliseconds. */
+const aliveMs = 1_000;
+/** No request has more to say than this, in bytes. */
+const mostBodyBytes = 4 * 1024;
+
+type Asked = Context<AdminEnv>;
+
+/** The routes of the admin listener. `docs/admin.md` lists them, and a test compares. */
+export function adminRoutes(
+  config: AdminConfig,
+  port: AdminPort,
+  followers: Followers,
+  page: Page,
+  log: Log,
+): Hono<AdminEnv> {
+  const app = new Hono<AdminEnv>();
+  const withToken = onlyWithToken(config.token);
+  app.use(
+    withSecurityHeaders,
+    onlyKnownHosts(config.hosts),
+    onlyOwnOrigin,
+    bodyLimit({ maxSize: mostBodyBytes, onError: tooLarge }),
+  );
+
+  let hasStarted = false;
+  app.get('/livez', async (asked) => {
+    const silent = await port.alive(aliveMs);
+    return asked.json({ live: silent.length === 0, silent }, silent.length === 0 ? 200 : 503);
+  });
+  app.get('/readyz', (asked) => {
+    const { ready, reasons, databases } = statusOf(port.overview());
+    const told = databases.map(({ name, ready: isReady, reason }) => ({ name, ready: isReady, reason }));
+    return asked.json({ ready, reasons, databases: told }, ready ? 200 : 503);
+  });
+  app.get('/startupz', (asked) => {
+    // Once is for ever: what comes to be missing later is a matter of readiness.
+    const waiting = hasStarted
+      ? []
+      : port
+          .overview()
+          .tunnels.filter(isUnresolved)
+          .map(({ name }) => name);
+    hasStarted ||= waiting.length === 0;
+    return asked.json({ started: hasStarted, waiting }, hasStarted ? 200 : 503);
+  });
+
+  app.get('/status', withToken, (asked) => asked.json(statusOf(port.overview())));
+  app.get('/failovers', withToken, (asked) => listFailovers(asked, port));
+  app.get('/events', withToken, (asked) => followEvents(asked, port, followers, log));
+
+  const actions = [onlyWhereTokens(config.token), withToken] as const;
+  app.post('/reload', ...actions, async (asked) => {
+    if (!port.reload) return refuse(asked, 501, 'There is no configuration file to read again');
+    log.info('admin.acted', { who: whoOf(asked), action: 'reload' });
+    return await attempt(asked, async () => ({ changes: await port.reload?.() }));
+  });
+
+  app.get(
+    '*',
+    (asked) => page.answer(asked.req.path) ?? refuse(asked, 404, `Nothing is at "${asked.req.path}"`),
+  );
+  app.notFound((asked) => refuse(asked, 404, `Nothing is at "${asked.req.method} ${asked.req.path}"`));
+  app.onError((error, asked) => {
+    log.error('admin.defect', { path: asked.req.path, reason: messageOf(error) });
+    return asked.json({ error: 'A defect: the log says more' }, 500);
+  });
+  return app;
+}
+
+function tooLarge(asked: Context): Response {
+  return refuse(asked, 413, `A request has at most ${String(mostBodyBytes)} bytes`);
+}
+
+/** Does what was asked for; what can go wrong in the world is told to whoever asked. */
+async function attempt(asked: Asked, act: () => Promise<object>): Promise<Response> {
+  try {
+    return asked.json(await act());
+  } catch (error) {
+    if (!(error instanceof TunnelError)) throw error;
+    return asked.json({ error: error.message, code: error.code }, 409);
+  }
+}
+
+function isUnresolved({
+  listening,
+  view,
+}: {
+  listening: readonly unknown[];
+  view: { phase: { kind: string } };
+}): boolean {
+  return listening.length === 0 || view.phase.kind === 'unknown';
+}
+
+function listFailovers(asked: Asked, port: AdminPort): Response {
+  const { database, last } = asked.req.query();
+  const count = countFrom(last);
+  if (count === undefined) return refuse(asked, 400, '"last": expected a whole number');
+  const names = port.overview().tunnels.map(({ name }) => name);
+  if (database !== undefined && !names.includes(database))
+    return refuse(asked, 404, `No database "${database}"`);
+  const stories = port.stories().filter((story) => database === undefined || story.database === database);
+  const failovers = stories.toSorted((a, b) => (a.at < b.at ? -1 : 1));
+  return asked.json({ version: statusVersion, failovers: count === 0 ? [] : failovers.slice(-count) });
+}
+
+function followEvents(asked: Asked, port: AdminPort, followers: Followers, log: Log): Response {
+  const { level = 'info', since = asked.req.header('last-event-id'), last } = asked.req.query();
+  const count = countFrom(last);
+  if (!isLevel(level)) return refuse(asked, 400, `"level": expected one of ${logLevels.join(', ')}`);
+  if (count === undefined) return refuse(asked, 400, '"last": expected a whole number');
+  const importance = logLevels.indexOf(level);
+  const kept = since !== undefined ? port.feed.since(since) : last !== undefined ? port.feed.last(count) : [];
+  const backlog = kept.filter((event) => logLevels.indexOf(event.level) >= importance);
+  if (asked.req.header('accept') === 'application/json')
+    return asked.json({
+      version: statusVersion,
+      latestId: port.feed.latestId,
+      events: backlog.map(toldEvent),
+    });
+  if (followers.isFull) return refuse(asked, 503, 'Too many follow the events already');
+  const who = whoOf(asked);
+  const dropped = (): void => {
+    log.info('admin.follower-dropped', { who });
+  };
+  followers.add(asked.env.outgoing, { level, backlog, dropped });
+  return RESPONSE_ALREADY_SENT;
+}
+
+function isLevel(text: string): text is LogLevel {
+  return (logLevels as readonly string[]).includes(text);
+}
+
+/** A number of a query; all where there is none, `undefined` where it is no number. */
+function countFrom(text: string | undefined): number | undefined {
+  if (text === undefined) return Number.MAX_SAFE_INTEGER;
+  return /^\d{1,6}$/.test(text) ? Number(text) : undefined;
+}

@@ -1,0 +1,139 @@
+import { once } from 'node:events';
+import { chmod } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import { getRequestListener } from '@hono/node-server';
+import type { AdminConfig } from '../config/config.ts';
+import { messageOf } from '../errors.ts';
+import { Backoff } from '../lifecycle/backoff.ts';
+import { sleep } from '../lifecycle/sleep.ts';
+import { formatListenAddress, type ListenAddress } from '../net/endpoint.ts';
+import { claim, prepareClaim, release, temporaryPath, type SocketFile } from '../relay/unix-socket.ts';
+import type { Log } from '../telemetry/log.ts';
+import { Followers } from './follow.ts';
+import type { Page } from './page.ts';
+import type { AdminPort } from './port.ts';
+import { adminRoutes } from './routes.ts';
+
+/** Those who follow the events hold one each; a scraper and a probe need one or two. */
+const mostConnections = 64;
+/** Nobody who means it needs longer for these, in milliseconds. */
+const headersMs = 5_000;
+const requestMs = 10_000;
+const idleMs = 5_000;
+/** A connection on which nothing moves for this long is closed, in milliseconds; followers hear a beat more often. */
+const stalledMs = 30_000;
+const lookMs = 1_000;
+const mostHeaderBytes = 8 * 1024;
+const firstRetryMs = 1_000;
+const mostRetryMs = 30_000;
+/** A unix socket is for its owner and the group: whoever may connect may see everything. */
+const socketMode = 0o660;
+
+/**
+ * The listener for probes, metrics and operators. An address that cannot be had is tried again and again; nothing that
+ * happens here stops what carries bytes.
+ */
+export class AdminServer {
+  readonly #config: AdminConfig;
+  readonly #log: Log;
+  readonly #server: Server;
+  readonly #followers: Followers;
+  readonly #closing = new AbortController();
+  readonly #opening: Promise<void>;
+  #file: SocketFile | undefined;
+  #listening: ListenAddress | undefined;
+
+  /** Begins to listen; does not wait for it. */
+  constructor(config: AdminConfig, port: AdminPort, page: Page, log: Log) {
+    this.#config = config;
+    this.#log = log;
+    this.#followers = new Followers(port.feed);
+    const app = adminRoutes(config, port, this.#followers, page, log);
+    this.#server = createServer(
+      {
+        headersTimeout: headersMs,
+        requestTimeout: requestMs,
+        keepAliveTimeout: idleMs,
+        connectionsCheckingInterval: lookMs,
+        maxHeaderSize: mostHeaderBytes,
+        noDelay: true,
+      },
+      listenerOf(getRequestListener(app.fetch, { overrideGlobalObjects: false })),
+    );
+    this.#server.maxConnections = mostConnections;
+    this.#server.setTimeout(stalledMs);
+    this.#opening = this.#open();
+  }
+
+  /** Where it listens; `undefined` while it does not. */
+  get listening(): ListenAddress | undefined {
+    return this.#listening;
+  }
+
+  /** Resolves when it no longer listens and nobody is connected. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#opening;
+    this.#followers.close();
+    if (this.#listening) {
+      const closed = once(this.#server, 'close');
+      this.#server.close();
+      this.#server.closeAllConnections();
+      await closed;
+    }
+    if (this.#file) await release(this.#file);
+    this.#listening = undefined;
+  }
+
+  async #open(): Promise<void> {
+    const backoff = new Backoff(firstRetryMs, mostRetryMs);
+    const { signal } = this.#closing;
+    const address = formatListenAddress(this.#config.listen);
+    let told: string | undefined;
+    while (!signal.aborted) {
+      try {
+        await this.#listen();
+        return;
+      } catch (error) {
+        const reason = messageOf(error);
+        // An operator does not need the same line every half minute.
+        if (reason !== told) this.#log.warn('admin.failed', { address, reason });
+        told = reason;
+      }
+      await sleep(backoff.next(), signal).catch(() => undefined); // the only reason is that it is to close
+    }
+  }
+
+  async #listen(): Promise<void> {
+    const { listen } = this.#config;
+    if (listen.kind === 'unix') await prepareClaim(listen.path);
+    this.#server.listen(
+      listen.kind === 'unix'
+        ? { path: temporaryPath(listen.path) }
+        : { host: listen.host, port: listen.port, exclusive: true },
+    );
+    await once(this.#server, 'listening');
+    if (listen.kind === 'unix') {
+      await chmod(temporaryPath(listen.path), socketMode);
+      this.#file = await claim(listen.path);
+    }
+    this.#server.on('error', (error) => {
+      this.#log.warn('admin.failed', { address: formatListenAddress(listen), reason: messageOf(error) });
+    });
+    this.#listening = bound(this.#server, listen);
+    this.#log.info('admin.opened', { address: formatListenAddress(this.#listening) });
+  }
+}
+
+/** What goes wrong is answered by the routes themselves; their promise has nothing to say. */
+function listenerOf(
+  listener: ReturnType<typeof getRequestListener>,
+): (...args: Parameters<typeof listener>) => void {
+  return (incoming, outgoing) => void listener(incoming, outgoing);
+}
+
+function bound(server: Server, asked: ListenAddress): ListenAddress {
+  const address = server.address();
+  if (asked.kind === 'unix' || address === null || typeof address === 'string') return asked;
+  return { kind: 'tcp', host: address.address, port: address.port };
+}

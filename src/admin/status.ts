@@ -1,0 +1,213 @@
+import { formatEndpoint, formatListenAddress, sameEndpoint, type Endpoint } from '../net/endpoint.ts';
+import type { EngineName, TunnelCounters } from '../relay/engine.ts';
+import type { Said, SentinelView } from '../sentinel/account.ts';
+import type { MasterView, Phase } from '../sentinel/view.ts';
+import type { FailoverStory } from '../tunnel/story.ts';
+import type { TunnelView } from '../tunnel/tunnel-view.ts';
+import type { Overview } from './port.ts';
+
+/** Grows when something is taken out of the shape or changes its meaning, not when something is added. */
+export const statusVersion = 1;
+
+/** What `GET /status` answers. `docs/admin.md` explains it, and a test compares the two. */
+export interface Status {
+  readonly version: typeof statusVersion;
+  readonly program: ProgramStatus;
+  /** Whether every database can be used now, and if not, why: the answer of `/readyz`. */
+  readonly ready: boolean;
+  readonly reasons: readonly string[];
+  readonly databases: readonly DatabaseStatus[];
+  /** Seeds first. */
+  readonly sentinels: readonly SentinelStatus[];
+  /** The id of the latest event: `/events?since=` it misses nothing. */
+  readonly lastEventId: string;
+}
+
+export interface ProgramStatus {
+  readonly version: string;
+  readonly engine: EngineName;
+  readonly threads: number;
+  /** `draining` from the moment when a stop was asked for. */
+  readonly state: 'running' | 'draining';
+  /** Wall clock, ISO 8601. */
+  readonly startedAt: string;
+  readonly now: string;
+  readonly uptimeMs: number;
+  /** The file that the configuration was read from; `null` where there was none. */
+  readonly configFile: string | null;
+}
+
+export interface DatabaseStatus {
+  readonly name: string;
+  readonly ready: boolean;
+  /** Why it is not ready; `null` while it is. */
+  readonly reason: string | null;
+  readonly phase: Phase['kind'];
+  /** Since when: wall clock, ISO 8601. */
+  readonly since: string;
+  /** Where sessions go now: `host:port`, or `null` while nothing is served. */
+  readonly master: string | null;
+  /** `confirmed` by an answer of Sentinel, or `provisional` on the new master's word; `null` while nothing is served. */
+  readonly standing: 'confirmed' | 'provisional' | null;
+  readonly generation: number;
+  readonly epoch: number | null;
+  /** The view as the code runs on it. */
+  readonly view: MasterView;
+  readonly degraded: readonly string[];
+  readonly listen: readonly ListenerStatus[];
+  /** Sessions and bytes since the listeners were opened; `null` while they are not. */
+  readonly counters: TunnelCounters | null;
+  /** The latest failover without its lines, which `/failovers` has. */
+  readonly lastFailover: Omit<FailoverStory, 'lines'> | null;
+}
+
+export interface ListenerStatus {
+  /** `host:port` or `unix:/path`; the real port where 0 was asked for. */
+  readonly address: string;
+  readonly open: boolean;
+  readonly reason: string | null;
+}
+
+export interface SentinelStatus {
+  /** `host:port`. */
+  readonly address: string;
+  readonly seed: boolean;
+  readonly id: string | null;
+  readonly state: SentinelView['state'];
+  readonly subscription: SentinelView['subscription'];
+  readonly answers: number;
+  readonly errors: number;
+  readonly failures: number;
+  readonly latencyMs: number | null;
+  /** What it last said of each database. */
+  readonly said: readonly SaidStatus[];
+}
+
+export interface SaidStatus {
+  readonly database: string;
+  /** An `address`, that it does not know the name (`unknown`), an `error`, or nothing (`unreachable`). */
+  readonly kind: Said['answer']['kind'];
+  /** `host:port`, where it is an address. */
+  readonly address: string | null;
+  readonly epoch: number | null;
+  readonly flags: readonly string[];
+  /** What it said instead, or why it could not be reached. */
+  readonly text: string | null;
+  /** Whether it names the server that is served; `null` where it names none, or none is served. */
+  readonly agrees: boolean | null;
+  /** Wall clock, ISO 8601. */
+  readonly at: string;
+  readonly latencyMs: number | null;
+}
+
+/** The status for an overview. Pure. */
+export function statusOf(overview: Overview): Status {
+  const { tunnels, sentinels, isDraining, lastEventId } = overview;
+  const databases = tunnels.map(databaseStatus);
+  const served = new Map(tunnels.map(({ name, view }) => [name, servedBy(view)]));
+  const reasons = [
+    ...(isDraining ? ['shutting down'] : []),
+    ...databases.flatMap(({ name, reason }) => (reason === null ? [] : [`${name}: ${reason}`])),
+  ];
+  return {
+    version: statusVersion,
+    program: programStatus(overview),
+    ready: reasons.length === 0,
+    reasons,
+    databases,
+    sentinels: sentinels.map((sentinel) => sentinelStatus(sentinel, served)),
+    lastEventId,
+  };
+}
+
+function programStatus(overview: Overview): ProgramStatus {
+  const { version, engine, threads, isDraining, startedAt, uptimeMs, configFile } = overview;
+  return {
+    ...{ version, engine, threads },
+    state: isDraining ? 'draining' : 'running',
+    startedAt,
+    now: new Date().toISOString(),
+    uptimeMs: Math.round(uptimeMs),
+    configFile: configFile ?? null,
+  };
+}
+
+function databaseStatus(tunnel: TunnelView): DatabaseStatus {
+  const { name, view, since, counters, lastStory } = tunnel;
+  const { phase, generation, epoch, degraded } = view;
+  const reason = whyNotReady(tunnel);
+  return {
+    name,
+    ready: reason === undefined,
+    reason: reason ?? null,
+    phase: phase.kind,
+    since,
+    master: phase.kind === 'serving' ? formatEndpoint(phase.endpoint) : null,
+    standing: phase.kind === 'serving' ? phase.standing : null,
+    generation,
+    epoch: epoch ?? null,
+    view,
+    degraded,
+    listen: listenersOf(tunnel),
+    counters: counters ?? null,
+    lastFailover: lastStory ? withoutLines(lastStory) : null,
+  };
+}
+
+/** Why a client of a database would not be served now; `undefined` where it would. */
+function whyNotReady({ view, trouble, listening }: TunnelView): string | undefined {
+  if (listening.length === 0) return `not listening${trouble === undefined ? '' : `: ${trouble}`}`;
+  const { phase } = view;
+  return phase.kind === 'serving' ? undefined : `${phase.kind}: ${phase.reason}`;
+}
+
+function listenersOf({ listen, listening, trouble }: TunnelView): readonly ListenerStatus[] {
+  const isOpen = listening.length > 0;
+  return (isOpen ? listening : listen).map((address) => ({
+    address: formatListenAddress(address),
+    open: isOpen,
+    reason: isOpen ? null : (trouble ?? null),
+  }));
+}
+
+function withoutLines({ lines: _lines, ...story }: FailoverStory): Omit<FailoverStory, 'lines'> {
+  return story;
+}
+
+function servedBy({ phase }: MasterView): Endpoint | undefined {
+  return phase.kind === 'serving' ? phase.endpoint : undefined;
+}
+
+function sentinelStatus(
+  view: SentinelView,
+  served: ReadonlyMap<string, Endpoint | undefined>,
+): SentinelStatus {
+  const { sentinel, isSeed, id, state, subscription, answers, errors, failures, latencyMs } = view;
+  return {
+    address: sentinel,
+    seed: isSeed,
+    id: id ?? null,
+    ...{ state, subscription, answers, errors, failures },
+    latencyMs: rounded(latencyMs),
+    said: view.said.map((said) => saidStatus(said, served.get(said.name))),
+  };
+}
+
+function saidStatus({ name, answer, at, latencyMs }: Said, served: Endpoint | undefined): SaidStatus {
+  const isAddress = answer.kind === 'address';
+  return {
+    database: name,
+    kind: answer.kind,
+    address: isAddress ? formatEndpoint(answer.endpoint) : null,
+    epoch: isAddress ? (answer.epoch ?? null) : null,
+    flags: isAddress ? answer.flags : [],
+    text: 'text' in answer ? answer.text : null,
+    agrees: isAddress && served ? sameEndpoint(answer.endpoint, served) : null,
+    at,
+    latencyMs: rounded(latencyMs),
+  };
+}
+
+function rounded(ms: number | undefined): number | null {
+  return ms === undefined ? null : Math.round(ms * 100) / 100;
+}

@@ -1,0 +1,125 @@
+import { AdminServer } from '../../src/admin/server.ts';
+import { Page } from '../../src/admin/page.ts';
+import type { AdminPort, Overview } from '../../src/admin/port.ts';
+import type { AdminConfig } from '../../src/config/config.ts';
+import type { MasterView, Phase } from '../../src/sentinel/view.ts';
+import type { EventName } from '../../src/telemetry/events.ts';
+import { EventFeed } from '../../src/telemetry/feed.ts';
+import { silentLog, type Fields, type Log } from '../../src/telemetry/log.ts';
+import type { FailoverStory } from '../../src/tunnel/story.ts';
+import type { TunnelView } from '../../src/tunnel/tunnel-view.ts';
+import { eventually } from '../kit/index.ts';
+
+export const token = 'a-token-of-the-tests';
+
+export const serving: Phase = {
+  kind: 'serving',
+  endpoint: { host: '127.0.0.1', port: 7001 },
+  standing: 'confirmed',
+};
+
+export function viewWith(phase: Phase, more: Partial<MasterView> = {}): MasterView {
+  return {
+    name: 'mymaster',
+    generation: 1,
+    phase,
+    epoch: 3,
+    sentinels: { known: 3, answering: 3, agreeing: 3 },
+    degraded: [],
+    ...more,
+  };
+}
+
+export function tunnelWith(phase: Phase, more: Partial<TunnelView> = {}): TunnelView {
+  const listen = [{ kind: 'tcp', host: '127.0.0.1', port: 6379 }] as const;
+  return {
+    name: 'mymaster',
+    listen,
+    listening: listen,
+    trouble: undefined,
+    view: viewWith(phase),
+    since: '2026-01-31T12:00:00.000Z',
+    counters: undefined,
+    lastStory: undefined,
+    ...more,
+  };
+}
+
+export function overviewOf(tunnels: readonly TunnelView[], more: Partial<Overview> = {}): Overview {
+  return {
+    version: '1.2.3',
+    engine: 'streams',
+    threads: 0,
+    isDraining: false,
+    startedAt: '2026-01-31T11:00:00.000Z',
+    uptimeMs: 3_600_000,
+    configFile: '/etc/sentinel-tunnel.yaml',
+    tunnels,
+    sentinels: [],
+    lastEventId: 'run.0',
+    ...more,
+  };
+}
+
+/** A daemon that is whatever a test says. */
+export class FakePort implements AdminPort {
+  readonly feed = new EventFeed();
+  /** Feeds the feed, and remembers. */
+  readonly log: Log;
+  readonly logged: { readonly event: EventName; readonly fields: Fields }[] = [];
+  shown = overviewOf([tunnelWith(serving)]);
+  told: readonly FailoverStory[] = [];
+  silent: readonly string[] = [];
+  reload: AdminPort['reload'] = undefined;
+
+  constructor() {
+    const note = (event: EventName, fields: Fields = {}): void => {
+      this.logged.push({ event, fields });
+    };
+    this.log = this.feed.tee({ ...silentLog, info: note, warn: note, error: note });
+  }
+
+  overview(): Overview {
+    return this.shown;
+  }
+
+  stories(): readonly FailoverStory[] {
+    return this.told;
+  }
+
+  alive(): Promise<readonly string[]> {
+    return Promise.resolve(this.silent);
+  }
+}
+
+/** A real admin listener in front of a fake daemon. */
+export class Stage implements AsyncDisposable {
+  readonly port: FakePort;
+  readonly server: AdminServer;
+
+  static async open(config: Partial<AdminConfig> = {}, port = new FakePort()): Promise<Stage> {
+    const stage = new Stage(config, port);
+    await eventually(() => stage.server.listening);
+    return stage;
+  }
+
+  constructor(config: Partial<AdminConfig>, port = new FakePort()) {
+    this.port = port;
+    const page = new Page(
+      new Map([['index.html', new TextEncoder().encode('<!doctype html><title>page</title>')]]),
+    );
+    const listen = { kind: 'tcp', host: '127.0.0.1', port: 0 } as const;
+    this.server = new AdminServer({ listen, token: undefined, hosts: [], ...config }, port, page, port.log);
+  }
+
+  /** Where to ask: a port, or the path of a socket. */
+  get where(): number | string {
+    const { listening } = this.server;
+    if (!listening) throw new Error('It does not listen');
+    return listening.kind === 'tcp' ? listening.port : listening.path;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.server.close();
+  }
+}

@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Status } from '../../../src/admin/status.ts';
+import type { FailoverStory } from '../../../src/tunnel/story.ts';
+import { ask, eventually, EventStream, serveThrough, startCluster, withoutLeaks } from '../../kit/index.ts';
+
+interface Readiness {
+  readonly status: number;
+  readonly reasons: readonly string[];
+}
+
+test('the probes, the status and the events tell a failover from its beginning to its end', async () => {
+  await withoutLeaks(async () => {
+    await using cluster = await startCluster();
+    await using tunnel = await serveThrough(cluster, { config: { admin: { listen: 0 } } });
+    await tunnel.waitFor(({ event }) => event === 'admin.opened');
+    const port = tunnel.adminPort;
+    for (const path of ['/livez', '/readyz', '/startupz'])
+      assert.equal((await ask(port, path)).status, 200, path);
+    await using client = await tunnel.connect(cluster.name);
+    await client.command('SET', 'key', 'value');
+
+    await using events = await EventStream.open(port, '/events');
+    const looks: Readiness[] = [];
+    const over = new AbortController();
+    const looking = (async () => {
+      while (!over.signal.aborted) {
+        const answer = await ask(port, '/readyz');
+        const { reasons } = answer.json() as { reasons: string[] };
+        if (looks.at(-1)?.reasons.join() !== reasons.join()) looks.push({ status: answer.status, reasons });
+      }
+    })();
+    const promoted = await cluster.failoverAndSettle();
+    await tunnel.waitFor(({ event }) => event === 'failover.story');
+    over.abort();
+    await looking;
+
+    assert.deepEqual([looks.at(0)?.status, looks.at(-1)?.status], [200, 200]);
+    const unready = looks.filter(({ status }) => status === 503);
+    assert.ok(unready.length > 0, 'it was not ready in between');
+    for (const { reasons } of unready)
+      assert.match(reasons[0] ?? '', /^mymaster: fenced: a failover to \S+ has begun, announced by \S+/);
+
+    await eventually(() => events.data().some(({ event }) => event === 'failover.story'));
+    const told = events.data().map(({ event }) => event);
+    assert.deepEqual(
+      told.filter((event) => String(event).startsWith('master.') || event === 'failover.story').slice(0, 3),
+      ['master.fenced', 'master.serving', 'master.confirmed'],
+    );
+
+    const status = (await ask(port, '/status')).json() as Status;
+    const [database] = status.databases;
+    assert.equal(database?.master, `127.0.0.1:${promoted.port}`);
+    assert.equal(database.lastFailover?.to, database.master);
+    assert.equal(status.program.configFile, tunnel.configFile);
+    assert.equal(status.sentinels.length, 3);
+    for (const { state, subscription, said, latencyMs } of status.sentinels) {
+      assert.deepEqual([state, subscription], ['up', 'subscribed']);
+      assert.ok(latencyMs !== null && latencyMs > 0 && latencyMs < 1000);
+      assert.deepEqual(
+        said.map(({ address, agrees }) => [address, agrees]),
+        [[database.master, true]],
+      );
+    }
+    const { failovers } = (await ask(port, '/failovers?last=1')).json() as { failovers: FailoverStory[] };
+    assert.equal(failovers[0]?.to, database.master);
+    assert.ok(failovers[0].lines.length > 3);
+
+    // While it drains it is not ready, and says so to the last.
+    await using pooled = await tunnel.connect(cluster.name);
+    await pooled.command('PING');
+    tunnel.signal('SIGTERM');
+    await eventually(async () => (await ask(port, '/readyz')).text.includes('shutting down'), { everyMs: 5 });
+    await pooled[Symbol.asyncDispose]();
+    await client[Symbol.asyncDispose]();
+    assert.equal((await tunnel.exited).code, 0);
+  });
+});
+
+test('a Sentinel that is gone is told of, and readiness does not depend on it', async () => {
+  await withoutLeaks(async () => {
+    await using cluster = await startCluster({ replicas: 0 });
+    await using tunnel = await serveThrough(cluster, {
+      config: { admin: { listen: 0 }, sentinel: { replyMs: 200, pollMs: 100 } },
+    });
+    await tunnel.waitFor(({ event }) => event === 'admin.opened');
+    await cluster.kill(cluster.sentinel(0));
+    const gone = await eventually(async () => {
+      const status = (await ask(tunnel.adminPort, '/status')).json() as Status;
+      return status.sentinels.find(({ state }) => state === 'down');
+    });
+    assert.equal(gone.address, cluster.seeds[0]);
+    assert.match(gone.said[0]?.text ?? '', /Cannot reach .*ECONNREFUSED/);
+    assert.equal(gone.said[0]?.agrees, null);
+    assert.equal((await ask(tunnel.adminPort, '/readyz')).status, 200);
+    await cluster.kill(cluster.master);
+    const reasons = await eventually(async () => {
+      const { status, text } = await ask(tunnel.adminPort, '/readyz');
+      return status === 503 && text;
+    });
+    assert.match(reasons, /lost: \S+ names \S+, which cannot be used: ECONNREFUSED/);
+  });
+});
