@@ -25,24 +25,29 @@ interface Node {
   readonly anyOf?: readonly Node[];
 }
 
-/** The table of keys, one row each, in the order of the schema. */
+/** The table of keys, one row each, in the order of the schema. Mappings with the same keys are listed once. */
 export function keyTable(): string {
   const head = ['| Key | Default | What it is |', '| --- | --- | --- |'];
-  return [...head, ...rowsOf(jsonSchema(), '')].join('\n');
+  return [...head, ...rowsOf(jsonSchema(), '', new Map())].join('\n');
 }
 
-function rowsOf(node: Node, above: string): string[] {
+function rowsOf(node: Node, above: string, listed: Map<string, string>): string[] {
   return Object.entries(node.properties ?? {}).flatMap(([key, held]) => {
     const path = `${above}${key}`;
     const isRequired = node.required?.includes(key) ?? false;
-    const row = `| \`${path}\` | ${defaultOf(held, isRequired)} | ${meaningOf(held)} |`;
-    if (held.properties) return rowsOf(held, `${path}.`);
-    const forms = held.anyOf ?? [held];
-    return [
-      row,
-      ...(forms.some(({ items }) => items) ? [] : forms.flatMap((form) => rowsOf(form, `${path}.`))),
-      ...forms.flatMap(({ items }) => itemsOf(items)).flatMap((item) => rowsOf(item, `${path}[].`)),
-    ];
+    const row = (more = ''): string =>
+      `| \`${path}\` | ${defaultOf(held, isRequired)} | ${meaningOf(held)}${more} |`;
+    const items = [held, ...(held.anyOf ?? [])].flatMap((form) => itemsOf(form.items));
+    if (items.length > 0) return [row(), ...items.flatMap((item) => rowsOf(item, `${path}[].`, listed))];
+    const mapping = held.properties ? held : held.anyOf?.find(({ properties }) => properties);
+    if (!mapping) return [row()];
+    const keys = JSON.stringify(mapping.properties);
+    const same = listed.get(keys);
+    if (same !== undefined) return [row(` Its keys are those of \`${same}\`.`)];
+    listed.set(keys, path);
+    const below = rowsOf(mapping, `${path}.`, listed);
+    // What is nothing but its keys needs no row of its own.
+    return held.anyOf ? [row(), ...below] : below;
   });
 }
 

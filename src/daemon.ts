@@ -61,6 +61,7 @@ export async function startDaemon(
 ): Promise<Daemon> {
   const feed = new EventFeed();
   const log = feed.tee(given);
+  for (const warning of config.warnings) log.warn('config.warning', { warning });
   const engine = await chooseEngine(config.engine, config.threads, log);
   engine.limit(config.maxConnections);
   const sentinels = new Sentinels(config.sentinels, config.sentinel, log);

@@ -5,6 +5,8 @@ import { silentLog, type Log } from './telemetry/log.ts';
 export type { Config, DatabaseConfig, ListenerConfig } from './config/config.ts';
 export type { Daemon, StopOutcome } from './daemon.ts';
 export { errorCodes, TunnelError, type ErrorCode } from './errors.ts';
+export type { Credentials, Secret } from './net/secret.ts';
+export type { Access, ClientTls } from './net/tls.ts';
 export type { Endpoint, ListenAddress } from './net/endpoint.ts';
 export type { TunnelCounters } from './relay/engine.ts';
 export type { MasterView, Phase } from './sentinel/view.ts';

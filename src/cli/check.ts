@@ -16,6 +16,7 @@ export async function check(config: Config, host: Host): Promise<number> {
   host.stdout.write(
     `Configuration is valid: ${count(sentinels.length, 'Sentinel')}, ${count(databases.length, 'database')}\n`,
   );
+  for (const warning of config.warnings) host.stdout.write(`Warning: ${warning}\n`);
   const surveys = await survey(config);
   for (const each of surveys) host.stdout.write(`\n${describeSurvey(each)}`);
   return surveys.every(({ trouble }) => trouble === undefined) ? exitCodes.done : exitCodes.failed;
@@ -57,7 +58,7 @@ function describeAnswer(answer: Answer, name: string): string[] {
     case 'unknown':
       return [`does not monitor "${name}"`];
     case 'error':
-      return [`answers ${answer.text}`];
+      return [answer.code === undefined ? `answers ${answer.text}` : `is of no use: ${answer.text}`];
     case 'unreachable':
       return [`does not answer: ${answer.text}`];
   }

@@ -48,6 +48,7 @@ function overlayOf(flags: Flags, env: Env, logFile?: { value: string; from: stri
   const variable = given(env, 'SENTINEL_TUNNEL_LOG_LEVEL');
   const admin = adminFrom(flags.admin, '--admin') ?? adminFrom(given(env, adminVariable), adminVariable);
   return {
+    env,
     ...(sentinels && { sentinels }),
     ...(databases && {
       databases: {

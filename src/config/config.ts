@@ -1,4 +1,5 @@
 import type { Endpoint, ListenAddress } from '../net/endpoint.ts';
+import type { Access } from '../net/tls.ts';
 import type { LogLevel } from '../telemetry/log.ts';
 
 /** The whole configuration after parsing: frozen, nothing optional that has a default, units in names. */
@@ -18,12 +19,14 @@ export interface Config {
   /** How long sessions may go on after a stop was asked for, in milliseconds. */
   readonly drainMs: number;
   readonly log: LogConfig;
+  /** What is worth a person's look and keeps nothing from working, such as a password that everybody may read. */
+  readonly warnings: readonly string[];
 }
 
 export type EngineChoice = 'auto' | 'epoll' | 'streams';
 
-/** How to speak to Sentinels. */
-export interface SentinelConfig {
+/** How to speak to Sentinels. Its credentials go to Sentinels alone. */
+export interface SentinelConfig extends Access {
   /** Also use the Sentinels that the configured ones name. */
   readonly discover: boolean;
   /** Deadline of every reply of a Sentinel, in milliseconds. */
@@ -47,6 +50,8 @@ export interface DatabaseConfig {
   readonly maxConnections: number;
   /** A connection on which no byte has moved for so long is closed, in milliseconds; 0 for never. */
   readonly idleMs: number;
+  /** How to speak to its servers. The credentials are for asking one for its ROLE, and go nowhere else. */
+  readonly redis: Access;
 }
 
 /** One place where clients of a database connect. */

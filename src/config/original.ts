@@ -8,7 +8,17 @@ import { closest } from './closest.ts';
  */
 const topKeys = ['Sentinels_addresses_list', 'Databases'] as const;
 const databaseKeys = ['Name', 'Local_port'] as const;
-const ownKeys = ['sentinels', 'sentinel', 'admin', 'engine', 'threads', 'maxConnections', 'drainMs', 'log'];
+const ownKeys = [
+  'sentinels',
+  'sentinel',
+  'redis',
+  'admin',
+  'engine',
+  'threads',
+  'maxConnections',
+  'drainMs',
+  'log',
+];
 const ownDatabaseKeys = [
   'listen',
   'failover',
@@ -18,6 +28,7 @@ const ownDatabaseKeys = [
   'dialMs',
   'maxConnections',
   'idleMs',
+  'redis',
 ];
 
 type Mapping = Readonly<Record<string, unknown>>;

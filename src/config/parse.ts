@@ -1,15 +1,23 @@
 import { TunnelError } from '../errors.ts';
 import { type ListenAddress, formatListenAddress } from '../net/endpoint.ts';
+import type { Access } from '../net/tls.ts';
+import { Loader, type AccessInput } from './access.ts';
 import { settleAdmin } from './admin.ts';
 import type { AdminConfig, Config, ListenerConfig } from './config.ts';
+import { expand, type Environment } from './expand.ts';
+import { readSmallFile, type ReadFile } from './files.ts';
 import { deepFreeze } from './freeze.ts';
 import { listenersCollide, readEndpoint, readListenAddress, writtenAddress } from './listen.ts';
 import { isMapping, isOriginalForm, translateOriginal } from './original.ts';
 import { type Path, type Problem, formatPath, problemsOf } from './problems.ts';
 import { type ConfigInput, type ListenerInput, configSchema } from './schema.ts';
 
-/** Parts that come from elsewhere than the file and win over it, and what to call each in a message. */
+/** Parts that come from elsewhere than the file, and what to call each in a message. They win over it. */
 export interface Overlay {
+  /** What `${NAME}` in the file stands for; without it, for itself. */
+  readonly env?: Environment;
+  /** How to read the files that the configuration names. */
+  readonly readFile?: ReadFile;
   readonly sentinels?: { readonly values: readonly string[]; readonly from: string };
   readonly databases?: {
     readonly values: readonly { readonly name: string; readonly listen: string }[];
@@ -31,21 +39,36 @@ export interface Overlay {
  * @throws TunnelError `ST_CONFIG_INVALID` with every problem, each with its place and what is expected there
  */
 export function parseConfig(input: unknown, source: string, overlay: Overlay = {}): Config {
-  const translated = isOriginalForm(input)
+  const isOriginal = isOriginalForm(input);
+  const written = isOriginal
     ? translateOriginal(input)
     : { input, problems: [], origin: (path: Path) => path };
-  const whole = layOver(translated.input, overlay);
-  const placeName = (path: Path): string => overlayName(path, overlay) ?? formatPath(translated.origin(path));
+  // The original knows no variables: a `${` of its file means itself.
+  const expanded =
+    isOriginal || !overlay.env ? { input: written.input, problems: [] } : expand(written.input, overlay.env);
+  const whole = layOver(expanded.input, overlay);
+  const placeName = (path: Path): string => overlayName(path, overlay) ?? formatPath(written.origin(path));
+  const tell = ({ path, text }: Problem): string => sentence(placeName(path), text);
   const parsed = configSchema.safeParse(whole);
   const settled = settleAdmin(parsed.data?.admin, overlay.hasAdmin ?? false);
+  const unset = new Set(expanded.problems.map(({ path }) => formatPath(path)));
   const problems = [
-    ...(parsed.success ? [] : problemsOf(parsed.error, whole)),
-    ...settled.problems,
-    ...collisions(whole, placeName),
-  ].map(({ path, text }) => sentence(placeName(path), text));
-  problems.unshift(...translated.problems.map(({ path, text }) => sentence(formatPath(path), text)));
-  if (problems.length > 0 || !parsed.success) throw invalid(problems, source);
-  return deepFreeze(settle(parsed.data, settled.admin));
+    ...written.problems.map(({ path, text }) => sentence(formatPath(path), text)),
+    ...expanded.problems.map(tell),
+    ...[
+      ...(parsed.success ? [] : problemsOf(parsed.error, whole, layOver(written.input, overlay))),
+      ...settled.problems,
+      ...collisions(whole, placeName),
+    ]
+      .filter(({ path }) => !unset.has(formatPath(path)))
+      .map(tell),
+  ];
+  if (!parsed.success) throw invalid(problems, source);
+  const loader = new Loader(overlay.readFile ?? readSmallFile, Date.now());
+  const config = settle(parsed.data, settled.admin, loader);
+  problems.push(...loader.problems.map(tell));
+  if (problems.length > 0) throw invalid(problems, source);
+  return deepFreeze({ ...config, warnings: loader.warnings });
 }
 
 function sentence(place: string, text: string): string {
@@ -132,14 +155,23 @@ function invalid(problems: readonly string[], source: string): TunnelError {
   return new TunnelError('ST_CONFIG_INVALID', text);
 }
 
-function settle(input: ConfigInput, admin: AdminConfig | undefined): Config {
+function settle(
+  input: ConfigInput,
+  admin: AdminConfig | undefined,
+  loader: Loader,
+): Omit<Config, 'warnings'> {
+  const { redis, ...rest } = input;
+  const { discover, replyMs, pollMs } = input.sentinel;
+  const common = loader.access(redis, ['redis']);
   return {
-    ...input,
+    ...rest,
     admin,
     sentinels: input.sentinels.map((text) => readable(readEndpoint(text), text)),
-    databases: input.databases.map((database) => ({
+    sentinel: { discover, replyMs, pollMs, ...loader.access(input.sentinel, ['sentinel']) },
+    databases: input.databases.map((database, index) => ({
       ...database,
       listen: [database.listen].flat().map(settleListener),
+      redis: overriding(common, database.redis, loader, ['databases', index, 'redis']),
     })),
   };
 }
@@ -147,6 +179,17 @@ function settle(input: ConfigInput, admin: AdminConfig | undefined): Config {
 function settleListener(listener: ListenerInput): ListenerConfig {
   const written = writtenAddress(listener);
   return { address: readable(readListenAddress(written), written) };
+}
+
+/** User and password are one thing, and replaced together; TLS is another. */
+function overriding(common: Access, own: AccessInput | undefined, loader: Loader, path: Path): Access {
+  if (!own) return common;
+  const { credentials, tls } = loader.access(own, path);
+  const kept = {
+    ...(!credentials && common.credentials && { credentials: common.credentials }),
+    ...(own.tls === undefined && common.tls && { tls: common.tls }),
+  };
+  return { ...kept, ...(credentials && { credentials }), ...(tls && { tls }) };
 }
 
 /** The schema has read this before. */

@@ -21,12 +21,27 @@ export function formatPath(path: Path): string {
   return text;
 }
 
-/** What the schema found wrong with `input`, as problems in its order. */
-export function problemsOf(error: z.ZodError, input: unknown): Problem[] {
-  return error.issues.flatMap((issue) => fromIssue(issue, [], input));
+/**
+ * What the schema found wrong with `input`, as problems in its order.
+ *
+ * @param written the same before variables were put in: where both differ that is shown, since the value may be a secret
+ */
+export function problemsOf(error: z.ZodError, input: unknown, written: unknown = input): Problem[] {
+  const got = (path: Path): string | undefined => {
+    const value = valueAt(input, path);
+    if (value === undefined) return undefined;
+    if (isSecretAt(path)) return 'something else';
+    const original = valueAt(written, path);
+    return original === value ? show(value) : `the value of ${show(original)}`;
+  };
+  return error.issues.flatMap((issue) => fromIssue(issue, [], got));
 }
 
-function fromIssue(issue: z.core.$ZodIssue, above: Path, input: unknown): Problem[] {
+function isSecretAt(path: Path): boolean {
+  return path.some((step) => step === 'password' || step === 'token');
+}
+
+function fromIssue(issue: z.core.$ZodIssue, above: Path, got: (path: Path) => string | undefined): Problem[] {
   const path = [...above, ...issue.path.map((step) => (typeof step === 'symbol' ? String(step) : step))];
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => ({ path: [...path, key], text: unknownKey(path, key) }));
@@ -34,9 +49,9 @@ function fromIssue(issue: z.core.$ZodIssue, above: Path, input: unknown): Proble
   if (issue.code === 'invalid_union') {
     // A branch that complains only further down took the value for its own kind: a list where a list may stand.
     const meant = issue.errors.find((branch) => branch.every(isFurtherDown));
-    if (meant) return meant.flatMap((nested) => fromIssue(nested, path, input));
+    if (meant) return meant.flatMap((nested) => fromIssue(nested, path, got));
   }
-  return [{ path, text: expected(issue.message, valueAt(input, path)) }];
+  return [{ path, text: expectedShown(issue.message, got(path)) }];
 }
 
 function isFurtherDown(issue: z.core.$ZodIssue): boolean {
@@ -45,7 +60,11 @@ function isFurtherDown(issue: z.core.$ZodIssue): boolean {
 
 /** `expected X, got Y`, or `X is missing` where nothing stands. */
 export function expected(wanted: string, got: unknown): string {
-  return got === undefined ? `missing, expected ${wanted}` : `expected ${wanted}, got ${show(got)}`;
+  return expectedShown(wanted, got === undefined ? undefined : show(got));
+}
+
+function expectedShown(wanted: string, got: string | undefined): string {
+  return got === undefined ? `missing, expected ${wanted}` : `expected ${wanted}, got ${got}`;
 }
 
 const originalNames = new Map([['local_port', 'listen']]);

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { LineCounter, parseDocument } from 'yaml';
 import { TunnelError, messageOf } from '../errors.ts';
 import type { Config } from './config.ts';
+import { whyUnreadable } from './files.ts';
 import { type Overlay, parseConfig } from './parse.ts';
 
 /**
@@ -14,9 +15,13 @@ export async function readConfig(file: string, overlay: Overlay = {}): Promise<C
   try {
     text = await readFile(file, 'utf8');
   } catch (cause) {
-    throw new TunnelError('ST_CONFIG_UNREADABLE', `Cannot read configuration "${file}": ${reasonOf(cause)}`, {
-      cause,
-    });
+    throw new TunnelError(
+      'ST_CONFIG_UNREADABLE',
+      `Cannot read configuration "${file}": ${whyUnreadable(cause)}`,
+      {
+        cause,
+      },
+    );
   }
   return parseConfig(parseText(text, file), file, overlay);
 }
@@ -47,19 +52,5 @@ export function parseText(text: string, source: string): unknown {
         cause,
       },
     );
-  }
-}
-
-function reasonOf(thrown: unknown): string {
-  const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
-  switch (code) {
-    case 'ENOENT':
-      return 'no such file';
-    case 'EACCES':
-      return 'permission denied';
-    case 'EISDIR':
-      return 'it is a directory';
-    default:
-      return messageOf(thrown);
   }
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { logLevels } from '../telemetry/log.ts';
+import { tlsVersions } from '../net/tls.ts';
 import { readEndpoint, readListenAddress } from './listen.ts';
 
 // The largest delay of a timer: 2^31 - 1 ms; above it setTimeout fires at once
@@ -48,6 +49,52 @@ const listener = z.strictObject(
 );
 const listeners = z.union([listenAddress, listener], listenWanted);
 
+const fileWanted = { error: 'the path of a file' };
+const textWanted = { error: 'text of at least one character; in quotes, if it looks like a number' };
+
+function file(description: string): z.ZodOptional<z.ZodString> {
+  return z.string(fileWanted).min(1, fileWanted).optional().meta({ description });
+}
+
+const clientTls = z.strictObject(
+  {
+    ca: file(
+      'The CA certificates to trust, a PEM file. Without it those that Node brings. A self-signed certificate may stand here itself.',
+    ),
+    cert: file('The certificate to show to a server that asks for one, a PEM file.'),
+    key: file('Its private key, a PEM file, not encrypted.'),
+    servername: z.string(textWanted).min(1, textWanted).optional().meta({
+      description:
+        'The name that the certificate of the server has to be for. Without it, the host that is connected to, be it a name or an IP address.',
+    }),
+    minVersion: choice(...tlsVersions)
+      .default('TLSv1.2')
+      .meta({ description: 'The oldest version of TLS to speak.' }),
+  },
+  mapping,
+);
+
+/** Who we are to one kind of server: the same keys for Sentinels and for Redis, and never one for the other. */
+const credentials = {
+  username: z
+    .string(textWanted)
+    .min(1, textWanted)
+    .optional()
+    .meta({ description: 'The ACL user to log in as. Without it, the user `default`.' }),
+  password: z.string(textWanted).min(1, textWanted).optional().meta({
+    description: 'The password. Better a `passwordFile`, or `"${NAME}"` from the environment.',
+    writeOnly: true,
+  }),
+  passwordFile: file('A file that holds the password instead. One newline at its end is left out.'),
+};
+
+const tls = z
+  .union([z.boolean(), clientTls], { error: 'true, false, or a mapping of keys to values' })
+  .optional()
+  .meta({ description: 'Whether to speak TLS, and how: `true`, or a mapping.' });
+
+const redis = z.strictObject(credentials, mapping);
+
 const nameWanted = { error: 'the name of a master in Sentinel, as printable text' };
 
 const database = z.strictObject(
@@ -83,6 +130,9 @@ const database = z.strictObject(
     dialMs: milliseconds(1)
       .default(1500)
       .meta({ description: 'Deadline of one try to connect to the master, in milliseconds.' }),
+    redis: redis
+      .optional()
+      .meta({ description: 'The same as `redis` at the top, for the servers of this master alone.' }),
     maxConnections: whole(1, 1_000_000)
       .default(10_000)
       .meta({ description: 'Connections at once, waiting ones included. One more is refused.' }),
@@ -137,6 +187,8 @@ export const configSchema = z
       sentinel: z
         .strictObject(
           {
+            ...credentials,
+            tls,
             discover: z
               .boolean(truth)
               .default(true)
@@ -153,6 +205,10 @@ export const configSchema = z
         )
         .prefault({})
         .meta({ description: 'How to speak to Sentinels.' }),
+      redis: redis.prefault({}).meta({
+        description:
+          'How to speak to Redis. User and password are for asking a server for its ROLE, and never used for a connection of a client.',
+      }),
       databases: z
         .array(database, databasesWanted)
         .min(1, databasesWanted)
@@ -206,9 +262,12 @@ export type ListenerInput = z.output<typeof listeners>;
 export const keysAt: Readonly<Record<string, readonly string[]>> = {
   '': Object.keys(configSchema.shape),
   sentinel: Object.keys(configSchema.shape.sentinel.unwrap().shape),
+  redis: Object.keys(redis.shape),
   'databases[]': Object.keys(database.shape),
   'databases[].listen': Object.keys(listener.shape),
   'databases[].listen[]': Object.keys(listener.shape),
   admin: Object.keys(admin.shape),
+  'sentinel.tls': Object.keys(clientTls.shape),
+  'databases[].redis': Object.keys(redis.shape),
   log: Object.keys(configSchema.shape.log.unwrap().shape),
 };

@@ -2,6 +2,16 @@ import { connect, type Socket } from 'node:net';
 
 import { TunnelError } from '../errors.ts';
 import { formatEndpoint, type Endpoint } from '../net/endpoint.ts';
+import { authCommand, type Credentials } from '../net/secret.ts';
+import {
+  isTlsError,
+  looksLikeTls,
+  secure,
+  tlsFailure,
+  whyNoTls,
+  type Access,
+  type ClientTls,
+} from '../net/tls.ts';
 import { encodeCommand, ReplyDecoder, ReplyError, type Reply } from './resp.ts';
 
 interface Asked {
@@ -12,6 +22,16 @@ interface Asked {
   readonly untilMs: number;
   readonly late: () => TunnelError;
 }
+
+/** What came of giving our credentials. */
+export type Login =
+  /** There are none to give. */
+  | { readonly kind: 'none' }
+  | { readonly kind: 'done' }
+  /** The server has no password, and was given one. */
+  | { readonly kind: 'needless' }
+  /** `why` is what the server said, without the password. */
+  | { readonly kind: 'refused'; readonly why: string };
 
 /** A timer may ring up to a millisecond before its time, and late on a busy machine, in milliseconds. */
 const clockSlackMs = 100;
@@ -37,8 +57,15 @@ export class Connection {
   };
   /** The last reply, where it was an error: why the other side closes, as in "-ERR max number of clients reached". */
   #complaint: string | undefined;
+  #hasHeard = false;
+  #login: Login = { kind: 'none' };
 
-  private constructor(endpoint: Endpoint, socket: Socket, signal: AbortSignal | undefined) {
+  private constructor(
+    endpoint: Endpoint,
+    socket: Socket,
+    tls: ClientTls | undefined,
+    signal: AbortSignal | undefined,
+  ) {
     this.endpoint = endpoint;
     this.#socket = socket;
     this.#signal = signal;
@@ -47,7 +74,9 @@ export class Connection {
       this.#take(chunk);
     });
     socket.on('error', (error) => {
-      this.#end(cannotReach(endpoint, error));
+      // With TLS 1.3 a server says what it thinks of our certificate when the handshake is over for us (RFC 8446 4.4.4).
+      const isTls = tls && (isTlsError(error) || !this.#hasHeard);
+      this.#end(isTls ? noTls(endpoint, whyNoTls(error, tls, endpoint), error) : this.#broken(error));
     });
     socket.on('close', () => {
       const said = this.#complaint === undefined ? '' : `, having said: ${this.#complaint}`;
@@ -61,41 +90,79 @@ export class Connection {
   }
 
   /**
-   * @param ms deadline for connecting, in milliseconds
+   * Connects, and gives our credentials where there are any. That they are refused ends nothing: see `login`.
+   *
+   * @param ms deadline for connecting and for the TLS handshake, together, and another one for the reply to the
+   *   credentials; in milliseconds
    * @param signal closes the connection, whenever it aborts
-   * @throws TunnelError `ST_SENTINEL_UNREACHABLE` or `ST_SENTINEL_TIMEOUT`
+   * @throws TunnelError `ST_SENTINEL_UNREACHABLE`, `ST_SENTINEL_TIMEOUT` or `ST_TLS_FAILED`
    */
-  static open(endpoint: Endpoint, ms: number, signal?: AbortSignal): Promise<Connection> {
+  static async open(
+    endpoint: Endpoint,
+    ms: number,
+    signal?: AbortSignal,
+    { credentials, tls }: Access = {},
+  ): Promise<Connection> {
+    const connection = await Connection.#connect(endpoint, ms, signal, tls);
+    if (credentials) connection.#login = await connection.#logIn(credentials, ms);
+    return connection;
+  }
+
+  static #connect(
+    endpoint: Endpoint,
+    ms: number,
+    signal: AbortSignal | undefined,
+    tls: ClientTls | undefined,
+  ): Promise<Connection> {
     return new Promise((resolve, reject) => {
-      const socket = connect({ host: endpoint.host, port: endpoint.port, noDelay: true, keepAlive: true });
+      const plain = connect({ host: endpoint.host, port: endpoint.port, noDelay: true, keepAlive: true });
+      let isConnected = false;
+      plain.once('connect', () => {
+        isConnected = true;
+      });
+      const socket = tls ? secure(plain, endpoint, tls) : plain;
       const settle = (error?: TunnelError): void => {
         clearTimeout(timer);
         signal?.removeEventListener('abort', stop);
         socket.off('error', refused);
         if (!error) {
-          resolve(new Connection(endpoint, socket, signal));
+          resolve(new Connection(endpoint, socket, tls, signal));
           return;
         }
         socket.on('error', () => undefined); // it is being destroyed; whatever else it says is of no interest
         socket.destroy();
+        plain.destroy();
         reject(error);
       };
       const stop = (): void => {
         settle(new TunnelError('ST_CLOSED', 'Closed while connecting'));
       };
       const refused = (error: Error): void => {
-        settle(cannotReach(endpoint, error));
+        settle(
+          tls && isConnected
+            ? noTls(endpoint, whyNoTls(error, tls, endpoint), error)
+            : cannotReach(endpoint, error),
+        );
       };
       const timer = setTimeout(() => {
-        settle(timedOut(endpoint, 'has not accepted a connection', ms));
+        settle(
+          tls && isConnected
+            ? noTls(endpoint, `no handshake within ${String(ms)} ms: is this a TLS port?`)
+            : timedOut(endpoint, 'has not accepted a connection', ms),
+        );
       }, ms);
       socket.once('error', refused);
-      socket.once('connect', () => {
+      socket.once(tls ? 'secureConnect' : 'connect', () => {
         settle();
       });
       if (signal?.aborted) stop();
       else signal?.addEventListener('abort', stop, { once: true });
     });
+  }
+
+  /** What came of our credentials. */
+  get login(): Login {
+    return this.#login;
   }
 
   /** Why the connection is over; `undefined` while it is not. */
@@ -126,8 +193,7 @@ export class Connection {
         reject(this.#ended);
         return;
       }
-      const late = (): TunnelError =>
-        timedOut(this.endpoint, `has not answered ${words.slice(0, 2).join(' ')}`, ms);
+      const late = (): TunnelError => timedOut(this.endpoint, `has not answered ${nameOf(words)}`, ms);
       const timer = setTimeout(() => {
         this.#end(late());
       }, ms);
@@ -141,8 +207,39 @@ export class Connection {
     this.#end(new TunnelError('ST_CLOSED', 'Closed'));
   }
 
+  async #logIn(credentials: Credentials, ms: number): Promise<Login> {
+    const reply = await this.ask(authCommand(credentials), ms);
+    if (reply === 'OK') return { kind: 'done' };
+    // What a server says ends up in the log, and it might say what it was told.
+    const why = (reply instanceof ReplyError ? reply.text : 'its reply to AUTH makes no sense').replaceAll(
+      credentials.password.reveal(),
+      '[redacted]',
+    );
+    // "Client sent AUTH, but no password is set" until Redis 5.
+    return /without any password configured|no password is set/.test(why)
+      ? { kind: 'needless' }
+      : { kind: 'refused', why };
+  }
+
+  /** A plain connection that breaks before the first word of the other side may have met a port that wants TLS. */
+  #broken(error: Error): TunnelError {
+    const isMute = !this.#hasHeard && 'code' in error && error.code === 'ECONNRESET';
+    return cannotReach(
+      this.endpoint,
+      error,
+      isMute ? ' before it said anything: does this port want TLS?' : '',
+    );
+  }
+
   #take(chunk: Buffer): void {
     if (this.#ended) return;
+    if (!this.#hasHeard && looksLikeTls(chunk)) {
+      this.#end(
+        noTls(this.endpoint, 'it answers in TLS, and is spoken to without: is this not a plain port?'),
+      );
+      return;
+    }
+    this.#hasHeard = true;
     let replies: Reply[];
     try {
       replies = this.#decoder.push(chunk);
@@ -193,11 +290,22 @@ export class Connection {
   }
 }
 
-function cannotReach(endpoint: Endpoint, error: Error): TunnelError {
+function cannotReach(endpoint: Endpoint, error: Error, more = ''): TunnelError {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : error.message;
-  return new TunnelError('ST_SENTINEL_UNREACHABLE', `Cannot reach ${formatEndpoint(endpoint)}: ${code}`, {
-    cause: error,
-  });
+  return new TunnelError(
+    'ST_SENTINEL_UNREACHABLE',
+    `Cannot reach ${formatEndpoint(endpoint)}: ${code}${more}`,
+    { cause: error },
+  );
+}
+
+function noTls(endpoint: Endpoint, why: string, cause?: Error): TunnelError {
+  return new TunnelError('ST_TLS_FAILED', tlsFailure(endpoint, why), { cause });
+}
+
+/** A command for a message: its first words, and never what stands after AUTH. */
+function nameOf([command = '', sub]: readonly string[]): string {
+  return command === 'AUTH' || sub === undefined ? command : `${command} ${sub}`;
 }
 
 function timedOut(endpoint: Endpoint, what: string, ms: number): TunnelError {

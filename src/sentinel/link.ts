@@ -1,7 +1,9 @@
-import { messageOf } from '../errors.ts';
+import { messageOf, TunnelError } from '../errors.ts';
 import { Backoff } from '../lifecycle/backoff.ts';
 import { formatEndpoint, type Endpoint } from '../net/endpoint.ts';
+import type { Access } from '../net/tls.ts';
 import { Connection } from './connection.ts';
+import { assertLoggedIn, deniedMs } from './denial.ts';
 import { Pulse } from './pulse.ts';
 import { ReplyError } from './resp.ts';
 import { Subscription, type SubscriptionEvent } from './subscription.ts';
@@ -18,6 +20,8 @@ export interface Question {
 /** What a link needs to know and whom it tells. The callbacks must not throw. */
 export interface LinkPort {
   readonly replyMs: number;
+  /** How to get into a Sentinel, for connections made from now on. */
+  access(): Access;
   /** The names to ask about now. */
   questions(): readonly Question[];
   /** How long until the next round, in milliseconds: shorter while a master is missing. */
@@ -28,14 +32,14 @@ export interface LinkPort {
   /** The Sentinels that it names, from time to time. */
   named(link: SentinelLink, named: readonly Named[]): void;
   subscription(link: SentinelLink, event: SubscriptionEvent): void;
+  /** It has no password, and was given one. */
+  loggedInNeedlessly(link: SentinelLink): void;
 }
 
 /** Two rounds never begin closer together than this, however many hints there are, in milliseconds. */
 const floorMs = 20;
 /** How often a Sentinel is asked which others it knows, in milliseconds. */
 const namesEveryMs = 10_000;
-/** A Sentinel that wants other credentials is asked this seldom, in milliseconds: nothing changes until a person acts. */
-const deniedMs = 5_000;
 const firstRetryMs = 250;
 const mostRetryMs = 5_000;
 
@@ -65,6 +69,7 @@ export class SentinelLink {
     this.#port = port;
     this.#pulse = new Pulse(floorMs, () => this.#round());
     this.#subscription = new Subscription(endpoint, port.replyMs, {
+      access: () => port.access(),
       announced: (announcement) => {
         port.announced(this, announcement);
       },
@@ -98,6 +103,13 @@ export class SentinelLink {
     this.#pulse.wake();
   }
 
+  /** What it was denied may be allowed now: asks at once, on new connections where the old ones were of no use. */
+  renew(): void {
+    this.#deniedUntilMs = -Infinity;
+    this.#pulse.wake();
+    this.#subscription.wake();
+  }
+
   close(): void {
     this.#closing.abort();
     this.#pulse.close();
@@ -117,22 +129,40 @@ export class SentinelLink {
         await this.#askNames(connection, questions, replyMs);
       this.#backoff.reset();
       const isDenied =
-        answers.length > 0 && answers.every((answer) => answer.kind === 'error' && isDenial(answer.text));
+        answers.length > 0 && answers.every((answer) => answer.kind === 'error' && answer.code !== undefined);
       this.#deniedUntilMs = isDenied ? performance.now() + deniedMs : -Infinity;
-      return isDenied ? deniedMs : this.#port.beatMs();
+      if (!isDenied) return this.#port.beatMs();
+      // By then it may know our credentials, or we others; they are given when a connection begins.
+      connection.close();
+      this.#connection = undefined;
+      return deniedMs;
     } catch (error) {
       this.#connection?.close();
       this.#connection = undefined;
       if (this.#closing.signal.aborted) return 0;
-      const answer: Answer = { kind: 'unreachable', text: messageOf(error) };
+      const code = error instanceof TunnelError ? error.code : undefined;
+      const isDenied = code === 'ST_SENTINEL_AUTH';
+      const answer: Answer = {
+        kind: isDenied ? 'error' : 'unreachable',
+        text: messageOf(error),
+        ...(code && { code }),
+      };
+      this.#deniedUntilMs = isDenied ? performance.now() + deniedMs : -Infinity;
       for (const question of questions) this.#port.answered(this, question, answer, undefined);
-      return this.#backoff.next();
+      return isDenied ? deniedMs : this.#backoff.next();
     }
   }
 
   async #open(): Promise<Connection> {
     const { replyMs } = this.#port;
-    const connection = await Connection.open(this.endpoint, replyMs, this.#closing.signal);
+    const connection = await Connection.open(
+      this.endpoint,
+      replyMs,
+      this.#closing.signal,
+      this.#port.access(),
+    );
+    assertLoggedIn(connection);
+    if (connection.login.kind === 'needless') this.#port.loggedInNeedlessly(this);
     this.#isWithoutEpoch = false;
     this.#namesAtMs = -Infinity;
     connection.onEnded(() => {
@@ -170,8 +200,4 @@ export class SentinelLink {
     );
     if (!this.#closing.signal.aborted) this.#port.named(this, replies.flatMap(readSentinels));
   }
-}
-
-function isDenial(text: string): boolean {
-  return /^(NOAUTH|WRONGPASS|NOPERM)\b/.test(text);
 }

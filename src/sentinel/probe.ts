@@ -1,8 +1,9 @@
 import { TunnelError, messageOf } from '../errors.ts';
 import type { Endpoint } from '../net/endpoint.ts';
-import { Connection } from './connection.ts';
-import type { Reply } from './resp.ts';
-import { readRole, type Role } from './role.ts';
+import type { Access } from '../net/tls.ts';
+import type { Connection, Login } from './connection.ts';
+import { Inquiry } from './inquiry.ts';
+import type { Role } from './role.ts';
 
 /** How a probe keeps time, in milliseconds. */
 export interface ProbePace {
@@ -15,6 +16,14 @@ export interface ProbePace {
   /** Between tries while it cannot be reached. */
   readonly retryMs: number;
 }
+
+/** How a probe gets in, and whom it tells what came of its credentials. */
+export interface ProbeEntry {
+  readonly access: Access;
+  loggedIn(login: Login): void;
+}
+
+const openDoor: ProbeEntry = { access: {}, loggedIn: () => undefined };
 
 /** A server that does not answer keeps its one connection this long before another is tried, in milliseconds. */
 const patienceMs = 5_000;
@@ -30,14 +39,16 @@ export class RoleProbe {
   readonly endpoint: Endpoint;
   readonly #pace: ProbePace;
   readonly #tell: (role: Role) => void;
+  readonly #entry: ProbeEntry;
   readonly #closing = new AbortController();
   readonly #connections = new Set<Connection>();
   readonly #wakes = new Set<() => void>();
 
-  constructor(endpoint: Endpoint, pace: ProbePace, tell: (role: Role) => void) {
+  constructor(endpoint: Endpoint, pace: ProbePace, tell: (role: Role) => void, entry: ProbeEntry = openDoor) {
     this.endpoint = endpoint;
     this.#pace = pace;
     this.#tell = tell;
+    this.#entry = entry;
     void this.#run();
   }
 
@@ -81,14 +92,17 @@ export class RoleProbe {
   async #converse(): Promise<{ answers: number; why: string }> {
     let answers = 0;
     try {
-      const connection = await Connection.open(this.endpoint, this.#pace.silentMs, this.#closing.signal);
+      const { silentMs } = this.#pace;
+      const inquiry = await Inquiry.open(this.endpoint, silentMs, this.#entry.access, this.#closing.signal);
+      const { connection } = inquiry;
       this.#connections.add(connection);
       connection.onEnded(() => {
         this.#connections.delete(connection);
         this.#wakeAll();
       });
+      this.#entry.loggedIn(inquiry.login);
       while (!connection.whyEnded()) {
-        const role = readRole(await this.#ask(connection));
+        const role = await this.#ask(inquiry);
         answers += 1;
         if (this.#isClosed()) break;
         this.#tell(role);
@@ -101,13 +115,13 @@ export class RoleProbe {
     }
   }
 
-  async #ask(connection: Connection): Promise<Reply> {
+  async #ask(inquiry: Inquiry): Promise<Role> {
     const silence = setTimeout(() => {
       if (!this.#isClosed())
         this.#tell({ kind: 'unusable', why: `silent for ${String(this.#pace.silentMs)} ms` });
     }, this.#pace.silentMs);
     try {
-      return await connection.ask(['ROLE'], patienceMs);
+      return await inquiry.role(patienceMs);
     } finally {
       clearTimeout(silence);
     }
@@ -132,7 +146,8 @@ export class RoleProbe {
 }
 
 function whyUnusable(error: unknown): string {
-  return error instanceof TunnelError && error.cause instanceof Error && 'code' in error.cause
-    ? String(error.cause.code)
-    : messageOf(error);
+  if (!(error instanceof TunnelError) || error.code === 'ST_TLS_FAILED') return messageOf(error);
+  const code = error.cause instanceof Error && 'code' in error.cause ? String(error.cause.code) : undefined;
+  // Why a connection was reset takes a sentence.
+  return code === undefined || code === 'ECONNRESET' ? messageOf(error) : code;
 }

@@ -1,5 +1,6 @@
 import type { SentinelConfig } from '../config/config.ts';
 import { formatEndpoint, type Endpoint } from '../net/endpoint.ts';
+import type { Access } from '../net/tls.ts';
 import type { Log } from '../telemetry/log.ts';
 import { Account, type SentinelView } from './account.ts';
 import type { Rules } from './belief.ts';
@@ -31,7 +32,10 @@ const fenceMs = 5_000;
 const confirmMs = 2_500;
 
 /** What an operator decides per database. */
-export type WatchRules = Pick<Rules, 'name' | 'failover' | 'onSentinelLoss'>;
+export type WatchRules = Pick<Rules, 'name' | 'failover' | 'onSentinelLoss'> & {
+  /** How to get into its servers, to ask them for their ROLE. */
+  readonly redis?: Access;
+};
 
 /**
  * All Sentinels, and the watches that listen to them: one link per Sentinel serves every database, and each database
@@ -51,21 +55,26 @@ export class Sentinels {
   readonly #heard = new Set<string>();
   /** Until when those that could never be reached are not taken up again, whoever names them. */
   readonly #shunned = new Map<string, number>();
-  /** The error that a Sentinel last gave for a database, by both their names. */
+  /** The error that a Sentinel last gave for a database, by both their names; for all of them, by its own. */
   readonly #troubles = new Map<string, string>();
   /** What was last told of the channels that each refuses. */
   readonly #refusals = new Map<string, string>();
+  /** Who was given a password without having one. */
+  readonly #needless = new Set<string>();
+  #access: Access;
   #roster: readonly Member[];
   /** As the watches have been told. */
   #voters: Voters = { keys: [], twins: new Map() };
 
   constructor(seeds: readonly Endpoint[], config: SentinelConfig, log: Log) {
     this.#config = config;
+    this.#access = config;
     this.#log = log;
     this.#roster = seedRoster(seeds);
     this.#voters = this.#countVoters();
     this.#port = {
       replyMs: config.replyMs,
+      access: () => this.#access,
       questions: () => [...this.#watches].map((watch) => ({ watch, name: watch.name, turn: watch.turn })),
       beatMs: () => this.#beatMs(),
       answered: (link, question, answer, tookMs) => {
@@ -101,6 +110,11 @@ export class Sentinels {
         for (const watch of this.#watches) watch.hear({ kind: 'unlinked', sentinel: link.key });
         link.wake();
       },
+      loggedInNeedlessly: ({ key }) => {
+        if (this.#needless.has(key)) return;
+        this.#needless.add(key);
+        this.#log.warn('password.needless', { server: key });
+      },
     };
     this.#keepLinks();
   }
@@ -115,10 +129,18 @@ export class Sentinels {
       },
       tell,
       () => performance.now(),
+      rules.redis,
     );
     this.#watches.add(watch);
     this.#wake();
     return watch;
+  }
+
+  /** Other credentials or certificates, for connections made from now on; those that stand are left alone. */
+  renew(access: Access): void {
+    this.#access = access;
+    this.#needless.clear();
+    for (const link of this.#links.values()) link.renew();
   }
 
   /** The known Sentinels, seeds first. */
@@ -206,25 +228,29 @@ export class Sentinels {
 
   #noteHealth(link: SentinelLink, name: string, answer: Answer): void {
     const { key } = link;
-    const trouble = `${key} ${name}`;
+    const trouble = answer.kind === 'error' && answer.code === 'ST_SENTINEL_AUTH' ? key : `${key} ${name}`;
     if (answer.kind === 'error') {
       if (this.#troubles.get(trouble) === answer.text) return;
       this.#troubles.set(trouble, answer.text);
-      this.#log.warn('sentinel.down', { sentinel: key, reason: answer.text });
+      this.#log.warn('sentinel.down', { sentinel: key, reason: answer.text, code: answer.code });
       return;
     }
     if (answer.kind === 'unreachable') {
       const nowMs = performance.now();
       const sinceMs = this.#downSinceMs.get(key);
+      const isNewTrouble = answer.code === 'ST_TLS_FAILED' && this.#troubles.get(key) !== answer.text;
+      if (isNewTrouble) this.#troubles.set(key, answer.text);
       if (sinceMs === undefined) {
         this.#downSinceMs.set(key, nowMs);
         this.#up.delete(key);
-        this.#log.warn('sentinel.down', { sentinel: key, reason: answer.text });
+        this.#log.warn('sentinel.down', { sentinel: key, reason: answer.text, code: answer.code });
+      } else if (isNewTrouble) {
+        this.#log.warn('sentinel.down', { sentinel: key, reason: answer.text, code: answer.code });
       } else if (nowMs - sinceMs >= forgetMs) this.#forget(link);
       return;
     }
     this.#downSinceMs.delete(key);
-    const isBetter = this.#troubles.delete(trouble);
+    const isBetter = [trouble, key].filter((name) => this.#troubles.delete(name)).length > 0;
     if (isBetter || !this.#up.has(key)) this.#log.info('sentinel.up', { sentinel: key });
     this.#up.add(key);
   }
@@ -274,8 +300,9 @@ export class Sentinels {
       this.#up.delete(key);
       this.#heard.delete(key);
       this.#refusals.delete(key);
+      this.#needless.delete(key);
       for (const trouble of this.#troubles.keys())
-        if (trouble.startsWith(`${key} `)) this.#troubles.delete(trouble);
+        if (trouble === key || trouble.startsWith(`${key} `)) this.#troubles.delete(trouble);
     }
     for (const { endpoint } of this.#roster) {
       const key = formatEndpoint(endpoint);

@@ -1,7 +1,9 @@
-import { messageOf } from '../errors.ts';
+import { messageOf, TunnelError } from '../errors.ts';
 import { Backoff } from '../lifecycle/backoff.ts';
 import type { Endpoint } from '../net/endpoint.ts';
+import type { Access } from '../net/tls.ts';
 import { Connection } from './connection.ts';
+import { assertLoggedIn, deniedMs, denialOf } from './denial.ts';
 import { Pulse } from './pulse.ts';
 import { ReplyError } from './resp.ts';
 import { channels, readAnnouncement, type Announcement } from './words.ts';
@@ -14,6 +16,8 @@ export type SubscriptionEvent =
   | { readonly kind: 'ended'; readonly why: string };
 
 export interface SubscriptionPort {
+  /** How to get into the Sentinel, for connections made from now on. */
+  access(): Access;
   announced(announcement: Announcement): void;
   changed(event: SubscriptionEvent): void;
 }
@@ -46,6 +50,11 @@ export class Subscription {
     this.#pulse.start();
   }
 
+  /** Tries again now where we are not subscribed. */
+  wake(): void {
+    if (!this.#connection) this.#pulse.wake();
+  }
+
   close(): void {
     this.#closing.abort();
     this.#pulse.close();
@@ -60,14 +69,21 @@ export class Subscription {
         return pingEveryMs;
       }
       return await this.#subscribe();
-    } catch {
+    } catch (error) {
+      if (error instanceof TunnelError && error.code === 'ST_SENTINEL_AUTH') return deniedMs;
       // The connection has ended: its `onEnded` tells, or it never stood and the question round says the same.
       return this.#backoff.next();
     }
   }
 
   async #subscribe(): Promise<number> {
-    const connection = await Connection.open(this.#endpoint, this.#replyMs, this.#closing.signal);
+    const connection = await Connection.open(
+      this.#endpoint,
+      this.#replyMs,
+      this.#closing.signal,
+      this.#port.access(),
+    );
+    assertLoggedIn(connection);
     connection.onMessage((channel, payload) => {
       const announcement = readAnnouncement(channel, payload);
       if (announcement) this.#port.announced(announcement);
@@ -85,6 +101,8 @@ export class Subscription {
     const refusal = replies.find((reply) => reply instanceof ReplyError);
     if (refusal && replies.every((reply) => reply instanceof ReplyError)) {
       connection.close();
+      // It wants a password first; the questions that are asked of it say so already.
+      if (denialOf(refusal.text) === 'ST_SENTINEL_AUTH') return deniedMs;
       this.#port.changed({ kind: 'refused', why: refusal.text });
       return refusedRetryMs;
     }

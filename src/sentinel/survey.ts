@@ -1,9 +1,12 @@
-import type { Config, DatabaseConfig } from '../config/config.ts';
-import { messageOf } from '../errors.ts';
+import type { Config, DatabaseConfig, SentinelConfig } from '../config/config.ts';
+import { messageOf, TunnelError } from '../errors.ts';
 import { formatEndpoint, type Endpoint } from '../net/endpoint.ts';
+import type { Access } from '../net/tls.ts';
 import { choose, type Adopted, type Vote } from './choose.ts';
 import { Connection } from './connection.ts';
-import { readRole, type Role } from './role.ts';
+import { assertLoggedIn } from './denial.ts';
+import { Inquiry } from './inquiry.ts';
+import type { Role } from './role.ts';
 import { readAnswer, type Answer } from './words.ts';
 
 /** What one Sentinel says of one database, asked once. */
@@ -38,7 +41,7 @@ async function surveyDatabase(database: DatabaseConfig, config: Config): Promise
   const asked = await Promise.all(
     config.sentinels.map(async (endpoint) => ({
       sentinel: formatEndpoint(endpoint),
-      ...(await askSentinel(endpoint, database.name, config.sentinel.replyMs)),
+      ...(await askSentinel(endpoint, database.name, config.sentinel)),
     })),
   );
   const sentinels = asked.map(({ sentinel, answer, id }, index) => {
@@ -50,18 +53,20 @@ async function surveyDatabase(database: DatabaseConfig, config: Config): Promise
     answer.kind === 'address' ? [{ sentinel, endpoint: answer.endpoint, epoch: answer.epoch }] : [],
   );
   const adopted = choose(votes, undefined, voters.length);
-  const role = adopted && (await askRole(adopted.endpoint));
+  const role = adopted && (await askRole(adopted.endpoint, database.redis));
   return { database, sentinels, adopted, role, trouble: troubleOf(database, voters, adopted, role) };
 }
 
 async function askSentinel(
   endpoint: Endpoint,
   name: string,
-  replyMs: number,
+  config: SentinelConfig,
 ): Promise<{ answer: Answer; id: string | undefined }> {
+  const { replyMs } = config;
   let connection: Connection | undefined;
   try {
-    connection = await Connection.open(endpoint, replyMs);
+    connection = await Connection.open(endpoint, replyMs, undefined, config);
+    assertLoggedIn(connection);
     const [id, master, address] = await Promise.all([
       connection.ask(['SENTINEL', 'MYID'], replyMs),
       connection.ask(['SENTINEL', 'MASTER', name], replyMs),
@@ -69,21 +74,25 @@ async function askSentinel(
     ]);
     return { answer: readAnswer(address, master), id: typeof id === 'string' ? id : undefined };
   } catch (error) {
-    return { answer: { kind: 'unreachable', text: messageOf(error) }, id: undefined };
+    const isDenied = error instanceof TunnelError && error.code === 'ST_SENTINEL_AUTH';
+    const answer: Answer = isDenied
+      ? { kind: 'error', text: error.message, code: error.code }
+      : { kind: 'unreachable', text: messageOf(error) };
+    return { answer, id: undefined };
   } finally {
     connection?.close();
   }
 }
 
-async function askRole(endpoint: Endpoint): Promise<Role> {
-  let connection: Connection | undefined;
+async function askRole(endpoint: Endpoint, access: Access): Promise<Role> {
+  let inquiry: Inquiry | undefined;
   try {
-    connection = await Connection.open(endpoint, roleMs);
-    return readRole(await connection.ask(['ROLE'], roleMs));
+    inquiry = await Inquiry.open(endpoint, roleMs, access);
+    return await inquiry.role(roleMs);
   } catch (error) {
     return { kind: 'unusable', why: messageOf(error) };
   } finally {
-    connection?.close();
+    inquiry?.connection.close();
   }
 }
 

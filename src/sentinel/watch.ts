@@ -1,8 +1,10 @@
 import { unreachable } from '../lifecycle/unreachable.ts';
 import { sameEndpoint, type Endpoint } from '../net/endpoint.ts';
+import type { Access } from '../net/tls.ts';
 import { isUsable, newBelief, nextDeadline, type Belief, type Rules, type Word } from './belief.ts';
+import type { Login } from './connection.ts';
 import { step } from './step.ts';
-import { RoleProbe, type ProbePace } from './probe.ts';
+import { RoleProbe, type ProbeEntry, type ProbePace } from './probe.ts';
 import type { Role } from './role.ts';
 import { viewOf } from './view-of.ts';
 import type { MasterView } from './view.ts';
@@ -16,7 +18,9 @@ export type WatchEvent =
   /** A Sentinel answers something else than the last time. */
   | { readonly kind: 'answered'; readonly sentinel: string; readonly answer: Answer }
   /** A server says another role than the last time. */
-  | { readonly kind: 'probed'; readonly endpoint: Endpoint; readonly role: Role };
+  | { readonly kind: 'probed'; readonly endpoint: Endpoint; readonly role: Role }
+  /** What came of our credentials at a server is something else than the last time. */
+  | { readonly kind: 'logged-in'; readonly endpoint: Endpoint; readonly login: Login };
 
 /** The served master: often enough to find it silent within a second, cheap enough to be forgotten. */
 const steadyPace: ProbePace = { everyMs: 400, masterEveryMs: 400, silentMs: 500, retryMs: 100 };
@@ -47,6 +51,7 @@ export class MasterWatch {
   readonly #wakeSentinels: () => void;
   readonly #tell: (event: WatchEvent) => void;
   readonly #now: () => number;
+  #access: Access;
   #belief: Belief;
   #view: MasterView;
   #steady: RoleProbe | undefined;
@@ -62,10 +67,12 @@ export class MasterWatch {
     wakeSentinels: () => void,
     tell: (event: WatchEvent) => void,
     now: () => number,
+    access: Access = {},
   ) {
     this.#wakeSentinels = wakeSentinels;
     this.#tell = tell;
     this.#now = now;
+    this.#access = access;
     this.#belief = newBelief(rules, roster, now());
     this.#view = viewOf(this.#belief);
     this.#look = setInterval(() => {
@@ -106,6 +113,17 @@ export class MasterWatch {
     return true;
   }
 
+  /** Other credentials or certificates: the servers are asked anew with them. */
+  renew(access: Access): void {
+    this.#access = access;
+    this.#steady?.close();
+    this.#steady = undefined;
+    this.#candidate?.probe.close();
+    this.#candidate = undefined;
+    this.#keepSteadyProbe();
+    this.#keepCandidateProbe();
+  }
+
   hear(word: Word): void {
     this.#report(word);
     const before = this.#belief;
@@ -141,9 +159,14 @@ export class MasterWatch {
     this.#steady?.close();
     this.#steady =
       wanted &&
-      new RoleProbe(wanted, steadyPace, (role) => {
-        this.hear({ kind: 'probed', endpoint: wanted, role, generation: this.#belief.generation });
-      });
+      new RoleProbe(
+        wanted,
+        steadyPace,
+        (role) => {
+          this.hear({ kind: 'probed', endpoint: wanted, role, generation: this.#belief.generation });
+        },
+        this.#entry(wanted),
+      );
   }
 
   #keepCandidateProbe(): void {
@@ -169,9 +192,24 @@ export class MasterWatch {
     return {
       generation,
       isHurried: false,
-      probe: new RoleProbe(wanted, candidatePace, (role) => {
-        this.hear({ kind: 'probed', endpoint: wanted, role, generation });
-      }),
+      probe: new RoleProbe(
+        wanted,
+        candidatePace,
+        (role) => {
+          this.hear({ kind: 'probed', endpoint: wanted, role, generation });
+        },
+        this.#entry(wanted),
+      ),
+    };
+  }
+
+  #entry(endpoint: Endpoint): ProbeEntry {
+    return {
+      access: this.#access,
+      loggedIn: (login) => {
+        if (this.#isNews(`AUTH ${endpoint.host} ${String(endpoint.port)}`, login))
+          this.#tell({ kind: 'logged-in', endpoint, login });
+      },
     };
   }
 

@@ -1,5 +1,7 @@
+import type { ErrorCode } from '../errors.ts';
 import type { Endpoint } from '../net/endpoint.ts';
 import { announcedEndpoint } from './announced.ts';
+import { denialOf, explainDenial } from './denial.ts';
 import { asMap, ReplyError, type Reply } from './resp.ts';
 
 /** What one Sentinel answers when asked for one master. */
@@ -14,9 +16,9 @@ export type Answer =
   /** It does not monitor that name. */
   | { readonly kind: 'unknown' }
   /** It answered, but not with an address: `-NOAUTH`, `-IDONTKNOW`, a port of 0, … */
-  | { readonly kind: 'error'; readonly text: string }
+  | { readonly kind: 'error'; readonly text: string; readonly code?: ErrorCode }
   /** It did not answer. */
-  | { readonly kind: 'unreachable'; readonly text: string };
+  | { readonly kind: 'unreachable'; readonly text: string; readonly code?: ErrorCode };
 
 /** Another Sentinel, as one of them names it. */
 export interface Named {
@@ -32,7 +34,10 @@ export interface Named {
  * the new epoch, until the failover ends (redis 7.0.15, sentinel.c, addReplySentinelRedisInstance).
  */
 export function readAnswer(address: Reply, master: Reply): Answer {
-  if (address instanceof ReplyError) return { kind: 'error', text: address.text };
+  if (address instanceof ReplyError) {
+    const code = denialOf(address.text);
+    return { kind: 'error', text: explainDenial(address.text), ...(code && { code }) };
+  }
   if (address === null) return { kind: 'unknown' };
   const parts: readonly Reply[] = Array.isArray(address) ? address : [];
   const [host, port] = parts;

@@ -8,6 +8,7 @@ export const eventSentences = {
   'tunnel.stopping':
     'Stopping on {signal}: open sessions ({sessions}) may finish within {drainMs} ms, waiting clients ({held}) are refused',
   'tunnel.stopped': 'Stopped: {outcome}',
+  'config.warning': 'Configuration: {warning}',
   'engine.failed': 'A relay thread has ended by a defect, and this process with it: {reason}',
   'engine.fallback': 'Using engine "streams": {reason}',
   'log.reopened': 'Log opened anew on {signal}; the configuration is not read again while running',
@@ -35,6 +36,7 @@ export const eventSentences = {
   'sentinel.forgotten': 'Sentinel {sentinel} no longer known',
   'sentinel.polling-only':
     'Sentinel {sentinel} does not let us subscribe ({reason}): going by its answers alone',
+  'password.needless': '{server} has no password, and was given one: is it meant for it?',
   'sentinel.partly-heard': 'Sentinel {sentinel} does not let us subscribe to {refused}: {effect}',
   'sentinel.twin': 'Sentinel {sentinel} is the same as {same}: the two have one vote',
   'sentinel.announced': '{sentinel} announced {channel} {payload}',
@@ -47,6 +49,8 @@ export const eventSentences = {
   'master.confirmed': '{database}: {endpoint} confirmed by Sentinel, epoch {epoch}',
   'master.degraded': '{database}: serving, but {reasons}',
   'master.sound': '{database}: no longer degraded',
+  'redis.denied':
+    '{database}: {endpoint} refuses the credentials of "redis" ({reason}), its role cannot be verified',
   'failover.story': '{database}: {story}',
 } as const;
 

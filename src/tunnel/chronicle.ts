@@ -1,6 +1,7 @@
 import { unreachable } from '../lifecycle/unreachable.ts';
-import { formatEndpoint, formatListenAddress, sameEndpoint } from '../net/endpoint.ts';
+import { formatEndpoint, formatListenAddress, sameEndpoint, type Endpoint } from '../net/endpoint.ts';
 import type { TunnelEvent } from '../relay/engine.ts';
+import type { Login } from '../sentinel/connection.ts';
 import type { MasterView } from '../sentinel/view.ts';
 import type { WatchEvent } from '../sentinel/watch.ts';
 import type { Answer } from '../sentinel/words.ts';
@@ -90,6 +91,9 @@ export class Chronicle {
           this.#storyteller.reached('promotedMs', `${who} has been promoted`);
         return;
       }
+      case 'logged-in':
+        this.#logIn(event.endpoint, event.login);
+        return;
       default:
         unreachable(event);
     }
@@ -146,6 +150,14 @@ export class Chronicle {
       default:
         unreachable(event);
     }
+  }
+
+  #logIn(endpoint: Endpoint, login: Login): void {
+    const database = this.#database;
+    const server = formatEndpoint(endpoint);
+    if (login.kind === 'needless') this.#log.warn('password.needless', { server, database });
+    if (login.kind !== 'refused') return;
+    this.#log.warn('redis.denied', { database, endpoint: server, reason: login.why, code: 'ST_REDIS_AUTH' });
   }
 
   #logView(view: MasterView, before: MasterView): void {

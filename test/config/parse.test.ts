@@ -56,6 +56,7 @@ test('parseConfig() fills in every default', () => {
         dialMs: 1500,
         maxConnections: 10_000,
         idleMs: 0,
+        redis: {},
       },
     ],
     engine: 'auto',
@@ -64,6 +65,7 @@ test('parseConfig() fills in every default', () => {
     maxConnections: 1_000_000,
     drainMs: 10_000,
     log: { level: 'info', format: 'auto', file: '-' },
+    warnings: [],
   });
 });
 

@@ -21,7 +21,9 @@ test('a Sentinel that wants a password is told of once and asked seldom, and del
     const told = tunnel.events('sentinel.down').filter(({ sentinel }) => sentinel === locked.seed);
     assert.deepEqual(
       told.map(({ reason }) => reason),
-      ['NOAUTH Authentication required.'],
+      [
+        'it asks for a password, set sentinel.password or sentinel.passwordFile (NOAUTH Authentication required.)',
+      ],
     );
   });
 });

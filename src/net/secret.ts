@@ -1,0 +1,49 @@
+import { createHmac, randomBytes } from 'node:crypto';
+
+/** Known to nobody and gone with the process: under it a mark tells nothing of the value that it stands for. */
+const markKey = randomBytes(32);
+
+const redacted = '[redacted]';
+
+/**
+ * A password or a private key. However it is printed, as text, as JSON or by `console.log`, it says `[redacted]`; only
+ * `reveal()` gives the value, and that is called where it goes to the server it is for, and nowhere else.
+ */
+export class Secret {
+  readonly #value: string;
+  /** The same for equal values, so that two configurations can be compared without their secrets. */
+  readonly mark: string;
+
+  constructor(value: string) {
+    this.#value = value;
+    this.mark = createHmac('sha256', markKey).update(value).digest('hex').slice(0, 16);
+  }
+
+  reveal(): string {
+    return this.#value;
+  }
+
+  toString(): string {
+    return redacted;
+  }
+
+  toJSON(): string {
+    return redacted;
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return redacted;
+  }
+}
+
+/** Who we are to a server that asks. */
+export interface Credentials {
+  /** `undefined`: the user `default`, as before Redis 6. */
+  readonly username: string | undefined;
+  readonly password: Secret;
+}
+
+/** The words with which a client makes itself known: `AUTH password`, or `AUTH username password` since Redis 6. */
+export function authCommand({ username, password }: Credentials): readonly string[] {
+  return username === undefined ? ['AUTH', password.reveal()] : ['AUTH', username, password.reveal()];
+}
