@@ -7,6 +7,7 @@ import { Backoff } from './lifecycle/backoff.ts';
 import { sleep } from './lifecycle/sleep.ts';
 import { formatListenAddress, type ListenAddress } from './net/endpoint.ts';
 import { chooseEngine } from './relay/choose.ts';
+import { shortageFor } from './relay/descriptor-limit.ts';
 import type { Engine, TunnelCounters } from './relay/engine.ts';
 import { Sentinels } from './sentinel/sentinels.ts';
 import type { MasterView } from './sentinel/view.ts';
@@ -64,6 +65,7 @@ export async function startDaemon(
   for (const warning of config.warnings) log.warn('config.warning', { warning });
   const engine = await chooseEngine(config.engine, config.threads, log);
   engine.limit(config.maxConnections);
+  warnOfShortage(config, log);
   const sentinels = new Sentinels(config.sentinels, config.sentinel, log);
   const tunnels = config.databases.map((database) => new Tunnel(database, sentinels, log));
   const daemon = new RunningDaemon(config, log, engine, sentinels, tunnels, feed, surroundings);
@@ -75,6 +77,13 @@ export async function startDaemon(
   const { databases } = config;
   log.info('tunnel.started', { version, databases: databases.length, engine: engine.name });
   return daemon;
+}
+
+function warnOfShortage({ databases, maxConnections }: Config, log: Log): void {
+  const sum = databases.reduce((total, database) => total + database.maxConnections, 0);
+  const connections = Math.min(sum, maxConnections);
+  const shortage = shortageFor(connections);
+  if (shortage) log.warn('descriptors.few', { connections, ...shortage });
 }
 
 class RunningDaemon implements Daemon, AdminPort {

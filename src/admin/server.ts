@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import { chmod } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import type { AdminConfig } from '../config/config.ts';
@@ -114,8 +113,7 @@ export class AdminServer {
     );
     await once(this.#server, 'listening');
     if (listen.kind === 'unix') {
-      await chmod(temporaryPath(listen.path), socketMode);
-      this.#file = await claim(listen.path);
+      this.#file = await claim(listen.path, { mode: socketMode, owner: undefined });
     }
     this.#server.on('error', (error) => {
       this.#log.warn('admin.failed', { address: formatListenAddress(listen), reason: messageOf(error) });

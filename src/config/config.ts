@@ -57,6 +57,12 @@ export interface DatabaseConfig {
 /** One place where clients of a database connect. */
 export interface ListenerConfig {
   readonly address: ListenAddress;
+  /** The networks whose clients may connect, such as `10.0.0.0/8`. Empty: every client may. */
+  readonly allow: readonly string[];
+  /** Permissions of a unix socket's file; `undefined` leaves them to the umask. */
+  readonly mode: number | undefined;
+  /** Owner of a unix socket's file, `user`, `user:group` or `:group`; `undefined` for whoever runs the tunnel. */
+  readonly owner: string | undefined;
 }
 
 export interface AdminConfig {

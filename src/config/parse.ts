@@ -178,7 +178,13 @@ function settle(
 
 function settleListener(listener: ListenerInput): ListenerConfig {
   const written = writtenAddress(listener);
-  return { address: readable(readListenAddress(written), written) };
+  const { allow = [], mode, owner } = typeof listener === 'object' ? listener : {};
+  return {
+    address: readable(readListenAddress(written), written),
+    allow,
+    mode: mode === undefined ? undefined : Number.parseInt(mode, 8),
+    owner,
+  };
 }
 
 /** User and password are one thing, and replaced together; TLS is another. */

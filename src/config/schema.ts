@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseNetwork } from '../net/network.ts';
 import { logLevels } from '../telemetry/log.ts';
 import { tlsVersions } from '../net/tls.ts';
 import { readEndpoint, readListenAddress } from './listen.ts';
@@ -39,14 +40,66 @@ const listenAddress = z
   .union([z.string(), z.number()], listenWanted)
   .refine((value) => readListenAddress(value) !== undefined, listenWanted);
 const listenListWanted = { error: 'a listen address, or a list of at least one' };
-const listener = z.strictObject(
-  {
-    address: listenAddress.meta({
-      description: 'Where it listens, in a listener written as an object.',
-    }),
+const networkWanted = {
+  error: 'a network such as "10.0.0.0/8" or "fd00::/8" with no bits set beyond its prefix, or an address',
+};
+const network = z.string(networkWanted).refine((text) => parseNetwork(text) !== undefined, networkWanted);
+const allowWanted = { error: 'a list of at least one network' };
+const modeWanted = { error: 'permissions in octal as a text, such as "0660"' };
+const ownerWanted = { error: '"user", "user:group" or ":group", by name or number' };
+const listener = z
+  .strictObject(
+    {
+      address: listenAddress.meta({
+        description: 'Where it listens, in a listener written as an object.',
+      }),
+      allow: z.array(network, allowWanted).min(1, allowWanted).optional().meta({
+        description:
+          'The networks whose clients may connect, such as `"10.0.0.0/8"`, `"fd00::/8"` or one address; others are refused. Every client unless given.',
+      }),
+      mode: z
+        .string(modeWanted)
+        .regex(/^0?[0-7]{3}$/, modeWanted)
+        .optional()
+        .meta({
+          description:
+            'Permissions of the file of a unix socket, in octal, as `"0660"`: who may write to it may connect. As the umask has it unless given.',
+        }),
+      owner: z
+        .string(ownerWanted)
+        .regex(/^(?=.)([\w.-]+\$?)?(:[\w.-]+\$?)?$/, ownerWanted)
+        .optional()
+        .meta({
+          description:
+            'Owner of the file of a unix socket: `"user"`, `"user:group"` or `":group"`, by name or number. Whoever runs the tunnel unless given.',
+        }),
+    },
+    listenWanted,
+  )
+  .superRefine(assertFitting);
+
+/** What a listener may say besides its address hangs on the kind of that. */
+function assertFitting(
+  listener: {
+    readonly address: unknown;
+    readonly allow?: unknown;
+    readonly mode?: unknown;
+    readonly owner?: unknown;
   },
-  listenWanted,
-);
+  context: z.RefinementCtx,
+): void {
+  const kind = readListenAddress(listener.address)?.kind;
+  const misfits = kind === 'unix' ? (['allow'] as const) : (['mode', 'owner'] as const);
+  for (const key of misfits) {
+    if (kind === undefined || listener[key] === undefined) continue;
+    const message =
+      kind === 'unix'
+        ? 'no "allow" for a unix socket, which has "mode" and "owner"'
+        : `a unix socket for "${key}"`;
+    context.addIssue({ code: 'custom', path: [key], message });
+  }
+}
+
 const listeners = z.union([listenAddress, listener], listenWanted);
 
 const fileWanted = { error: 'the path of a file' };

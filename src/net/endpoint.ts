@@ -13,7 +13,7 @@ export type ListenAddress =
 
 /**
  * The longest path of a unix socket, in bytes. `sun_path` holds 108 bytes with the final NUL on Linux (unix(7)), 104 on
- * macOS and the BSDs; four are kept for the suffix under which a listener binds before it takes its place.
+ * macOS and the BSDs; four are kept for the folder in which a listener binds before it takes its place.
  */
 export const longestUnixPath = 99;
 

@@ -11,6 +11,8 @@ export const eventSentences = {
   'config.warning': 'Configuration: {warning}',
   'engine.failed': 'A relay thread has ended by a defect, and this process with it: {reason}',
   'engine.fallback': 'Using engine "streams": {reason}',
+  'descriptors.few':
+    'At most {limit} descriptors may be open, and {connections} connections take {needed}: raise the limit, or lower maxConnections',
   'log.reopened': 'Log opened anew on {signal}; the configuration is not read again while running',
   'log.reopen-failed': 'Cannot open the log anew on {signal}, going on with the old one: {reason}',
   // the admin listener
@@ -21,6 +23,8 @@ export const eventSentences = {
   'admin.defect': 'A request for {path} has met a defect: {reason}',
   // listeners and sessions
   'listener.opened': '{database}: listening on {address}',
+  'listener.exposed':
+    '{database}: whoever reaches {address} may connect; say "allow" in that listener, or listen on loopback',
   'listener.failed': '{database}: cannot listen on {address}: {reason}',
   'listener.paused': '{database}: cannot accept on {address} ({code}); trying again shortly',
   'listener.resumed': '{database}: accepting on {address} again',

@@ -1,6 +1,6 @@
 import type { DatabaseConfig } from '../config/config.ts';
 import { messageOf } from '../errors.ts';
-import { formatListenAddress, type ListenAddress } from '../net/endpoint.ts';
+import { formatListenAddress, isLoopback, type ListenAddress } from '../net/endpoint.ts';
 import type { Engine, EngineTunnel, Route, TunnelCounters, TunnelEvent } from '../relay/engine.ts';
 import type { Sentinels } from '../sentinel/sentinels.ts';
 import type { MasterView } from '../sentinel/view.ts';
@@ -72,6 +72,11 @@ export class Tunnel {
     this.#steer(this.#watch.view());
     for (const address of relay.listening) {
       this.#log.info('listener.opened', { database: name, address: formatListenAddress(address) });
+    }
+    for (const [index, { allow }] of listen.entries()) {
+      const address = relay.listening[index];
+      if (address?.kind === 'tcp' && allow.length === 0 && !isLoopback(address.host))
+        this.#log.warn('listener.exposed', { database: name, address: formatListenAddress(address) });
     }
   }
 

@@ -19,8 +19,28 @@ test("the original's configuration works as it is, with its listeners on loopbac
   assert.deepEqual(
     config.databases.map(({ name, listen }) => [name, listen]),
     [
-      ['db1', [{ address: { kind: 'tcp', host: '127.0.0.1', port: 12345 } }]],
-      ['db2@internal', [{ address: { kind: 'tcp', host: '127.0.0.1', port: 12346 } }]],
+      [
+        'db1',
+        [
+          {
+            address: { kind: 'tcp', host: '127.0.0.1', port: 12345 },
+            allow: [],
+            mode: undefined,
+            owner: undefined,
+          },
+        ],
+      ],
+      [
+        'db2@internal',
+        [
+          {
+            address: { kind: 'tcp', host: '127.0.0.1', port: 12346 },
+            allow: [],
+            mode: undefined,
+            owner: undefined,
+          },
+        ],
+      ],
     ],
   );
 });

@@ -3,6 +3,8 @@ import { test } from 'node:test';
 import { parseConfig } from '../../src/config/parse.ts';
 import { TunnelError } from '../../src/errors.ts';
 
+const unsaid = { allow: [], mode: undefined, owner: undefined };
+
 const whole = {
   sentinels: ['10.0.0.1:26379', '[fd00::2]:26379', 'sentinel-3.example:26379'],
   databases: [{ name: 'mymaster', listen: '127.0.0.1:6379' }],
@@ -48,7 +50,7 @@ test('parseConfig() fills in every default', () => {
     databases: [
       {
         name: 'mymaster',
-        listen: [{ address: { kind: 'tcp', host: '127.0.0.1', port: 6379 } }],
+        listen: [{ address: { kind: 'tcp', host: '127.0.0.1', port: 6379 }, ...unsaid }],
         failover: 'promoted',
         onSentinelLoss: 'serve',
         holdMs: 10_000,
@@ -107,6 +109,28 @@ test('parseConfig() reads every way to say where to listen', () => {
       expected,
     );
   }
+});
+
+const networkWanted =
+  'expected a network such as "10.0.0.0/8" or "fd00::/8" with no bits set beyond its prefix, or an address';
+test('parseConfig() reads what else a listener may say', () => {
+  const config = parseConfig(
+    listenOf([
+      { address: '0.0.0.0:6379', allow: ['10.0.0.0/8', 'fd00::/8', '192.0.2.1'] },
+      { address: 'unix:/run/s', mode: '0660', owner: 'redis:redis' },
+      { address: 'unix:/run/t', mode: '600', owner: ':1000' },
+    ]),
+    'x',
+  );
+  assert.deepEqual(config.databases[0]?.listen, [
+    {
+      address: { kind: 'tcp', host: '0.0.0.0', port: 6379 },
+      ...unsaid,
+      allow: ['10.0.0.0/8', 'fd00::/8', '192.0.2.1'],
+    },
+    { address: { kind: 'unix', path: '/run/s' }, allow: [], mode: 0o660, owner: 'redis:redis' },
+    { address: { kind: 'unix', path: '/run/t' }, allow: [], mode: 0o600, owner: ':1000' },
+  ]);
 });
 
 const listenWanted = 'expected "host:port", a port, or "unix:/path"';
@@ -189,6 +213,31 @@ const messages: readonly (readonly [string, unknown, readonly string[]])[] = [
     'an object that collides with a bare port',
     listenOf([{ address: 6379 }, 6379]),
     ['databases[0].listen[1]: "127.0.0.1:6379" is taken by databases[0].listen[0].address already'],
+  ],
+  [
+    'what a listener cannot say',
+    listenOf([
+      { address: 1, allow: [] },
+      { address: 2, allow: ['10.0.0.1/8', 'fd00::/8', 'example'] },
+      { address: 3, mode: '0660', owner: 'redis' },
+      { address: 'unix:/a', allow: ['10.0.0.0/8'] },
+      { address: 'unix:/b', mode: '0999', owner: ':' },
+      { address: 'unix:/c', mode: 660, owner: 'a b' },
+      { address: 'unix:/d', owner: '' },
+    ]),
+    [
+      'databases[0].listen[0].allow: expected a list of at least one network, got an empty list',
+      `databases[0].listen[1].allow[0]: ${networkWanted}, got "10.0.0.1/8"`,
+      `databases[0].listen[1].allow[2]: ${networkWanted}, got "example"`,
+      'databases[0].listen[2].mode: expected a unix socket for "mode", got "0660"',
+      'databases[0].listen[2].owner: expected a unix socket for "owner", got "redis"',
+      'databases[0].listen[3].allow: expected no "allow" for a unix socket, which has "mode" and "owner", got a list',
+      'databases[0].listen[4].mode: expected permissions in octal as a text, such as "0660", got "0999"',
+      'databases[0].listen[4].owner: expected "user", "user:group" or ":group", by name or number, got ":"',
+      'databases[0].listen[5].mode: expected permissions in octal as a text, such as "0660", got 660',
+      'databases[0].listen[5].owner: expected "user", "user:group" or ":group", by name or number, got "a b"',
+      'databases[0].listen[6].owner: expected "user", "user:group" or ":group", by name or number, got ""',
+    ],
   ],
   ['a listener that is a truth', listenOf([true]), [`databases[0].listen[0]: ${listenWanted}, got true`]],
   [

@@ -1,5 +1,6 @@
 import { describe } from 'node:test';
 import type { EngineName } from '../../src/relay/engine.ts';
+import { describeAdmitting } from './suite/admitting.ts';
 import { describeCarrying } from './suite/carrying.ts';
 import { describeChanging } from './suite/changing.ts';
 import { describeCutting } from './suite/cutting.ts';
@@ -23,6 +24,7 @@ export function describeEngine(name: EngineName, openEngine: OpenEngine, module:
   describe(`the ${name} engine`, () => {
     describeListening(engine);
     describeChanging(engine);
+    describeAdmitting(engine);
     describeSteering(engine);
     describeWaiting(engine);
     describeReadiness(engine);

@@ -33,6 +33,10 @@ const faults: Record<string, (sys: Syscalls) => Partial<Syscalls>> = {
         if (isInterrupted()) return EINTR;
         return isAborted() ? ECONNABORTED : sys.accept(fd);
       },
+      acceptFrom(fd, peer) {
+        if (isInterrupted()) return EINTR;
+        return isAborted() ? ECONNABORTED : sys.acceptFrom(fd, peer);
+      },
     };
   },
   /** The first descriptors that are asked for are not to be had. */

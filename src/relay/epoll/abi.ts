@@ -29,6 +29,10 @@ export const MSG_PEEK = 0x2;
 export const MSG_NOSIGNAL = 0x4000;
 export const SHUT_WR = 1;
 
+/** `include/uapi/linux/in6.h` */
+export const IPPROTO_IPV6 = 41;
+export const IPV6_V6ONLY = 26;
+
 /** `include/uapi/linux/eventpoll.h` */
 export const EPOLL_CTL_ADD = 1;
 export const EPOLL_CTL_DEL = 2;

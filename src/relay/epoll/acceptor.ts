@@ -3,14 +3,14 @@ import type { ListenAddress } from '../../net/endpoint.ts';
 import * as abi from './abi.ts';
 import type { Loop } from './loop.ts';
 import type { OpenListener } from './messages.ts';
+import { AllowList, notAllowedLine } from '../allow-list.ts';
+import { firstPauseMs, longestPauseMs } from '../times.ts';
+import { addressOf } from './sockaddr.ts';
 import type { Socket } from './socket.ts';
-import { errorName } from './syscalls.ts';
+import { errorName, peerBytes } from './syscalls.ts';
 
 /** Connections accepted from one listener before the others have their turn. */
 const acceptsPerTurn = 64;
-/** Waits before a listener that failed is tried again, in milliseconds. */
-const firstPauseMs = 5;
-const longestPauseMs = 1_000;
 
 /**
  * What accept(2) may say of the connection that was next, rather than of us: "treat them like EAGAIN by retrying".
@@ -28,8 +28,12 @@ const ofTheConnection: readonly number[] = [
   abi.ENETUNREACH,
 ];
 
+const notAllowed = new TextEncoder().encode(notAllowedLine);
+
 export interface Accepted {
   accepted(fd: number): void;
+  /** A client was told that it may not come in, and why. */
+  turnedAway(reason: string): void;
   /** A connection was lost before it could be accepted. */
   failed(): void;
   /** Accepting has failed and will be tried again. Told once until it works again. */
@@ -40,6 +44,7 @@ export interface Accepted {
 interface Listener {
   readonly socket: Socket;
   readonly open: OpenListener;
+  readonly allow: AllowList | undefined;
   readonly backoff: Backoff;
   /** When listening begins again; `Infinity` while it has not been paused. */
   resumeMs: number;
@@ -51,6 +56,8 @@ export class Acceptor {
   dueMs = Infinity;
   readonly #loop: Loop;
   readonly #accepted: Accepted;
+  /** The address of who was accepted last, where somebody wants to know it. */
+  readonly #peer = new Uint8Array(peerBytes);
   #listeners: Listener[] = [];
 
   constructor(loop: Loop, open: readonly OpenListener[], accepted: Accepted) {
@@ -62,7 +69,8 @@ export class Acceptor {
   add(open: OpenListener): void {
     const socket = this.#loop.enterListener(open.fd, open.isShared);
     const backoff = new Backoff(firstPauseMs, longestPauseMs);
-    const listener: Listener = { socket, open, backoff, resumeMs: Infinity, isFailing: false };
+    const allow = AllowList.of(open.allow);
+    const listener: Listener = { socket, open, allow, backoff, resumeMs: Infinity, isFailing: false };
     this.#listeners.push(listener);
     const result = this.#loop.resume(socket, open.isShared);
     if (result < 0) this.#pause(listener, result);
@@ -83,11 +91,14 @@ export class Acceptor {
     const listener = this.#listeners.find((each) => each.socket === socket);
     if (!listener) return false;
     for (let accepts = 0; accepts < acceptsPerTurn; accepts += 1) {
-      const fd = this.#loop.sys.accept(socket.fd);
+      const fd = listener.allow
+        ? this.#loop.sys.acceptFrom(socket.fd, this.#peer)
+        : this.#loop.sys.accept(socket.fd);
       if (fd === abi.EAGAIN) break;
       if (fd >= 0) {
         if (listener.isFailing) this.#recovered(listener);
-        this.#accepted.accepted(fd);
+        if (listener.allow) this.#admit(fd, listener.allow);
+        else this.#accepted.accepted(fd);
       } else if (ofTheConnection.includes(fd)) {
         if (fd !== abi.EINTR) this.#accepted.failed();
       } else {
@@ -97,6 +108,18 @@ export class Acceptor {
       }
     }
     return true;
+  }
+
+  #admit(fd: number, allow: AllowList): void {
+    const objection = allow.objection(addressOf(this.#peer));
+    if (objection === undefined) {
+      this.#accepted.accepted(fd);
+      return;
+    }
+    const { sys } = this.#loop;
+    sys.sendRest(fd, notAllowed, 0); // fits the empty buffer of a new connection, or its client has gone
+    sys.close(fd);
+    this.#accepted.turnedAway(objection);
   }
 
   /** Listens again where a pause has ended. */

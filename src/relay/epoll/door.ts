@@ -62,6 +62,9 @@ export class Door implements GatePort<TunnelSession>, LoopMember {
       accepted: (fd) => {
         this.#accepted(fd);
       },
+      turnedAway: (reason) => {
+        this.#touch().turnedAway(reason);
+      },
       paused: (address, code) => {
         this.#gate.acceptFailed();
         this.#tell({ kind: 'accept-paused', address, code });

@@ -3,7 +3,15 @@ import type { ListenerConfig } from '../../config/config.ts';
 import { TunnelError, messageOf } from '../../errors.ts';
 import { formatListenAddress, type ListenAddress } from '../../net/endpoint.ts';
 import { listenBacklog } from '../../net/socket-options.ts';
-import { prepareClaim, claim, release, temporaryPath, type SocketFile } from '../unix-socket.ts';
+import {
+  abandon,
+  prepareClaim,
+  claim,
+  release,
+  temporaryPath,
+  type SocketAccess,
+  type SocketFile,
+} from '../unix-socket.ts';
 import * as abi from './abi.ts';
 import type { OpenListener } from './messages.ts';
 import { setSocketOptions } from './options.ts';
@@ -25,16 +33,13 @@ export interface Bound {
  *
  * @throws TunnelError `ST_LISTEN_FAILED` naming the address; nothing stays bound then
  */
-export async function bindListener(
-  sys: Syscalls,
-  { address }: ListenerConfig,
-  threads: number,
-): Promise<Bound> {
+export async function bindListener(sys: Syscalls, listener: ListenerConfig, threads: number): Promise<Bound> {
+  const { address, allow } = listener;
   try {
-    if (address.kind === 'tcp') return await bindTcp(sys, address, threads);
-    const { fd, file } = await bindUnix(sys, address.path);
-    const isShared = threads > 1;
-    return { address, perThread: Array.from({ length: threads }, () => ({ fd, address, isShared })), file };
+    if (address.kind === 'tcp') return await bindTcp(sys, address, allow, threads);
+    const { fd, file } = await bindUnix(sys, address.path, listener);
+    const own = { fd, address, allow, isShared: threads > 1 };
+    return { address, perThread: Array.from({ length: threads }, () => own), file };
   } catch (error) {
     throw new TunnelError(
       'ST_LISTEN_FAILED',
@@ -59,6 +64,7 @@ export async function closeShared(sys: Syscalls, { perThread: [first], file }: B
 async function bindTcp(
   sys: Syscalls,
   { host, port }: ListenAddress & { kind: 'tcp' },
+  allow: readonly string[],
   threads: number,
 ): Promise<Bound> {
   const ip = inetAddress(host, port) ? host : (await lookup(host)).address;
@@ -74,6 +80,8 @@ async function bindTcp(
       // The first binds alone, so that a port which another process serves is refused even where that one would share
       // it; only then does it let the others in.
       if (index > 0) checked(sys.setOption(fd, abi.SOL_SOCKET, abi.SO_REUSEPORT, 1));
+      // Whatever net.ipv6.bindv6only says (ipv6(7)), as libuv does: `::` is every address of both families.
+      if (target.family === abi.AF_INET6) checked(sys.setOption(fd, abi.IPPROTO_IPV6, abi.IPV6_V6ONLY, 0));
       checked(sys.bind(fd, target));
       if (index === 0 && threads > 1) checked(sys.setOption(fd, abi.SOL_SOCKET, abi.SO_REUSEPORT, 1));
       setSocketOptions(sys, fd);
@@ -85,10 +93,18 @@ async function bindTcp(
     throw error;
   }
   const address: ListenAddress = { kind: 'tcp', host: ip, port: bound };
-  return { address, perThread: descriptors.map((fd) => ({ fd, address, isShared: false })), file: undefined };
+  return {
+    address,
+    perThread: descriptors.map((fd) => ({ fd, address, allow, isShared: false })),
+    file: undefined,
+  };
 }
 
-async function bindUnix(sys: Syscalls, path: string): Promise<{ fd: number; file: SocketFile }> {
+async function bindUnix(
+  sys: Syscalls,
+  path: string,
+  access: SocketAccess,
+): Promise<{ fd: number; file: SocketFile }> {
   await prepareClaim(path);
   const target = unixAddress(temporaryPath(path));
   if (!target) throw new Error('The path is too long');
@@ -96,9 +112,10 @@ async function bindUnix(sys: Syscalls, path: string): Promise<{ fd: number; file
   try {
     checked(sys.bind(fd, target));
     checked(sys.listen(fd, listenBacklog));
-    return { fd, file: await claim(path) };
+    return { fd, file: await claim(path, access) };
   } catch (error) {
     sys.close(fd);
+    await abandon(path);
     throw error;
   }
 }

@@ -1,12 +1,11 @@
 import * as abi from './abi.ts';
 import { Carrier } from './carrier.ts';
 import { roles, Socket, type Role, type SessionOwner } from './socket.ts';
+import { partingMs } from '../times.ts';
 import { errorName, type EventArray, type Kernel, type Syscalls } from './syscalls.ts';
 
 /** Events taken by one `epoll_wait`. */
 const eventsPerTurn = 512;
-/** How long a refused client may take to read why and close, in milliseconds. */
-const partingMs = 1_000;
 
 /** Everything edge-triggered, told once; an edge after `epoll_wait` has returned makes a new event. */
 const everything = abi.EPOLLIN | abi.EPOLLOUT | abi.EPOLLRDHUP | abi.EPOLLET;

@@ -50,6 +50,7 @@ export type Answer =
 export interface OpenListener {
   readonly fd: number;
   readonly address: ListenAddress;
+  readonly allow: readonly string[];
   /** Every thread has the same descriptor, and one of them is woken. The engine closes it when all have left it. */
   readonly isShared: boolean;
 }

@@ -1,4 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net';
+import { groupsOf } from '../../net/network.ts';
 import { AF_INET, AF_INET6, AF_UNIX } from './abi.ts';
 
 /** `sizeof(sun_path)` of `struct sockaddr_un`, one byte of which ends the path (unix(7)). */
@@ -58,20 +59,13 @@ export function portOf(bytes: Uint8Array): number {
   return new DataView(bytes.buffer, bytes.byteOffset).getUint16(2);
 }
 
-/** The eight groups of a valid IPv6 address, `::` and a dotted tail unfolded. */
-function groupsOf(ip: string): number[] {
-  const [head = '', tail] = ip.split('::');
-  const front = partOf(head);
-  const back = tail === undefined ? [] : partOf(tail);
-  const gap = tail === undefined ? 0 : 8 - front.length - back.length;
-  return [...front, ...Array<number>(gap).fill(0), ...back];
-}
-
-function partOf(text: string): number[] {
-  if (text === '') return [];
-  return text.split(':').flatMap((group) => {
-    if (!group.includes('.')) return [Number.parseInt(group, 16)];
-    const [a = 0, b = 0, c = 0, d = 0] = group.split('.').map(Number);
-    return [(a << 8) | b, (c << 8) | d];
-  });
+/** The 16 bytes of the address in a `sockaddr_in` or `sockaddr_in6`, as `addressBytes` gives them; `undefined` for others. */
+export function addressOf(sockaddr: Uint8Array): Uint8Array | undefined {
+  const family = (sockaddr[0] ?? 0) | ((sockaddr[1] ?? 0) << 8);
+  if (family === AF_INET6) return sockaddr.slice(8, 24);
+  if (family !== AF_INET) return undefined;
+  const bytes = new Uint8Array(16);
+  bytes.set([0xff, 0xff], 10);
+  bytes.set(sockaddr.subarray(4, 8), 12);
+  return bytes;
 }

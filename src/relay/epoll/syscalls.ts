@@ -17,6 +17,8 @@ export interface Syscalls {
   /** Whether anything is left to read: 1, or 0 at the end of the stream, or an error. Takes nothing. */
   peek(fd: number): number;
   accept(fd: number): number;
+  /** The same, and fills `peer`, of `peerBytes`, with the address of who connected. */
+  acceptFrom(fd: number, peer: Uint8Array): number;
   socket(family: number): number;
   connect(fd: number, address: SocketAddress): number;
   bind(fd: number, address: SocketAddress): number;
@@ -38,6 +40,9 @@ export interface Syscalls {
   /** A descriptor that polls readable while this thread's own event loop has something to do. */
   ownLoop(): number;
 }
+
+/** `sizeof(struct sockaddr_in6)`, the longest address of a client; a unix socket's is cut to it and not looked at. */
+export const peerBytes = 28;
 
 /** Memory outside the collected heap, with its address. It lives as long as this object. */
 export class Buffered {
@@ -161,12 +166,15 @@ function bindSyscalls(
   const shutdown = library.func('int shutdown(int fd, int how)') as Numbers<[number, number]>;
   const close = library.func('int close(int fd)') as Numbers<[number]>;
 
-  // One scratch for small arguments: an option's value (8 bytes), its length (4), an event (16), a peeked byte.
-  const scratch = allocate(64);
-  const words = new Int32Array(scratch.bytes.buffer, scratch.bytes.byteOffset, 16);
+  // One scratch for small arguments: an option's value (8 bytes), its length (4), an event (16), a peeked byte, the
+  // address of a peer and its length.
+  const scratch = allocate(128);
+  const words = new Int32Array(scratch.bytes.buffer, scratch.bytes.byteOffset, 32);
   const eventAt = scratch.address + 16;
   const eventWord = 4;
   const peekAt = scratch.address + 32;
+  const peerAt = 64;
+  const peerLengthWord = 24;
 
   /** The result, or the error as a number below zero. Nothing may come between the call and this. */
   function done(result: number): number {
@@ -199,6 +207,15 @@ function bindSyscalls(
     },
     peek: (fd) => done(recv(valid(fd), peekAt, 1, abi.MSG_PEEK)),
     accept: (fd) => done(accept4(valid(fd), 0, 0, abi.SOCK_NONBLOCK | abi.SOCK_CLOEXEC)),
+    acceptFrom(fd, peer) {
+      words[peerLengthWord] = peerBytes;
+      const flags = abi.SOCK_NONBLOCK | abi.SOCK_CLOEXEC;
+      const result = done(
+        accept4(valid(fd), scratch.address + peerAt, scratch.address + peerLengthWord * 4, flags),
+      );
+      if (result >= 0) peer.set(scratch.bytes.subarray(peerAt, peerAt + peerBytes));
+      return result;
+    },
     socket: (family) => done(socket(family, abi.SOCK_STREAM | abi.SOCK_NONBLOCK | abi.SOCK_CLOEXEC, 0)),
     connect: (fd, { bytes }) => done(connect(valid(fd), bytes, bytes.length)),
     bind: (fd, { bytes }) => done(bind(valid(fd), bytes, bytes.length)),

@@ -5,36 +5,38 @@ import { messageOf, TunnelError } from '../../errors.ts';
 import { Backoff } from '../../lifecycle/backoff.ts';
 import { formatListenAddress, type ListenAddress } from '../../net/endpoint.ts';
 import { keepAliveIdleMs, listenBacklog, noDelay } from '../../net/socket-options.ts';
-import { claim, prepareClaim, release, temporaryPath, type SocketFile } from '../unix-socket.ts';
+import { AllowList, notAllowedLine } from '../allow-list.ts';
+import { firstPauseMs, longestPauseMs } from '../times.ts';
+import { abandon, claim, prepareClaim, release, temporaryPath, type SocketFile } from '../unix-socket.ts';
 import { descriptorShortage } from './descriptors.ts';
 
 /** What a listener tells its tunnel. */
 export interface ListenerEvents {
   accepted(socket: Socket): void;
+  /** A client was told that it may not come in, and why. */
+  turnedAway(reason: string): void;
   /** A connection could not be accepted, or had to be turned away for want of descriptors. */
   acceptFailed(): void;
   paused(address: ListenAddress, code: string): void;
   resumed(address: ListenAddress): void;
 }
 
-/** Wait before looking whether connections can be accepted again, in milliseconds: the first, and the longest. */
-const firstLookMs = 5;
-const longestLookMs = 1000;
-
 /** One listening socket. While descriptors are short it turns connections away and says so to each. */
 export class Listener {
   readonly address: ListenAddress;
   readonly #server: Server;
   readonly #events: ListenerEvents;
+  readonly #allow: AllowList | undefined;
   #file: SocketFile | undefined;
-  readonly #backoff = new Backoff(firstLookMs, longestLookMs);
+  readonly #backoff = new Backoff(firstPauseMs, longestPauseMs);
   #look: NodeJS.Timeout | undefined;
   #pausedBy: string | undefined;
   #stopping: Promise<void> | undefined;
   readonly #closed: Promise<unknown>;
 
   /** @throws TunnelError `ST_LISTEN_FAILED` */
-  static async open({ address }: ListenerConfig, events: ListenerEvents): Promise<Listener> {
+  static async open(listener: ListenerConfig, events: ListenerEvents): Promise<Listener> {
+    const { address } = listener;
     // Half-open: a client that has sent its last command still waits for the reply.
     const server = createServer({
       allowHalfOpen: true,
@@ -51,11 +53,12 @@ export class Listener {
       server.listen({ ...where, backlog: listenBacklog, exclusive: true });
       await once(server, 'listening');
       // Made before the socket takes its place: whoever connects to it must be heard from the first moment.
-      const listener = new Listener(bound(server, address), server, events);
-      if (address.kind === 'unix') listener.#file = await claim(address.path);
-      return listener;
+      const opened = new Listener(bound(server, address), listener, server, events);
+      if (address.kind === 'unix') opened.#file = await claim(address.path, listener);
+      return opened;
     } catch (cause) {
       server.close();
+      if (address.kind === 'unix') await abandon(address.path);
       throw new TunnelError(
         'ST_LISTEN_FAILED',
         `Cannot listen on "${formatListenAddress(address)}": ${messageOf(cause)}`,
@@ -64,8 +67,14 @@ export class Listener {
     }
   }
 
-  private constructor(address: ListenAddress, server: Server, events: ListenerEvents) {
+  private constructor(
+    address: ListenAddress,
+    { allow }: ListenerConfig,
+    server: Server,
+    events: ListenerEvents,
+  ) {
     this.address = address;
+    this.#allow = AllowList.of(allow);
     this.#server = server;
     this.#events = events;
     this.#closed = new Promise((resolve) => server.once('close', resolve));
@@ -97,6 +106,12 @@ export class Listener {
   }
 
   #accept(socket: Socket): void {
+    const objection = this.#allow?.objection(socket.remoteAddress);
+    if (objection !== undefined) {
+      this.#events.turnedAway(objection);
+      sayAndClose(socket, notAllowedLine);
+      return;
+    }
     // The next `accept` needs one, or libuv closes that connection without a word.
     const code = descriptorShortage(1);
     if (code !== undefined) this.#pause(code);
@@ -104,12 +119,9 @@ export class Listener {
     else this.#turnAway(socket, this.#pausedBy);
   }
 
-  /** Written and closed before the next `accept`, which needs the descriptor. */
   #turnAway(socket: Socket, code: string): void {
     this.#events.acceptFailed();
-    socket.on('error', () => undefined); // it may have gone already; nothing is owed to it
-    socket.write(`-ERR sentinel-tunnel: cannot accept connections now (${code})\r\n`);
-    socket.destroy();
+    sayAndClose(socket, `-ERR sentinel-tunnel: cannot accept connections now (${code})\r\n`);
   }
 
   #pause(code: string): void {
@@ -131,6 +143,13 @@ export class Listener {
       this.#events.resumed(this.address);
     }, this.#backoff.next());
   }
+}
+
+/** Written and closed at once, before the next `accept`, which may need the descriptor. */
+function sayAndClose(socket: Socket, line: string): void {
+  socket.on('error', () => undefined); // it may have gone already; nothing is owed to it
+  socket.write(line);
+  socket.destroy();
 }
 
 function bound(server: Server, asked: ListenAddress): ListenAddress {

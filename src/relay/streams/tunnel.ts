@@ -14,12 +14,10 @@ import type {
 } from '../engine.ts';
 import { Gate, type GatePort, type Side } from '../gate.ts';
 import { Places } from '../places.ts';
+import { partingMs } from '../times.ts';
 import { failure, isSelfConnected, type Dial } from './dial.ts';
 import { Listener } from './listener.ts';
 import { reset, StreamsSession } from './session.ts';
-
-/** How long a refused client may take to close, in milliseconds. Closing on unread input would reset the line away. */
-const refusalMs = 1000;
 
 /** The sessions of one tunnel: does with sockets what its gate decides. */
 export class StreamsTunnel implements EngineTunnel {
@@ -33,8 +31,8 @@ export class StreamsTunnel implements EngineTunnel {
 
   /** Every socket that has not closed yet, of whatever session. */
   readonly #sockets = new Set<Socket>();
-  /** Refused sessions and when they are closed for good, in order of that. */
-  readonly #refused = new Map<StreamsSession, number>();
+  /** Refused clients that have not closed yet, and when they are closed for good, in order of that. */
+  readonly #parting = new Map<StreamsSession, number>();
   #timer: NodeJS.Timeout | undefined;
   #timerDueMs = Infinity;
   #emptied: (() => void)[] = [];
@@ -176,6 +174,10 @@ export class StreamsTunnel implements EngineTunnel {
     return Listener.open(listener, {
       accepted: (socket) => {
         this.#admit(socket);
+      },
+      turnedAway: (reason) => {
+        this.#gate.turnedAway(reason);
+        this.#arm();
       },
       acceptFailed: () => {
         this.#gate.acceptFailed();
@@ -321,7 +323,7 @@ export class StreamsTunnel implements EngineTunnel {
     session.dropEarly();
     session.downstream.end(line);
     session.downstream.resume(); // its input goes nowhere
-    this.#refused.set(session, performance.now() + refusalMs);
+    this.#parting.set(session, performance.now() + partingMs);
   }
 
   /** Accounts for a socket until it has closed. */
@@ -330,7 +332,7 @@ export class StreamsTunnel implements EngineTunnel {
     socket.on('close', () => {
       this.#sockets.delete(socket);
       const { upstream, downstream } = session;
-      if (socket === downstream) this.#refused.delete(session);
+      if (socket === downstream) this.#parting.delete(session);
       if (session.phase.kind === 'relaying' && downstream.closed && upstream?.closed)
         this.#gate.ended(session, session.endedBy ?? 'upstream');
       if (this.#sockets.size === 0) this.#tellEmpty();
@@ -352,8 +354,8 @@ export class StreamsTunnel implements EngineTunnel {
   /** Makes sure that the one timer rings no later than what is due first. Ringing too early is harmless. */
   #arm(): void {
     let dueMs = this.#gate.nextDeadline() ?? Infinity;
-    for (const refusedMs of this.#refused.values()) {
-      dueMs = Math.min(dueMs, refusedMs);
+    for (const untilMs of this.#parting.values()) {
+      dueMs = Math.min(dueMs, untilMs);
       break;
     }
     if (dueMs >= this.#timerDueMs) return;
@@ -371,9 +373,9 @@ export class StreamsTunnel implements EngineTunnel {
 
   #tick(): void {
     const nowMs = performance.now();
-    for (const [session, dueMs] of this.#refused) {
+    for (const [session, dueMs] of this.#parting) {
       if (dueMs > nowMs) break;
-      this.#refused.delete(session);
+      this.#parting.delete(session);
       session.downstream.destroy();
     }
     this.#gate.tick();

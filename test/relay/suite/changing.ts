@@ -6,7 +6,7 @@ import { describe } from 'node:test';
 import type { ListenAddress } from '../../../src/net/endpoint.ts';
 import { it } from './it.ts';
 import { Peer, Upstream } from './peer.ts';
-import { loopback, Rig, type EngineUnderTest } from './rig.ts';
+import { listenerOn, loopback, Rig, type EngineUnderTest } from './rig.ts';
 
 export function describeChanging(engine: EngineUnderTest): void {
   describe('changing while it runs', () => {
@@ -15,8 +15,8 @@ export function describeChanging(engine: EngineUnderTest): void {
       await using rig = await Rig.open(engine, { listen: [] });
       assert.deepEqual(rig.tunnel.listening, []);
       rig.serve(upstream.port);
-      const first = await rig.tunnel.listen({ address: loopback });
-      const second = await rig.tunnel.listen({ address: loopback });
+      const first = await rig.tunnel.listen(listenerOn(loopback));
+      const second = await rig.tunnel.listen(listenerOn(loopback));
       assert.deepEqual(rig.tunnel.listening, [first.address, second.address]);
       await using client = await Peer.connect(first.address);
       client.send('one');
@@ -36,11 +36,11 @@ export function describeChanging(engine: EngineUnderTest): void {
       await using upstream = await Upstream.echo();
       await using rig = await Rig.open(engine);
       rig.serve(upstream.port);
-      let listener = await rig.tunnel.listen({ address: loopback });
+      let listener = await rig.tunnel.listen(listenerOn(loopback));
       for (let round = 0; round < 20; round += 1) {
         const { address } = listener;
         await listener.close();
-        listener = await rig.tunnel.listen({ address: address });
+        listener = await rig.tunnel.listen(listenerOn(address));
         assert.deepEqual(listener.address, address);
         const client = await Peer.connect(address);
         client.send('x');
@@ -58,7 +58,7 @@ export function describeChanging(engine: EngineUnderTest): void {
         await using rig = await Rig.open(engine);
         rig.serve(upstream.port);
         for (let round = 0; round < 2; round += 1) {
-          const listener = await rig.tunnel.listen({ address: address });
+          const listener = await rig.tunnel.listen(listenerOn(address));
           const client = await Peer.connect(address);
           client.send('x');
           await client.says('x');
@@ -77,7 +77,7 @@ export function describeChanging(engine: EngineUnderTest): void {
       await using rig = await Rig.open(engine);
       rig.serve(upstream.port);
       await assert.rejects(
-        rig.tunnel.listen({ address: { kind: 'tcp', host: '127.0.0.1', port: taken.port } }),
+        rig.tunnel.listen(listenerOn({ kind: 'tcp', host: '127.0.0.1', port: taken.port })),
         {
           code: 'ST_LISTEN_FAILED',
           message: new RegExp(`127\\.0\\.0\\.1:${String(taken.port)}`),
@@ -91,10 +91,10 @@ export function describeChanging(engine: EngineUnderTest): void {
 
     it('opens no listener once it drains or is closed', async () => {
       await using rig = await Rig.open(engine);
-      const opening = rig.tunnel.listen({ address: { kind: 'tcp', host: 'localhost', port: 0 } });
+      const opening = rig.tunnel.listen(listenerOn({ kind: 'tcp', host: 'localhost', port: 0 }));
       const draining = rig.tunnel.drain();
       await assert.rejects(opening, { code: 'ST_CLOSED' });
-      await assert.rejects(rig.tunnel.listen({ address: loopback }), { code: 'ST_CLOSED' });
+      await assert.rejects(rig.tunnel.listen(listenerOn(loopback)), { code: 'ST_CLOSED' });
       await draining;
     });
 

@@ -8,7 +8,9 @@ const engine = await openEngine();
 const tunnel = await engine.open(
   {
     name: 'limited',
-    listen: [{ address: { kind: 'tcp', host: '127.0.0.1', port: 0 } }],
+    listen: [
+      { address: { kind: 'tcp', host: '127.0.0.1', port: 0 }, allow: [], mode: undefined, owner: undefined },
+    ],
     holdMs: 20_000,
     holdMax: 1024,
     dialMs: 1500,

@@ -7,6 +7,7 @@ import type {
   TunnelEvent,
   TunnelSpec,
 } from '../../../src/relay/engine.ts';
+import type { ListenerConfig } from '../../../src/config/config.ts';
 import type { ListenAddress } from '../../../src/net/endpoint.ts';
 import { eventually, eventuallyPasses } from '../../kit/index.ts';
 import { Peer } from './peer.ts';
@@ -21,11 +22,16 @@ export interface EngineUnderTest {
   readonly module: string;
 }
 
+/** A listener with nothing said of it but where it listens. */
+export function listenerOn(address: ListenAddress): ListenerConfig {
+  return { address, allow: [], mode: undefined, owner: undefined };
+}
+
 export const loopback: ListenAddress = { kind: 'tcp', host: '127.0.0.1', port: 0 };
 
 export const defaultSpec: TunnelSpec = {
   name: 'mymaster',
-  listen: [{ address: loopback }],
+  listen: [listenerOn(loopback)],
   holdMs: 5000,
   holdMax: 1024,
   dialMs: 1500,
@@ -36,7 +42,7 @@ export const defaultSpec: TunnelSpec = {
 
 /** What a test wants otherwise than usual; of a listener, its address may be all. */
 type RigSpec = Partial<Omit<TunnelSpec, 'listen'>> & {
-  readonly listen?: readonly (ListenAddress | TunnelSpec['listen'][number])[];
+  readonly listen?: readonly (ListenAddress | (Partial<ListenerConfig> & Pick<ListenerConfig, 'address'>))[];
 };
 
 export type EventOf<K extends TunnelEvent['kind']> = Extract<TunnelEvent, { kind: K }>;
@@ -52,7 +58,9 @@ export class Rig implements AsyncDisposable {
     const engine = await openEngine();
     const events: TunnelEvent[] = [];
     try {
-      const listeners = listen?.map((each) => ('address' in each ? each : { address: each }));
+      const listeners = listen?.map((each) =>
+        'address' in each ? { ...listenerOn(each.address), ...each } : listenerOn(each),
+      );
       const tunnel = await engine.open(
         { ...defaultSpec, ...spec, ...(listeners && { listen: listeners }) },
         (event) => events.push(event),
