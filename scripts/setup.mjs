@@ -26,6 +26,7 @@ const peers = [
     isThere: () => has('php') && succeeds('php', ['-r', 'exit((int) !extension_loaded("redis"));']),
   },
   { package: 'haproxy', isThere: () => has('haproxy') },
+  { package: 'prometheus', isThere: () => has('promtool') },
   { package: 'nginx', isThere: () => has('nginx') },
   {
     package: 'libnginx-mod-stream',

@@ -16,6 +16,7 @@ import {
   withSecurityHeaders,
   type AdminEnv,
 } from './guard.ts';
+import { Metrics } from './metrics.ts';
 import type { AdminPort } from './port.ts';
 import type { Page } from './page.ts';
 import { statusOf, statusVersion } from './status.ts';
@@ -37,6 +38,7 @@ export function adminRoutes(
 ): Hono<AdminEnv> {
   const app = new Hono<AdminEnv>();
   const withToken = onlyWithToken(config.token);
+  const metrics = new Metrics(() => port.overview());
   app.use(
     withSecurityHeaders,
     onlyKnownHosts(config.hosts),
@@ -67,6 +69,10 @@ export function adminRoutes(
   });
 
   app.get('/status', withToken, (asked) => asked.json(statusOf(port.overview())));
+  app.get('/metrics', withToken, async (asked) => {
+    const { contentType, text } = await metrics.scrape(asked.req.header('accept'));
+    return asked.body(text, 200, { 'Content-Type': contentType });
+  });
   app.get('/failovers', withToken, (asked) => listFailovers(asked, port));
   app.get('/events', withToken, (asked) => followEvents(asked, port, followers, log));
 

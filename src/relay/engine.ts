@@ -1,5 +1,6 @@
 import type { ListenerConfig } from '../config/config.ts';
 import type { Endpoint, ListenAddress } from '../net/endpoint.ts';
+import type { DurationsView } from './durations.ts';
 
 /**
  * The seam between what is known and what carries bytes. An engine accepts, dials, relays and cuts; it never
@@ -96,6 +97,8 @@ export interface EngineTunnel {
   close(): Promise<void>;
   /** Totals since open, and how many there are now. Reading them costs the data path nothing. */
   counters(): TunnelCounters;
+  /** How long dials and sessions have taken since open. */
+  durations(): DurationsView;
 }
 
 export interface TunnelCounters {

@@ -1,6 +1,7 @@
 import { unreachable } from '../lifecycle/unreachable.ts';
 import { sameEndpoint, type Endpoint } from '../net/endpoint.ts';
 import { Coalesced } from './coalesced.ts';
+import { Durations, type DurationsView } from './durations.ts';
 import {
   endReasons,
   type DoubtWord,
@@ -95,6 +96,7 @@ export class Gate<S extends Session> {
   readonly #failedDials: Coalesced<DialFailed>;
   readonly #refusals: Coalesced<Refused>;
   readonly #turnedAway: Coalesced<Refused>;
+  readonly #durations: Durations;
   #doubtToldMs = -Infinity;
 
   constructor(
@@ -103,7 +105,9 @@ export class Gate<S extends Session> {
     port: GatePort<S>,
     tell: (event: TunnelEvent) => void,
     now: () => number = () => performance.now(),
+    durations = new Durations(),
   ) {
+    this.#durations = durations;
     this.#spec = spec;
     this.#places = places;
     this.#quiet = new Quiet<S>(spec.idleMs);
@@ -161,7 +165,8 @@ export class Gate<S extends Session> {
   dialled(session: S): 'relaying' | 'ready' | 'unwanted' {
     if (session.phase.kind !== 'dialling' || session.phase.generation !== this.#route.generation)
       return 'unwanted';
-    const { generation, endpoint } = session.phase;
+    const { generation, endpoint, untilMs } = session.phase;
+    this.#durations.dialled(this.#now() - (untilMs - this.#spec.dialMs));
     this.#dialling.delete(session);
     if (this.#route.kind === 'hold') {
       this.#ready.add(session);
@@ -403,6 +408,11 @@ export class Gate<S extends Session> {
     return { ...this.tally(), upstreamBytes, downstreamBytes };
   }
 
+  /** How long dials and sessions have taken. */
+  durations(): DurationsView {
+    return this.#durations.view();
+  }
+
   /** The counters that take no walk over the sessions: all but the bytes, which an engine may count for itself. */
   tally(): Omit<TunnelCounters, 'upstreamBytes' | 'downstreamBytes'> {
     return {
@@ -504,6 +514,8 @@ export class Gate<S extends Session> {
       session.hasPlace = false;
     }
     this.#ended[reason] += 1;
+    const lastedMs = this.#now() - session.admittedMs;
+    if (session.phase.kind === 'relaying') this.#durations.lasted(lastedMs);
     this.#upstreamBytes += session.upstreamBytes;
     this.#downstreamBytes += session.downstreamBytes;
     this.#move(session, { kind: 'ended', reason });
@@ -514,7 +526,7 @@ export class Gate<S extends Session> {
         reason,
         upstreamBytes: session.upstreamBytes,
         downstreamBytes: session.downstreamBytes,
-        lastedMs: this.#now() - session.admittedMs,
+        lastedMs,
       });
     }
   }

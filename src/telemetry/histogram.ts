@@ -1,5 +1,6 @@
-/** A histogram as it is printed: how many observations were at most as large as each bound, and all of them. */
+/** A histogram as it is printed. */
 export interface HistogramView {
+  /** Upper bounds, rising, each inclusive. */
   readonly bounds: readonly number[];
   /** Observations in each interval, not summed up; one more than there are bounds. */
   readonly counts: readonly number[];
@@ -9,23 +10,50 @@ export interface HistogramView {
 /** Counts observations by size. Costs a few comparisons each, and the memory of its numbers. */
 export class Histogram {
   readonly #bounds: readonly number[];
-  readonly #counts: number[];
-  #sum = 0;
+  /** A count for each interval, then the sum. */
+  readonly #numbers: Float64Array;
 
-  /** @param bounds upper bounds, rising, each inclusive; what is larger than the last is counted beyond it */
-  constructor(bounds: readonly number[]) {
+  /**
+   * @param bounds upper bounds, rising, each inclusive; what is larger than the last is counted beyond it
+   * @param numbers where to count, `histogramLength(bounds)` long; memory of its own where none is given
+   */
+  constructor(bounds: readonly number[], numbers: Float64Array = new Float64Array(histogramLength(bounds))) {
     this.#bounds = bounds;
-    this.#counts = Array<number>(bounds.length + 1).fill(0);
+    this.#numbers = numbers;
   }
 
   observe(value: number): void {
+    const { length } = this.#bounds;
     let index = 0;
-    while (value > (this.#bounds[index] ?? Infinity)) index += 1;
-    this.#counts[index] = (this.#counts[index] ?? 0) + 1;
-    this.#sum += value;
+    while (index < length && value > (this.#bounds[index] ?? 0)) index += 1;
+    this.#add(index, 1);
+    this.#add(length + 1, value);
   }
 
   view(): HistogramView {
-    return { bounds: this.#bounds, counts: [...this.#counts], sum: this.#sum };
+    const { length } = this.#bounds;
+    const counts = [...this.#numbers.subarray(0, length + 1)];
+    return { bounds: this.#bounds, counts, sum: this.#numbers[length + 1] ?? 0 };
   }
+
+  #add(index: number, amount: number): void {
+    this.#numbers[index] = (this.#numbers[index] ?? 0) + amount;
+  }
+}
+
+/** How many numbers a histogram with these bounds counts in. */
+export function histogramLength(bounds: readonly number[]): number {
+  return bounds.length + 2;
+}
+
+/** What several histograms with the same bounds have counted together. */
+export function sumOfHistograms(first: HistogramView, ...more: readonly HistogramView[]): HistogramView {
+  return more.reduce(
+    (sum, next) => ({
+      bounds: sum.bounds,
+      counts: sum.counts.map((count, index) => count + (next.counts[index] ?? 0)),
+      sum: sum.sum + next.sum,
+    }),
+    first,
+  );
 }

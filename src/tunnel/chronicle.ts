@@ -7,6 +7,7 @@ import type { WatchEvent } from '../sentinel/watch.ts';
 import type { Answer } from '../sentinel/words.ts';
 import type { Log } from '../telemetry/log.ts';
 import { Degradation } from './degradation.ts';
+import { FailoverCounts, type FailoverCountsView } from './failover-counts.ts';
 import { Storyteller, storySentence, type FailoverStory } from './story.ts';
 
 /** A story that lacks only its last details is closed after this, in milliseconds. */
@@ -20,6 +21,7 @@ export class Chronicle {
   readonly #storyteller: Storyteller;
   readonly #degradation: Degradation;
   readonly #stories: FailoverStory[] = [];
+  readonly #counts = new FailoverCounts();
   #view: MasterView | undefined;
   #since = new Date().toISOString();
   #epilogue: NodeJS.Timeout | undefined;
@@ -35,6 +37,11 @@ export class Chronicle {
   /** The failovers that are over, oldest first; the last hundred. */
   stories(): readonly FailoverStory[] {
     return this.#stories;
+  }
+
+  /** What has been counted of all failovers that are over. */
+  counts(): FailoverCountsView {
+    return this.#counts.view();
   }
 
   /** Since when the phase is what it is: wall clock, ISO 8601. */
@@ -230,6 +237,7 @@ export class Chronicle {
     const story = this.#storyteller.end();
     if (!story) return;
     this.#stories.push(story);
+    this.#counts.told(story);
     if (this.#stories.length > maxStories) this.#stories.shift();
     this.#log.info('failover.story', {
       ...story,

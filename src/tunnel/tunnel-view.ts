@@ -1,6 +1,8 @@
 import type { ListenAddress } from '../net/endpoint.ts';
+import type { DurationsView } from '../relay/durations.ts';
 import type { TunnelCounters } from '../relay/engine.ts';
 import type { MasterView } from '../sentinel/view.ts';
+import type { FailoverCountsView } from './failover-counts.ts';
 import type { FailoverStory } from './story.ts';
 
 /** One database as an operator sees it. A value, made when it is asked for. */
@@ -16,5 +18,7 @@ export interface TunnelView {
   readonly since: string;
   /** `undefined` while it does not listen. */
   readonly counters: TunnelCounters | undefined;
+  readonly durations: DurationsView | undefined;
+  readonly failovers: FailoverCountsView;
   readonly lastStory: FailoverStory | undefined;
 }

@@ -108,6 +108,8 @@ export class Tunnel {
       view: this.#watch.view(),
       since: this.#chronicle.since(),
       counters: this.counters(),
+      durations: this.#relay?.durations(),
+      failovers: this.#chronicle.counts(),
       lastStory: this.stories().at(-1),
     };
   }

@@ -54,7 +54,7 @@ test('a token is asked for by everything but the probes and the page', async () 
     const { where } = stage;
     for (const path of ['/livez', '/readyz', '/startupz', '/'])
       assert.equal((await ask(where, path)).status, 200, path);
-    for (const path of ['/status', '/failovers', '/events']) {
+    for (const path of ['/status', '/failovers', '/events', '/metrics']) {
       const { status, headers, text } = await ask(where, path);
       assert.equal(status, 401, path);
       assert.equal(headers['www-authenticate'], 'Bearer realm="sentinel-tunnel"');

@@ -6,6 +6,7 @@ import type { MasterView, Phase } from '../../src/sentinel/view.ts';
 import type { EventName } from '../../src/telemetry/events.ts';
 import { EventFeed } from '../../src/telemetry/feed.ts';
 import { silentLog, type Fields, type Log } from '../../src/telemetry/log.ts';
+import { FailoverCounts } from '../../src/tunnel/failover-counts.ts';
 import type { FailoverStory } from '../../src/tunnel/story.ts';
 import type { TunnelView } from '../../src/tunnel/tunnel-view.ts';
 import { eventually } from '../kit/index.ts';
@@ -40,6 +41,8 @@ export function tunnelWith(phase: Phase, more: Partial<TunnelView> = {}): Tunnel
     view: viewWith(phase),
     since: '2026-01-31T12:00:00.000Z',
     counters: undefined,
+    durations: undefined,
+    failovers: new FailoverCounts().view(),
     lastStory: undefined,
     ...more,
   };

@@ -13,6 +13,11 @@ export function phpWithRedis(): string | undefined {
   return ['php'].find((php) => succeeds(php, ['-r', 'exit((int) !extension_loaded("redis"));']));
 }
 
+/** Why a test that needs a program is skipped; `false` where the program is there. */
+export function cannotRun(program: string): string | false {
+  return succeeds(program, ['--version']) ? false : `${program} is not installed`;
+}
+
 function succeeds(file: string, args: readonly string[]): boolean {
   return spawnSync(file, args, { stdio: 'ignore' }).status === 0;
 }

@@ -6,6 +6,7 @@ import { Acceptor } from './acceptor.ts';
 import type { Loop, LoopMember } from './loop.ts';
 import {
   downstreamBytesAt,
+  durationsIn,
   upstreamBytesAt,
   writeTally,
   type Command,
@@ -55,9 +56,11 @@ export class Door implements GatePort<TunnelSession>, LoopMember {
       waiting: new Places(order.places.waiting),
       whole: new Places(order.places.whole),
     };
-    this.#gate = new Gate<TunnelSession>(order.spec, places, this, (event) => {
+    const tell = (event: TunnelEvent): void => {
       this.#tell(event);
-    });
+    };
+    const durations = durationsIn(order.tally);
+    this.#gate = new Gate<TunnelSession>(order.spec, places, this, tell, undefined, durations);
     this.#acceptor = new Acceptor(loop, order.listeners, {
       accepted: (fd) => {
         this.#accepted(fd);

@@ -11,8 +11,9 @@ import type {
   TunnelLimits,
   TunnelSpec,
 } from '../engine.ts';
+import { sumOfDurations, type Durations, type DurationsView } from '../durations.ts';
 import { bindListener, closeShared, releaseListener, type Bound } from './listeners.ts';
-import { newTally, readTallies, type Answer } from './messages.ts';
+import { durationsIn, newTally, readTallies, type Answer } from './messages.ts';
 import { Places, unlimited } from '../places.ts';
 import { Steering } from './steering.ts';
 import { openKernel, type Syscalls } from './syscalls.ts';
@@ -116,6 +117,7 @@ class EpollTunnel implements EngineTunnel {
   readonly #listeners: Set<EpollListener>;
   readonly #threads: readonly ThreadHandle[];
   readonly #tallies: readonly Float64Array[];
+  readonly #durations: readonly Durations[];
   readonly #steering: Steering;
   readonly #sys: Syscalls;
   readonly #left: Barrier;
@@ -147,8 +149,11 @@ class EpollTunnel implements EngineTunnel {
       waiting: Places.of(spec.holdMax).memory,
       whole: whole.memory,
     };
-    this.#tallies = threads.map((thread, index) => {
-      const tally = newTally();
+    const tallies = threads.map(() => newTally());
+    this.#tallies = tallies.map((tally) => new Float64Array(tally));
+    this.#durations = tallies.map(durationsIn);
+    for (const [index, thread] of threads.entries()) {
+      const tally = tallies[index] ?? newTally();
       thread.send({
         kind: 'open',
         tunnel: id,
@@ -159,8 +164,7 @@ class EpollTunnel implements EngineTunnel {
         firstSession: index + 1,
         sessionStep: threads.length,
       });
-      return new Float64Array(tally);
-    });
+    }
   }
 
   get listening(): readonly ListenAddress[] {
@@ -210,6 +214,10 @@ class EpollTunnel implements EngineTunnel {
 
   counters(): TunnelCounters {
     return readTallies(this.#tallies);
+  }
+
+  durations(): DurationsView {
+    return sumOfDurations(this.#durations.map((durations) => durations.view()));
   }
 
   answered(thread: ThreadHandle, answer: Extract<Answer, { tunnel: number }>): void {

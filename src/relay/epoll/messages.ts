@@ -7,6 +7,7 @@ import {
   type TunnelSpec,
 } from '../engine.ts';
 import type { GatePlaces } from '../places.ts';
+import { Durations, durationsLength } from '../durations.ts';
 import type { ListenAddress } from '../../net/endpoint.ts';
 
 /** What the engine tells a thread. */
@@ -71,7 +72,14 @@ export const upstreamBytesAt = tallyFields.indexOf('upstreamBytes');
 export const downstreamBytesAt = tallyFields.indexOf('downstreamBytes');
 
 export function newTally(): SharedArrayBuffer {
-  return new SharedArrayBuffer(tallyLength * Float64Array.BYTES_PER_ELEMENT);
+  return new SharedArrayBuffer((tallyLength + durationsLength) * Float64Array.BYTES_PER_ELEMENT);
+}
+
+/** The part of a tally in which durations are counted, in place. */
+export function durationsIn(tally: SharedArrayBuffer): Durations {
+  return new Durations(
+    new Float64Array(tally, tallyLength * Float64Array.BYTES_PER_ELEMENT, durationsLength),
+  );
 }
 
 /** Writes all but the bytes, which are counted in place as they go by. */

@@ -3,6 +3,7 @@ import type { ListenerConfig } from '../../config/config.ts';
 import { TunnelError } from '../../errors.ts';
 import { formatListenAddress, type Endpoint, type ListenAddress } from '../../net/endpoint.ts';
 import { doubtWordAt } from '../doubt.ts';
+import type { DurationsView } from '../durations.ts';
 import type {
   EngineListener,
   EngineTunnel,
@@ -149,6 +150,10 @@ export class StreamsTunnel implements EngineTunnel {
 
   counters(): TunnelCounters {
     return this.#gate.counters();
+  }
+
+  durations(): DurationsView {
+    return this.#gate.durations();
   }
 
   async #close(): Promise<void> {

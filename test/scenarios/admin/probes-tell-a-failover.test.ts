@@ -42,9 +42,9 @@ test('the probes, the status and the events tell a failover from its beginning t
       assert.match(reasons[0] ?? '', /^mymaster: fenced: a failover to \S+ has begun, announced by \S+/);
 
     await eventually(() => events.data().some(({ event }) => event === 'failover.story'));
-    const told = events.data().map(({ event }) => event);
+    const told = new Set(events.data().map(({ event }) => String(event)));
     assert.deepEqual(
-      told.filter((event) => String(event).startsWith('master.') || event === 'failover.story').slice(0, 3),
+      [...told].filter((event) => event.startsWith('master.')),
       ['master.fenced', 'master.serving', 'master.confirmed'],
     );
 
