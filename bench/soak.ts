@@ -1,5 +1,6 @@
 // Failovers in a row under mixed load: nothing of the tunnel may grow.
 import process from 'node:process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { eventually, leaveEndToCaller, startCluster, testEngine } from '../test/kit/index.ts';
 import { writeRun } from './lib/results.ts';
@@ -12,13 +13,18 @@ const { values } = parseArgs({
   options: {
     failovers: { type: 'string', default: '200' },
     minutes: { type: 'string', default: '60' },
+    every: { type: 'string', default: '0' },
     engine: { type: 'string', default: testEngine },
   },
 });
 const wanted = Number(values.failovers);
+/** Between two failovers, in seconds, while the load goes on. */
+const everySeconds = Number(values.every);
 const untilMs = performance.now() + Number(values.minutes) * 60_000;
-if (!Number.isInteger(wanted) || wanted < 1 || Number.isNaN(untilMs)) {
-  throw new Error('Usage: npm run soak -- [--failovers N] [--minutes N] [--engine epoll|streams]');
+if (!Number.isInteger(wanted) || wanted < 1 || Number.isNaN(untilMs + everySeconds)) {
+  throw new Error(
+    'Usage: npm run soak -- [--failovers N] [--minutes N] [--every SECONDS] [--engine epoll|streams]',
+  );
 }
 /** The first failovers fill caches and have code compiled: what they add is no leak. */
 const warmUp = Math.min(5, Math.ceil(wanted / 3));
@@ -48,6 +54,7 @@ async function soak(): Promise<readonly string[]> {
       await failOver(cluster, kindOf(done), done);
       done += 1;
       await advance(load);
+      await sleep(everySeconds * 1000);
       if (done !== warmUp && done !== wanted && done % measureEvery !== 0) continue;
       await load.stop();
       const point = { failovers: done, ...(await tunnel.measure()) };
@@ -58,7 +65,8 @@ async function soak(): Promise<readonly string[]> {
     }
     await load.stop();
     say(`${load.acknowledged} writes acknowledged, ${load.errors} errors`);
-    return verdict(done);
+    say(`values read back: ${load.readBack}, of them wrong: ${load.wrong}`);
+    return verdict(done, load.wrong);
   } finally {
     await load.stop();
   }
@@ -76,11 +84,14 @@ async function advance(load: Load): Promise<void> {
   await eventually(() => load.writes > before + 20, { withinMs: 40_000 });
 }
 
-function verdict(done: number): readonly string[] {
+function verdict(done: number, wrong: number): readonly string[] {
   const last = points.at(-1);
   // Once a hundred stories are kept, nothing at all may be added.
   const first = points.find((point) => point.stories === 100 && point !== last) ?? points[0];
-  const grown = first && last ? growths(first, last) : ['nothing was measured'];
+  const grown = [
+    ...(first && last ? growths(first, last) : ['nothing was measured']),
+    ...(wrong > 0 ? [`${wrong} values came back changed`] : []),
+  ];
   return done < wanted
     ? [...grown, `only ${done} of ${wanted} failovers in ${values.minutes} minutes`]
     : grown;

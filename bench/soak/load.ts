@@ -9,7 +9,15 @@ const waits: readonly (readonly (string | number)[])[] = [
   ['PING'],
 ];
 
-/** Mixed clients of one tunnel: some write, some wait, some come and go. Every one connects anew when it is cut. */
+/** Of values that are written and read back, in bytes. */
+const sizes = [64, 16 * 1024, 1024 * 1024];
+/** More than the buffers on the way hold. */
+const slowBytes = 4 * 1024 * 1024;
+
+/**
+ * Mixed clients of one tunnel: some write, some wait, some come and go, some carry large values or batches, one reads
+ * late. Every one connects anew when it is cut.
+ */
 export class Load {
   readonly #port: number;
   #writers: Writer[] = [];
@@ -19,6 +27,9 @@ export class Load {
   acknowledged = 0;
   /** Errors and refusals of writers. */
   errors = 0;
+  /** Values read back by the session that wrote them, and how many of them were not what had been written. */
+  readBack = 0;
+  wrong = 0;
 
   constructor(port: number) {
     this.#port = port;
@@ -29,7 +40,10 @@ export class Load {
     this.#writers = Array.from({ length: 5 }, (_, index) => new Writer(this.#port, `writer${index}`, 5));
     const waiting = Array.from({ length: 20 }, (_, index) => this.#keep(() => this.#wait(index)));
     const hasty = Array.from({ length: 2 }, () => this.#keep(() => this.#visit()));
-    this.#others = [...waiting, ...hasty];
+    const bulky = sizes.map((size) => this.#keep(() => this.#readBack(size)));
+    const batches = Array.from({ length: 2 }, () => this.#keep(() => this.#batch()));
+    const slow = [this.#keep(() => this.#dawdle())];
+    this.#others = [...waiting, ...hasty, ...bulky, ...batches, ...slow];
   }
 
   /** Ends every client; resolves when all are gone. */
@@ -71,6 +85,44 @@ export class Load {
       await client.command('PING');
     }
     await sleep(10);
+  }
+
+  /** Writes values of one size and compares what comes back. */
+  async #readBack(size: number): Promise<void> {
+    await using client = await this.#connect();
+    for (let turn = 0; this.#isOn; turn += 1) {
+      const value = String.fromCharCode(97 + (turn % 26)).repeat(size);
+      await client.command('SET', `value:${size}`, value);
+      const read = await client.command('GET', `value:${size}`);
+      this.readBack += 1;
+      if (read !== value) this.wrong += 1;
+      await sleep(250);
+    }
+  }
+
+  /** Sixteen commands in one write, over and over. */
+  async #batch(): Promise<void> {
+    await using client = await this.#connect();
+    while (this.#isOn) {
+      await Promise.all(Array.from({ length: 16 }, (_, index) => client.command('INCR', `counter:${index}`)));
+      await sleep(20);
+    }
+  }
+
+  /** Asks for more than the buffers on the way hold, and reads it late. */
+  async #dawdle(): Promise<void> {
+    await using client = await this.#connect();
+    await client.command('SETRANGE', 'large', slowBytes - 1, 'x');
+    while (this.#isOn) {
+      client.socket.pause();
+      const read = client.command('GET', 'large');
+      read.catch(() => undefined); // told below, once it is waited for
+      await sleep(1000);
+      client.socket.resume();
+      const value = await read;
+      this.readBack += 1;
+      if (typeof value !== 'string' || value.length !== slowBytes) this.wrong += 1;
+    }
   }
 
   async #connect(): Promise<RespClient> {
