@@ -62,11 +62,8 @@ export interface TunnelLimits {
  */
 export type Route =
   | { readonly kind: 'serve'; readonly generation: number; readonly endpoint: Endpoint }
-  /**
-   * New sessions wait. `reason` is what one whose time runs out is told. `next` is where they will probably be served
-   * in a moment: some of them are connected to it already, and send nothing until a route of the same generation serves it.
-   */
-  | { readonly kind: 'hold'; readonly generation: number; readonly reason: string; readonly next?: Endpoint }
+  /** New sessions wait. `reason` is what one whose time runs out is told. */
+  | { readonly kind: 'hold'; readonly generation: number; readonly reason: string }
   /** New and waiting sessions are refused at once with `-ERR sentinel-tunnel: <reason>`. */
   | { readonly kind: 'refuse'; readonly generation: number; readonly reason: string };
 

@@ -1,5 +1,5 @@
 import { unreachable } from '../lifecycle/unreachable.ts';
-import { sameEndpoint, type Endpoint } from '../net/endpoint.ts';
+import type { Endpoint } from '../net/endpoint.ts';
 import { Coalesced } from './coalesced.ts';
 import { Durations, type DurationsView } from './durations.ts';
 import {
@@ -30,11 +30,6 @@ const lingerMs = 60_000;
 const tellEveryMs = 50;
 /** Those who are turned away at the door may be many, and what they are told is told by no master: once in this many milliseconds. */
 const tellTurnedAwayEveryMs = 1_000;
-/**
- * Sessions that are connected to the next master before it is one. They stand in its backlog (511 by default) while it
- * is busy becoming master, beside those of everybody else; one that finds the backlog full waits for a second.
- */
-const mostReady = 32;
 
 /**
  * What an engine does for the gate. None of these may call the gate back before they return (nor may whoever is
@@ -43,9 +38,7 @@ const mostReady = 32;
 export interface GatePort<S extends Session> {
   /** Starts a dial; `dialled` or `dialFailed` answers, unless `abandonDial` or `cut` comes first. */
   dial(session: S, endpoint: Endpoint): void;
-  /** Begins to relay a session that was ready. */
-  relay(session: S): void;
-  /** Destroys the upstream socket of a dial, in progress or ready; the downstream stays. */
+  /** Destroys the upstream socket of a dial in progress; the downstream stays. */
   abandonDial(session: S): void;
   /** Writes one line to the client, half-closes, and closes for good shortly after. A dial has been abandoned before. */
   refuse(session: S, line: string): void;
@@ -79,7 +72,6 @@ export class Gate<S extends Session> {
   readonly #pending = new Set<S>();
   /** In order of dial deadline. */
   readonly #dialling = new Set<S>();
-  readonly #ready = new Set<S>();
   /** In order of the next try. */
   readonly #retrying = new Set<S>();
   readonly #relayingSet = new Set<S>();
@@ -143,10 +135,8 @@ export class Gate<S extends Session> {
         this.#dial(session, this.#route);
         return;
       case 'hold':
-        if (this.#takeWaiting(session)) {
-          this.#pending.add(session);
-          this.#makeReady(session, this.#route);
-        } else this.#refuse(session, this.#tooManyWait(this.#route.reason));
+        if (this.#takeWaiting(session)) this.#pending.add(session);
+        else this.#refuse(session, this.#tooManyWait(this.#route.reason));
         return;
       case 'refuse':
         this.#refuse(session, this.#route.reason);
@@ -157,35 +147,16 @@ export class Gate<S extends Session> {
   }
 
   /**
-   * The dial of a session has succeeded.
+   * The dial of a session has succeeded. It relays from here on.
    *
-   * @returns `relaying`: it relays from here on. `ready`: nothing is sent until `relay`; should the server close or say
-   *   something before, that is `unready`. `unwanted`: its upstream is to be destroyed
+   * @returns whether the session is still wanted there; where not, its upstream is to be destroyed
    */
-  dialled(session: S): 'relaying' | 'ready' | 'unwanted' {
+  dialled(session: S): boolean {
     if (session.phase.kind !== 'dialling' || session.phase.generation !== this.#route.generation)
-      return 'unwanted';
+      return false;
     const { generation, endpoint, untilMs } = session.phase;
     this.#durations.dialled(this.#now() - (untilMs - this.#spec.dialMs));
     this.#dialling.delete(session);
-    if (this.#route.kind === 'hold') {
-      this.#ready.add(session);
-      this.#move(session, { kind: 'ready', generation, endpoint });
-      return 'ready';
-    }
-    this.#beginRelaying(session, generation, endpoint);
-    return 'relaying';
-  }
-
-  /** The server has closed the connection of a session that was ready: it waits again, and is dialled anew when served. */
-  unready(session: S): void {
-    if (session.phase.kind !== 'ready') return;
-    this.#ready.delete(session);
-    this.#move(session, { kind: 'waiting' });
-  }
-
-  #beginRelaying(session: S, generation: number, endpoint: Endpoint): void {
-    this.#giveWaiting(session);
     this.#pending.delete(session);
     this.#relayingSet.add(session);
     if (this.#relaying.generation !== generation || this.#relaying.endpoint !== endpoint) {
@@ -194,6 +165,7 @@ export class Gate<S extends Session> {
     this.#quiet.add(session, this.#now());
     this.#move(session, this.#relaying);
     if (this.#spec.tellSessions) this.#tell({ kind: 'session-opened', session: session.id, generation });
+    return true;
   }
 
   /** The dial of a session has failed. It tries again while it has time. `code` is an errno name. */
@@ -201,10 +173,6 @@ export class Gate<S extends Session> {
     if (session.phase.kind !== 'dialling') return;
     const { generation, endpoint } = session.phase;
     this.#dialling.delete(session);
-    if (this.#route.kind === 'hold') {
-      this.#move(session, { kind: 'waiting' }); // it was early; the dial that counts is still to come
-      return;
-    }
     this.#dialFailures += 1;
     const nowMs = this.#now();
     if (!this.#takeWaiting(session)) this.#refuse(session, this.#tooManyWait(unreached(this.#spec)));
@@ -262,7 +230,6 @@ export class Gate<S extends Session> {
 
   /** Carries out a route: see `Route` for what each kind does to sessions old and new. */
   steer(route: Route): void {
-    const before = this.#route;
     this.#route = route;
     let cut = 0;
     for (const session of this.#relayingSet) {
@@ -274,8 +241,7 @@ export class Gate<S extends Session> {
     for (const session of this.#dialling) {
       // Nothing of it has gone anywhere: it waits for the new route instead of being cut.
       const isSame = session.phase.kind === 'dialling' && session.phase.generation === route.generation;
-      // Where the server was busy its backlog may have dropped an early dial, which would be repeated after a second.
-      if (isSame && route.kind === 'serve' && before.kind === 'serve') continue;
+      if (isSame && route.kind === 'serve') continue;
       this.#dialling.delete(session);
       this.#port.abandonDial(session);
       this.#move(session, { kind: 'waiting' });
@@ -287,10 +253,8 @@ export class Gate<S extends Session> {
       this.#retrying.delete(session);
       this.#move(session, { kind: 'waiting' });
     }
-    let released = this.#useReady(route);
-    if (route.kind === 'hold') {
-      for (const session of this.#pending) this.#makeReady(session, route);
-    } else {
+    let released = 0;
+    if (route.kind !== 'hold') {
       for (const session of this.#pending) {
         if (session.phase.kind !== 'waiting') continue;
         if (route.kind === 'serve') {
@@ -416,7 +380,7 @@ export class Gate<S extends Session> {
   /** The counters that take no walk over the sessions: all but the bytes, which an engine may count for itself. */
   tally(): Omit<TunnelCounters, 'upstreamBytes' | 'downstreamBytes'> {
     return {
-      open: this.#relayingSet.size + this.#underwayCount,
+      open: this.#relayingSet.size + this.#dialling.size,
       held: this.#waitingCount,
       admitted: this.#admitted,
       ended: { ...this.#ended },
@@ -426,7 +390,7 @@ export class Gate<S extends Session> {
   }
 
   get #waitingCount(): number {
-    return this.#pending.size - this.#underwayCount;
+    return this.#pending.size - this.#dialling.size;
   }
 
   /** Takes a place for a session, or says which limit is reached. */
@@ -452,48 +416,16 @@ export class Gate<S extends Session> {
     session.hasWaitingPlace = false;
   }
 
-  /** While a route holds, whoever dials is only early. */
-  get #underwayCount(): number {
-    return this.#route.kind === 'hold' ? 0 : this.#dialling.size;
-  }
-
-  /** Lets those that are ready for this route relay; the others wait again. Gives how many relay. */
-  #useReady(route: Route): number {
-    let count = 0;
-    for (const session of this.#ready) {
-      if (session.phase.kind !== 'ready') continue;
-      const { generation, endpoint } = session.phase;
-      const isThere = generation === route.generation;
-      if (isThere && route.kind === 'hold' && route.next && sameEndpoint(route.next, endpoint)) continue;
-      this.#ready.delete(session);
-      if (isThere && route.kind === 'serve' && sameEndpoint(route.endpoint, endpoint)) {
-        count += 1;
-        this.#beginRelaying(session, generation, endpoint);
-        this.#port.relay(session);
-      } else {
-        this.#port.abandonDial(session);
-        this.#move(session, { kind: 'waiting' });
-      }
-    }
-    return count;
-  }
-
-  /** Connects a waiting session to where it will probably be served, as long as few are. */
-  #makeReady(session: S, { generation, next }: Route & { kind: 'hold' }): void {
-    const isFull = this.#ready.size + this.#dialling.size >= mostReady;
-    if (!next || isFull || session.phase.kind !== 'waiting') return;
-    this.#dial(session, { generation, endpoint: next });
-  }
-
-  #dial(session: S, { generation, endpoint }: { generation: number; endpoint: Endpoint }): void {
-    if (this.#route.kind === 'serve') this.#giveWaiting(session);
+  #dial(session: S, route: Route & { kind: 'serve' }): void {
+    this.#giveWaiting(session);
+    const { generation, endpoint } = route;
     this.#move(session, { kind: 'dialling', generation, endpoint, untilMs: this.#now() + this.#spec.dialMs });
     this.#dialling.add(session);
     this.#port.dial(session, endpoint);
   }
 
   #refuse(session: S, reason: string): void {
-    if (session.phase.kind === 'dialling' || session.phase.kind === 'ready') this.#port.abandonDial(session);
+    if (session.phase.kind === 'dialling') this.#port.abandonDial(session);
     this.#end(session, 'refused');
     this.#port.refuse(session, `-ERR sentinel-tunnel: ${oneLine(reason)}\r\n`);
     this.#refusals.add({ kind: 'refused', reason, count: 1 }, this.#now());
@@ -502,7 +434,6 @@ export class Gate<S extends Session> {
   #end(session: S, reason: EndReason): void {
     this.#pending.delete(session);
     this.#dialling.delete(session);
-    this.#ready.delete(session);
     this.#retrying.delete(session);
     this.#relayingSet.delete(session);
     this.#lingering.delete(session);

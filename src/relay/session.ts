@@ -5,9 +5,8 @@ import type { EndReason } from './engine.ts';
  * The life of a session, as a union that carries the data of each phase.
  *
  *     waiting ──► dialling ──► relaying ──► ended
- *        ▲         │    │          ▲
- *        ├ retrying┘    └► ready ──┘      any phase may end
- *        └──────────────────┘
+ *        ▲           │
+ *        └─ retrying ◄┘         any phase may end
  */
 export type SessionPhase =
   /** Admitted; no route yet. */
@@ -18,8 +17,6 @@ export type SessionPhase =
       readonly endpoint: Endpoint;
       readonly untilMs: number;
     }
-  /** Connected to where it will probably be served in a moment; nothing has been sent. */
-  | { readonly kind: 'ready'; readonly generation: number; readonly endpoint: Endpoint }
   /** A dial failed; another try at `atMs` unless the route changes first. */
   | { readonly kind: 'retrying'; readonly atMs: number }
   | { readonly kind: 'relaying'; readonly generation: number; readonly endpoint: Endpoint }
@@ -28,8 +25,7 @@ export type SessionPhase =
 /** The legal moves. `docs/architecture.md` prints the same table and a test compares them. */
 export const sessionMoves = {
   waiting: ['dialling', 'ended'],
-  dialling: ['relaying', 'ready', 'retrying', 'waiting', 'ended'],
-  ready: ['relaying', 'waiting', 'ended'],
+  dialling: ['relaying', 'retrying', 'waiting', 'ended'],
   retrying: ['dialling', 'waiting', 'ended'],
   relaying: ['ended'],
   ended: [],

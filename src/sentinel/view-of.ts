@@ -32,12 +32,7 @@ function phaseOf(belief: Belief): Phase {
   if (fence?.kind === 'fenced') {
     const since = fence.isLinked ? '' : ', which cannot be heard any more';
     const reason = `a failover to ${formatEndpoint(fence.candidate)} has begun, announced by ${fence.by}${since}`;
-    return {
-      kind: 'fenced',
-      reason,
-      candidate: fence.candidate,
-      isOrdered: fence.isOrdered && fence.isLinked,
-    };
+    return { kind: 'fenced', reason, candidate: fence.candidate };
   }
   if (fence?.kind === 'provisional') {
     return { kind: 'serving', endpoint: fence.candidate, standing: 'provisional' };
@@ -52,7 +47,7 @@ function phaseOf(belief: Belief): Phase {
   const reason = `verifying ${formatEndpoint(adopted.endpoint)}, the master of "${rules.name}" by the word of ${adopted.by}`;
   return belief.generation <= 1
     ? { kind: 'unknown', reason }
-    : { kind: 'fenced', reason, candidate: adopted.endpoint, isOrdered: false };
+    : { kind: 'fenced', reason, candidate: adopted.endpoint };
 }
 
 /** The two cases that the Sentinel client guidelines ask to tell apart, and what lies between them. */

@@ -7,11 +7,8 @@ export function routeOf({ generation, phase }: MasterView): Route {
   switch (phase.kind) {
     case 'serving':
       return { kind: 'serve', generation, endpoint: phase.endpoint };
-    case 'fenced': {
-      const next = phase.isOrdered ? phase.candidate : undefined;
-      return { kind: 'hold', generation, reason: phase.reason, ...(next && { next }) };
-    }
     case 'unknown':
+    case 'fenced':
     case 'lost':
       return { kind: 'hold', generation, reason: phase.reason };
     case 'forbidden':

@@ -9,7 +9,6 @@ import { describeDialling } from './suite/dialling.ts';
 import { describeExactness } from './suite/exactness.ts';
 import { describeIdling } from './suite/idling.ts';
 import { describeListening } from './suite/listening.ts';
-import { describeReadiness } from './suite/readiness.ts';
 import type { OpenEngine } from './suite/rig.ts';
 import { describeSteering } from './suite/steering.ts';
 import { describeWaiting } from './suite/waiting.ts';
@@ -27,7 +26,6 @@ export function describeEngine(name: EngineName, openEngine: OpenEngine, module:
     describeAdmitting(engine);
     describeSteering(engine);
     describeWaiting(engine);
-    describeReadiness(engine);
     describeDialling(engine);
     describeCarrying(engine);
     describeCutting(engine);

@@ -25,7 +25,6 @@ export class GateRig {
   readonly gate: Gate<Session>;
   readonly events: TunnelEvent[] = [];
   readonly dials: { readonly session: Session; readonly endpoint: Endpoint }[] = [];
-  readonly relayed: Session[] = [];
   readonly abandoned: Session[] = [];
   readonly refused: { readonly session: Session; readonly line: string }[] = [];
   readonly finished: Session[] = [];
@@ -36,9 +35,6 @@ export class GateRig {
     const port = {
       dial: (session: Session, endpoint: Endpoint): void => {
         this.dials.push({ session, endpoint });
-      },
-      relay: (session: Session): void => {
-        this.relayed.push(session);
       },
       abandonDial: (session: Session): void => {
         this.abandoned.push(session);
@@ -80,7 +76,7 @@ export class GateRig {
   /** Admits one and lets its dial succeed. */
   relaying(): Session {
     const session = this.admit();
-    if (this.gate.dialled(session) !== 'relaying') throw new Error(`It is ${session.phase.kind}`);
+    if (!this.gate.dialled(session)) throw new Error(`It is ${session.phase.kind}`);
     return session;
   }
 
@@ -88,8 +84,8 @@ export class GateRig {
     this.gate.steer({ kind: 'serve', generation, endpoint });
   }
 
-  hold(generation: number, reason = 'a failover is going on', next?: Endpoint): void {
-    this.gate.steer({ kind: 'hold', generation, reason, ...(next && { next }) });
+  hold(generation: number, reason = 'a failover is going on'): void {
+    this.gate.steer({ kind: 'hold', generation, reason });
   }
 
   refuse(generation: number, reason = 'nothing to serve'): void {

@@ -21,14 +21,13 @@ const step = fc.oneof(
       reason: fc.constantFrom<EndReason>('downstream', 'upstream'),
     }),
   },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('unready' as const), pick: fc.nat() }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('halfClosed' as const), pick: fc.nat() }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('bytes' as const), pick: fc.nat() }) },
   {
     weight: 3,
     arbitrary: fc.record({
       kind: fc.constant('steer' as const),
-      to: fc.constantFrom('serve' as const, 'hold' as const, 'prepare' as const, 'refuse' as const),
+      to: fc.constantFrom('serve' as const, 'hold' as const, 'refuse' as const),
       isNew: fc.boolean(),
     }),
   },
@@ -44,7 +43,6 @@ it('keeps its promises over any sequence of what can happen', () => {
     fc.property(fc.array(step, { maxLength: 80, size: 'max' }), (steps) => {
       const rig = new GateRig(spec);
       let generation = 0;
-      let isHolding = true;
       for (const it of steps) {
         const session = 'pick' in it ? rig.sessions[it.pick % Math.max(1, rig.sessions.length)] : undefined;
         switch (it.kind) {
@@ -54,15 +52,11 @@ it('keeps its promises over any sequence of what can happen', () => {
           case 'dialled':
             if (session) {
               const wasDialling = session.phase.kind === 'dialling';
-              const expected: string = wasDialling ? (isHolding ? 'ready' : 'relaying') : 'unwanted';
-              assert.equal(rig.gate.dialled(session), expected);
+              assert.equal(rig.gate.dialled(session), wasDialling);
             }
             break;
           case 'dialFailed':
             if (session) rig.gate.dialFailed(session, 'ECONNREFUSED');
-            break;
-          case 'unready':
-            if (session) rig.gate.unready(session);
             break;
           case 'ended':
             if (session) rig.gate.ended(session, it.reason);
@@ -75,17 +69,15 @@ it('keeps its promises over any sequence of what can happen', () => {
             break;
           case 'steer':
             if (it.isNew) generation += 1;
-            isHolding = it.to === 'hold' || it.to === 'prepare';
             if (it.to === 'serve') rig.serve(generation, generation % 2 ? a : b);
             else if (it.to === 'hold') rig.hold(generation);
-            else if (it.to === 'prepare') rig.hold(generation, 'soon', generation % 2 ? a : b);
             else rig.refuse(generation);
             break;
           case 'pass':
             rig.pass(it.ms);
             break;
         }
-        assertPromises(rig, generation, isHolding);
+        assertPromises(rig, generation);
       }
       rig.pass(spec.holdMs);
       assert.ok(
@@ -93,7 +85,7 @@ it('keeps its promises over any sequence of what can happen', () => {
         'after the hold deadline nothing is pending',
       );
       rig.gate.cutAll();
-      assertPromises(rig, generation, isHolding);
+      assertPromises(rig, generation);
       assert.equal(rig.gate.size, 0);
       assert.equal(rig.gate.nextDeadline(), undefined);
       assert.equal(
@@ -115,7 +107,7 @@ function taken({ memory }: Places): number | undefined {
   return new Int32Array(memory)[0];
 }
 
-function assertPromises(rig: GateRig, generation: number, isHolding: boolean): void {
+function assertPromises(rig: GateRig, generation: number): void {
   const counters = rig.gate.counters();
   let open = 0;
   let held = 0;
@@ -129,13 +121,7 @@ function assertPromises(rig: GateRig, generation: number, isHolding: boolean): v
       case 'dialling':
         assert.equal(phase.generation, generation, 'dials only under the generation of the route');
         assert.ok(phase.untilMs >= rig.nowMs, 'no dial outlives its deadline');
-        if (isHolding) held += 1;
-        else open += 1;
-        break;
-      case 'ready':
-        assert.ok(isHolding, 'nobody is kept ready once there is a route');
-        assert.equal(phase.generation, generation);
-        held += 1;
+        open += 1;
         break;
       case 'waiting':
       case 'retrying':

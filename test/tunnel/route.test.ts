@@ -25,13 +25,11 @@ test('routeOf() serves what is served, holds while there is nothing, refuses onl
   });
   for (const phase of [
     { kind: 'unknown', reason },
-    { kind: 'fenced', reason, candidate: endpoint, isOrdered: false },
+    { kind: 'fenced', reason, candidate: endpoint },
     { kind: 'lost', reason, named: endpoint },
   ] as const) {
     assert.deepEqual(routeOf(view(phase)), { kind: 'hold', generation: 3, reason });
   }
-  const ordered = routeOf(view({ kind: 'fenced', reason, candidate: endpoint, isOrdered: true }));
-  assert.deepEqual(ordered, { kind: 'hold', generation: 3, reason, next: endpoint }, 'it may be made ready');
   assert.deepEqual(routeOf(view({ kind: 'forbidden', reason })), { kind: 'refuse', generation: 3, reason });
 });
 

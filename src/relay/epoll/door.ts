@@ -148,24 +148,11 @@ export class Door implements GatePort<TunnelSession>, LoopMember {
       this.#tryNext(session, 'ECONNREFUSED');
       return;
     }
-    switch (this.#touch().dialled(session)) {
-      case 'relaying':
-        this.#loop.join(session.downstream, upstream);
-        return;
-      case 'ready':
-        upstream.role = roles.ready;
-        if (upstream.canRead || upstream.isEnding) this.unready(session);
-        return;
-      case 'unwanted':
-        this.#loop.close(upstream);
-        session.upstream = undefined;
+    if (this.#touch().dialled(session)) this.#loop.join(session.downstream, upstream);
+    else {
+      this.#loop.close(upstream);
+      session.upstream = undefined;
     }
-  }
-
-  unready(session: TunnelSession): void {
-    if (session.upstream) this.#loop.close(session.upstream);
-    session.upstream = undefined;
-    this.#touch().unready(session);
   }
 
   halfClosed(session: TunnelSession, by: Side): void {
@@ -240,14 +227,6 @@ export class Door implements GatePort<TunnelSession>, LoopMember {
         session.remaining = found;
         this.#dialFirst(session);
       }
-    });
-  }
-
-  relay(session: TunnelSession): void {
-    this.#loop.defer(() => {
-      // The client may have gone meanwhile.
-      if (session.phase.kind === 'relaying' && session.upstream)
-        this.#loop.join(session.downstream, session.upstream);
     });
   }
 

@@ -230,9 +230,6 @@ export class Loop {
         if (events & (abi.EPOLLOUT | failed) && socket.session)
           socket.session.door.dialAnswered(socket.session, socket, (events & failed) !== 0);
         return;
-      case roles.ready:
-        if (events & (abi.EPOLLIN | ends)) socket.session?.door.unready(socket.session);
-        return;
       case roles.parting:
         this.#carrier.discard(socket);
         return;

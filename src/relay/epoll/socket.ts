@@ -7,7 +7,7 @@ import type { SocketAddress } from './sockaddr.ts';
 export const roles = {
   /** Both sides of its session relay. */
   relaying: 0,
-  /** A downstream whose session does not relay yet. Nothing is read from it. */
+  /** A downstream whose session waits or dials. Nothing is read from it yet. */
   waiting: 1,
   /** An upstream that has not answered yet. */
   dialling: 2,
@@ -16,8 +16,6 @@ export const roles = {
   listener: 4,
   /** The descriptor of this thread's own event loop. */
   ownLoop: 5,
-  /** An upstream that is connected before it is wanted. */
-  ready: 6,
 } as const;
 export type Role = (typeof roles)[keyof typeof roles];
 
@@ -64,8 +62,6 @@ export interface SessionOwner {
   /** A client whose session is not relaying yet has ended its sending, or its connection is broken. */
   downstreamEnded(session: TunnelSession, isBroken: boolean): void;
   dialAnswered(session: TunnelSession, upstream: Socket, hasFailed: boolean): void;
-  /** A server has closed, or has said something, before anything was sent to it. */
-  unready(session: TunnelSession): void;
   halfClosed(session: TunnelSession, by: Side): void;
   /** Nothing is left to be carried, or to carry it to. */
   sessionEnded(session: TunnelSession, first: Side): void;

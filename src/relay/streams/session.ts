@@ -24,7 +24,7 @@ export class StreamsSession extends Session {
 
   get isPending(): boolean {
     const { kind } = this.phase;
-    return kind === 'waiting' || kind === 'dialling' || kind === 'ready' || kind === 'retrying';
+    return kind === 'waiting' || kind === 'dialling' || kind === 'retrying';
   }
 
   get hasEarlyBytes(): boolean {

@@ -75,9 +75,6 @@ export class StreamsTunnel implements EngineTunnel {
       dial: (session, endpoint) => {
         this.#dialFor(session, endpoint);
       },
-      relay: (session) => {
-        if (session.upstream) this.#open(session, session.upstream);
-      },
       abandonDial: (session) => {
         session.upstream?.destroy();
         session.upstream = undefined;
@@ -224,7 +221,7 @@ export class StreamsTunnel implements EngineTunnel {
     const upstream = this.#dial(endpoint, () => {
       if (session.upstream !== upstream) return;
       if (isSelfConnected(upstream)) upstream.destroy(failure('ECONNREFUSED'));
-      else this.#dialled(session, upstream);
+      else this.#relay(session, upstream);
     });
     session.upstream = upstream;
     this.#own(upstream, session);
@@ -234,26 +231,20 @@ export class StreamsTunnel implements EngineTunnel {
         session.upstream = undefined;
         this.#gate.dialFailed(session, error.code ?? error.name);
         this.#arm();
-      } else if (session.phase.kind === 'ready') this.#unready(session);
-      else this.#upstreamBroke(session);
+      } else this.#upstreamBroke(session);
     });
   }
 
   /** The whole way of a byte, both ways: read, counted, written; a full buffer stops the reading until it is empty. */
-  #dialled(session: StreamsSession, upstream: Socket): void {
+  #relay(session: StreamsSession, upstream: Socket): void {
     const { downstream } = session;
     if (session.phase.kind !== 'dialling') return;
     const { generation } = session.phase;
-    const now = this.#gate.dialled(session);
-    if (now === 'unwanted') {
+    if (!this.#gate.dialled(session)) {
       upstream.destroy();
       return;
     }
     upstream.on('data', (chunk: Buffer) => {
-      if (session.phase.kind === 'ready') {
-        this.#unready(session); // nobody has asked it anything
-        return;
-      }
       session.downstreamBytes += chunk.length;
       if (!downstream.write(chunk)) upstream.pause();
       this.#gate.firstByte(generation);
@@ -264,25 +255,11 @@ export class StreamsTunnel implements EngineTunnel {
       downstream.resume();
     });
     upstream.on('end', () => {
-      if (session.phase.kind === 'ready') {
-        this.#unready(session);
-        return;
-      }
       this.#halfClosed(session, 'upstream');
       downstream.end();
     });
-    if (now === 'relaying') this.#open(session, upstream);
-  }
-
-  #open(session: StreamsSession, upstream: Socket): void {
     session.openSink(upstream);
-    if (session.downstream.readableEnded) this.#downstreamEnded(session);
-  }
-
-  #unready(session: StreamsSession): void {
-    session.upstream?.destroy();
-    session.upstream = undefined;
-    this.#gate.unready(session);
+    if (downstream.readableEnded) this.#downstreamEnded(session);
   }
 
   #downstreamEnded(session: StreamsSession): void {

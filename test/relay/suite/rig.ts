@@ -94,12 +94,6 @@ export class Rig implements AsyncDisposable {
     this.tunnel.steer({ kind: 'serve', generation, endpoint: { host: '127.0.0.1', port } });
   }
 
-  /** Holds, with a server that will probably be served in a moment. */
-  prepare(port: number, generation = 1): void {
-    const next = { host: '127.0.0.1', port };
-    this.tunnel.steer({ kind: 'hold', generation, reason: 'soon', next });
-  }
-
   hold(generation = 1, reason = 'a failover is going on'): void {
     this.tunnel.steer({ kind: 'hold', generation, reason });
   }
