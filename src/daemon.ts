@@ -1,11 +1,12 @@
 import { readPage } from './admin/page.ts';
 import type { AdminPort, Overview } from './admin/port.ts';
 import { AdminServer } from './admin/server.ts';
-import type { Config } from './config/config.ts';
+import { isDeepStrictEqual } from 'node:util';
+import type { Config, DatabaseConfig, LogConfig } from './config/config.ts';
+import { changeLine, diffConfigs, pairUp, type Change } from './config/diff.ts';
 import { messageOf, TunnelError } from './errors.ts';
-import { Backoff } from './lifecycle/backoff.ts';
-import { sleep } from './lifecycle/sleep.ts';
-import { formatListenAddress, type ListenAddress } from './net/endpoint.ts';
+import { Latest } from './lifecycle/latest.ts';
+import type { ListenAddress } from './net/endpoint.ts';
 import { chooseEngine } from './relay/choose.ts';
 import { shortageFor } from './relay/descriptor-limit.ts';
 import type { Engine, TunnelCounters } from './relay/engine.ts';
@@ -28,6 +29,16 @@ export interface Daemon {
   /** The failovers that are over, by database in order of configuration, oldest first. */
   stories(): readonly FailoverStory[];
   /**
+   * Takes over another configuration, database by database: what does not differ is not touched. One at a time; of
+   * those asked for meanwhile the latest counts. Logs what has changed, or why nothing has.
+   *
+   * @param config the configuration; read anew from where it came from if it is not given
+   * @returns what has changed, and what applying it has done
+   * @throws TunnelError `ST_CONFIG_UNREADABLE` or `ST_CONFIG_INVALID` with every problem, `ST_LOG_UNWRITABLE`, `ST_CLOSED`
+   *   while stopping; everything goes on as it was then
+   */
+  reload(config?: Config): Promise<readonly Change[]>;
+  /**
    * The numbered shutdown of `docs/operations.md`. Idempotent; joins a stop in progress.
    *
    * @param reason what is logged: a signal's name, or what an embedder says
@@ -41,19 +52,27 @@ export interface Daemon {
 export interface Surroundings {
   /** The file that the configuration was read from, for people. */
   readonly configFile?: string;
+  /** Reads the configuration anew from where it came from. Without it only one that is given can be reloaded. */
+  readonly read?: () => Promise<Config>;
+  /**
+   * Takes over another configuration of the log. Without it the log stays as it is.
+   *
+   * @throws TunnelError `ST_LOG_UNWRITABLE`; the log and everything else stay as they are then
+   */
+  readonly adjustLog?: (log: LogConfig) => void;
 }
 
 /** `drained`: every session had ended by itself. `cut`: the deadline passed, or `cut()` was called, with sessions left. */
 export type StopOutcome = 'drained' | 'cut';
 
-const firstBindRetryMs = 500;
-const mostBindRetryMs = 10_000;
+/** Whoever asked for a reload over the admin listener hears of it before that listener makes room for another. */
+const adminPartingMs = 100;
 
 /**
  * Starts everything: engine, Sentinels, one tunnel per database. Needs no Sentinel to be up. An address that cannot be
  * listened on is tried again and again, so that one port in use does not take the other databases down with it.
  *
- * @throws TunnelError `ST_LISTEN_FAILED` where not one database could be listened for; nothing is left running then
+ * @throws TunnelError `ST_LISTEN_FAILED` where nothing at all could be listened on; nothing is left running then
  */
 export async function startDaemon(
   config: Config,
@@ -67,10 +86,9 @@ export async function startDaemon(
   engine.limit(config.maxConnections);
   warnOfShortage(config, log);
   const sentinels = new Sentinels(config.sentinels, config.sentinel, log);
-  const tunnels = config.databases.map((database) => new Tunnel(database, sentinels, log));
-  const daemon = new RunningDaemon(config, log, engine, sentinels, tunnels, feed, surroundings);
+  const daemon = new RunningDaemon(config, log, engine, sentinels, feed, surroundings);
   const failures = await daemon.open();
-  if (failures.length === tunnels.length) {
+  if (failures.length > 0 && daemon.listening().length === 0) {
     await daemon.abandon();
     throw new TunnelError('ST_LISTEN_FAILED', failures.map(messageOf).join('\n'), { cause: failures[0] });
   }
@@ -86,21 +104,22 @@ function warnOfShortage({ databases, maxConnections }: Config, log: Log): void {
   if (shortage) log.warn('descriptors.few', { connections, ...shortage });
 }
 
-class RunningDaemon implements Daemon, AdminPort {
-  readonly feed: EventFeed;
-  readonly reload = undefined;
-  readonly #config: Config;
+class RunningDaemon implements Daemon {
+  readonly #feed: EventFeed;
   readonly #log: Log;
   readonly #engine: Engine;
   readonly #sentinels: Sentinels;
-  readonly #tunnels: readonly Tunnel[];
-  readonly #stopping = new AbortController();
   readonly #cutting = new AbortController();
-  readonly #retries = new Set<Promise<void>>();
+  readonly #reloads = new Latest<readonly Change[]>();
+  /** Tunnels of databases that are gone: their sessions come to an end. */
+  readonly #retiring = new Map<Tunnel, Promise<void>>();
   readonly #surroundings: Surroundings;
   readonly #startedMs = performance.now();
   readonly #startedAt = new Date().toISOString();
+  #config: Config;
+  #tunnels: readonly Tunnel[];
   #admin: AdminServer | undefined;
+  #adminChanging: Promise<void> | undefined;
   #stop: Promise<StopOutcome> | undefined;
 
   constructor(
@@ -108,34 +127,30 @@ class RunningDaemon implements Daemon, AdminPort {
     log: Log,
     engine: Engine,
     sentinels: Sentinels,
-    tunnels: readonly Tunnel[],
     feed: EventFeed,
     surroundings: Surroundings,
   ) {
-    this.feed = feed;
+    this.#feed = feed;
     this.#surroundings = surroundings;
     this.#config = config;
     this.#log = log;
     this.#engine = engine;
     this.#sentinels = sentinels;
-    this.#tunnels = tunnels;
+    this.#tunnels = config.databases.map((database) => new Tunnel(database, sentinels, log));
   }
 
-  /** Opens every tunnel; those that cannot be opened are tried again in the background. Gives what went wrong. */
+  /** Opens every tunnel; what cannot be listened on is tried again in the background. Gives what went wrong. */
   async open(): Promise<readonly TunnelError[]> {
-    if (this.#config.admin) this.#admin = new AdminServer(this.#config.admin, this, readPage(), this.#log);
-    const results = await Promise.allSettled(this.#tunnels.map((tunnel) => tunnel.open(this.#engine)));
-    return results.flatMap((result, index) => {
-      const tunnel = this.#tunnels[index];
-      if (result.status === 'fulfilled' || !tunnel) return [];
-      this.#logFailure(tunnel, result.reason);
-      const retry: Promise<void> = this.#retryOpen(tunnel, result.reason).finally(() =>
-        this.#retries.delete(retry),
-      );
-      this.#retries.add(retry);
-      const text = `${tunnel.database.name}: ${messageOf(result.reason)}`;
-      return [new TunnelError('ST_LISTEN_FAILED', text, { cause: result.reason })];
-    });
+    this.#openAdmin();
+    const failures = await Promise.all(
+      this.#tunnels.map(async (tunnel) =>
+        (await tunnel.open(this.#engine)).map((cause) => {
+          const text = `${tunnel.database.name}: ${messageOf(cause)}`;
+          return new TunnelError('ST_LISTEN_FAILED', text, { cause });
+        }),
+      ),
+    );
+    return failures.flat();
   }
 
   listening(): readonly { readonly database: string; readonly address: ListenAddress }[] {
@@ -159,23 +174,32 @@ class RunningDaemon implements Daemon, AdminPort {
     return this.#tunnels.flatMap((tunnel) => tunnel.stories());
   }
 
-  overview(): Overview {
+  #overview(): Overview {
     return {
       version,
       engine: this.#engine.name,
       threads: this.#engine.name === 'epoll' ? this.#config.threads : 0,
-      isDraining: this.#stopping.signal.aborted,
+      isDraining: this.#stop !== undefined,
       startedAt: this.#startedAt,
       uptimeMs: performance.now() - this.#startedMs,
       configFile: this.#surroundings.configFile,
       tunnels: this.#tunnels.map((tunnel) => tunnel.overview()),
       sentinels: this.#sentinels.views(),
-      lastEventId: this.feed.latestId,
+      lastEventId: this.#feed.latestId,
     };
   }
 
-  alive(withinMs: number): Promise<readonly string[]> {
-    return this.#engine.alive(withinMs);
+  reload(config?: Config): Promise<readonly Change[]> {
+    return this.#reloads.run(async () => {
+      try {
+        this.#assertRunning();
+        const next = config ?? (await this.#read());
+        return await this.#apply(next);
+      } catch (error) {
+        this.#log.error('config.reload-failed', { reason: messageOf(error) });
+        throw error;
+      }
+    });
   }
 
   stop(reason: string): Promise<StopOutcome> {
@@ -189,9 +213,79 @@ class RunningDaemon implements Daemon, AdminPort {
 
   /** Undoes a start that came to nothing. */
   async abandon(): Promise<void> {
-    this.#stopping.abort();
-    await Promise.all(this.#retries);
     await this.#close();
+  }
+
+  #read(): Promise<Config> {
+    const { read } = this.#surroundings;
+    if (read) return read();
+    throw new TunnelError('ST_USAGE', 'Cannot read the configuration anew: it came from no file');
+  }
+
+  #assertRunning(): void {
+    if (this.#stop) throw new TunnelError('ST_CLOSED', 'Cannot reload: the tunnel is stopping');
+  }
+
+  /** What has to be free for others goes first: listeners close before any opens. */
+  async #apply(next: Config): Promise<readonly Change[]> {
+    this.#assertRunning();
+    const before = this.#config;
+    const changes = diffConfigs(before, next);
+    if (changes.length === 0) {
+      this.#log.info('config.reloaded', { changes: 0 });
+      return changes;
+    }
+    // First, for it alone may fail: then nothing has changed.
+    if (!isDeepStrictEqual(before.log, next.log)) this.#surroundings.adjustLog?.(next.log);
+    // What only a restart changes stays what it is, and is said again by the next reload.
+    this.#config = { ...next, engine: before.engine, threads: before.threads };
+    this.#engine.limit(next.maxConnections);
+    this.#sentinels.adjust(next.sentinels, next.sentinel);
+    const pairs = pairUp(before.databases, next.databases, ({ name }) => name);
+    const tunnelOf = new Map(before.databases.map((database, index) => [database, this.#tunnels[index]]));
+    const fresh: Tunnel[] = [];
+    const kept: { readonly tunnel: Tunnel; readonly database: DatabaseConfig }[] = [];
+    const gone: Tunnel[] = [];
+    const tunnels: Tunnel[] = [];
+    for (const pair of pairs) {
+      const known = pair.before && tunnelOf.get(pair.before);
+      if (pair.after) {
+        const tunnel = known ?? new Tunnel(pair.after, this.#sentinels, this.#log);
+        tunnels.push(tunnel);
+        if (known) kept.push({ tunnel, database: pair.after });
+        else fresh.push(tunnel);
+      } else if (known) gone.push(known);
+    }
+    this.#tunnels = tunnels;
+    await Promise.all([
+      ...kept.map(({ tunnel, database }) => tunnel.adjust(database)),
+      ...gone.map((tunnel) => this.#retire(tunnel)),
+    ]);
+    await Promise.all([
+      ...kept.map(({ tunnel }) => tunnel.extend()),
+      ...fresh.map((tunnel) => tunnel.open(this.#engine)),
+    ]);
+    if (!isDeepStrictEqual(before.admin, next.admin)) this.#changeAdmin();
+    const lines = changes.map(changeLine);
+    this.#log.info('config.reloaded', { changes: changes.length, lines });
+    return changes;
+  }
+
+  /** Resolves when its addresses are free; its sessions have the time of a drain. */
+  async #retire(tunnel: Tunnel): Promise<void> {
+    const ended = this.#drainAndClose(tunnel, this.#config.drainMs).finally(() => {
+      this.#retiring.delete(tunnel);
+    });
+    this.#retiring.set(tunnel, ended);
+    await tunnel.unlisten();
+  }
+
+  async #drainAndClose(tunnel: Tunnel, ms: number): Promise<void> {
+    await this.#within(
+      ms,
+      tunnel.unlisten().then(() => tunnel.drain()),
+    );
+    await tunnel.close();
   }
 
   /** The steps are those of `docs/operations.md`, in the same order. */
@@ -202,10 +296,9 @@ class RunningDaemon implements Daemon, AdminPort {
     const held = counted.reduce((sum, { counters }) => sum + counters.held, 0);
     this.#log.info('tunnel.stopping', { signal, sessions, held, drainMs });
     // 1 the tunnel is not ready any more and opens no listener, 2 listeners close and waiting clients are refused, 3 the drain deadline starts
-    this.#stopping.abort();
-    const drained = Promise.all([...this.#tunnels.map((tunnel) => tunnel.drain()), ...this.#retries]);
+    const drained = Promise.all(this.#all().map((tunnel) => tunnel.drain()));
     // 4 sessions finish, or the deadline or a second signal comes first
-    await Promise.race([drained, this.#patience(drainMs)]);
+    await this.#within(drainMs, drained);
     const left = this.#openSessions();
     const outcome: StopOutcome = left === 0 ? 'drained' : 'cut';
     // 5 what is left is cut, 6 the watches close, 7 the engine closes, 8 the admin listener closes
@@ -215,56 +308,61 @@ class RunningDaemon implements Daemon, AdminPort {
     return outcome;
   }
 
+  #all(): readonly Tunnel[] {
+    return [...this.#tunnels, ...this.#retiring.keys()];
+  }
+
   async #close(): Promise<void> {
-    await Promise.all(this.#tunnels.map((tunnel) => tunnel.close()));
+    await Promise.all(this.#all().map((tunnel) => tunnel.close()));
+    await Promise.all(this.#retiring.values());
     this.#sentinels.close();
     await this.#engine.close();
+    await this.#adminChanging;
     await this.#admin?.close();
   }
 
-  /** Resolves after `ms`, or at once when the rest is to be cut. */
-  #patience(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const enough = (): void => {
-        clearTimeout(timer);
-        resolve();
-      };
-      const timer = setTimeout(enough, ms);
-      timer.unref(); // the drain may well be over first, and then nothing waits for this
-      if (this.#cutting.signal.aborted) enough();
-      else this.#cutting.signal.addEventListener('abort', enough, { once: true });
-    });
+  #openAdmin(): void {
+    const { admin } = this.#config;
+    if (admin) this.#admin = new AdminServer(admin, this.#adminPort(), readPage(), this.#log);
+  }
+
+  #changeAdmin(): void {
+    this.#adminChanging ??= (async () => {
+      await new Promise((resolve) => setTimeout(resolve, adminPartingMs));
+      await this.#admin?.close();
+      this.#admin = undefined;
+      this.#adminChanging = undefined;
+      if (!this.#stop) this.#openAdmin();
+    })();
+  }
+
+  #adminPort(): AdminPort {
+    return {
+      feed: this.#feed,
+      overview: () => this.#overview(),
+      stories: () => this.stories(),
+      alive: (withinMs) => this.#engine.alive(withinMs),
+      reload: this.#surroundings.read && (async () => (await this.reload()).map(changeLine)),
+    };
+  }
+
+  /** Resolves with the task, or after `ms`, or at once when the rest is to be cut. */
+  async #within(ms: number, task: Promise<unknown>): Promise<void> {
+    const { signal } = this.#cutting;
+    let enough: () => void = () => undefined;
+    const over = new Promise<void>((resolve) => (enough = resolve));
+    const timer = setTimeout(enough, ms);
+    signal.addEventListener('abort', enough, { once: true });
+    if (signal.aborted) enough();
+    await Promise.race([task, over]);
+    clearTimeout(timer);
+    signal.removeEventListener('abort', enough);
   }
 
   #openSessions(): number {
-    return this.counters().reduce((sum, { counters }) => sum + counters.open + counters.held, 0);
-  }
-
-  async #retryOpen(tunnel: Tunnel, failure: unknown): Promise<void> {
-    const backoff = new Backoff(firstBindRetryMs, mostBindRetryMs);
-    const { signal } = this.#stopping;
-    let told = messageOf(failure);
-    for (;;) {
-      try {
-        await sleep(backoff.next(), signal);
-      } catch (error) {
-        if (signal.aborted) return;
-        throw error;
-      }
-      try {
-        await tunnel.open(this.#engine);
-        return;
-      } catch (error) {
-        // An operator does not need the same line every ten seconds.
-        if (messageOf(error) !== told) this.#logFailure(tunnel, error);
-        told = messageOf(error);
-      }
-    }
-  }
-
-  #logFailure(tunnel: Tunnel, error: unknown): void {
-    const { name, listen } = tunnel.database;
-    const address = listen.map(({ address: each }) => formatListenAddress(each)).join(', ');
-    this.#log.error('listener.failed', { database: name, address, reason: messageOf(error) });
+    return this.#all().reduce((sum, tunnel) => {
+      const counters = tunnel.counters();
+      return counters ? sum + counters.open + counters.held : sum;
+    }, 0);
   }
 }

@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.ts';
+import { changeLine, diffConfigs } from '../config/diff.ts';
 import { formatEndpoint, formatListenAddress } from '../net/endpoint.ts';
 import type { Role } from '../sentinel/role.ts';
 import { type DatabaseSurvey, survey } from '../sentinel/survey.ts';
@@ -9,17 +10,32 @@ import type { Host } from './host.ts';
 /**
  * Asks the live Sentinels, and prints per database what each says.
  *
+ * @param against what is in force now: what a reload would do is printed first
  * @returns the exit code: failed if any database cannot be served
  */
-export async function check(config: Config, host: Host): Promise<number> {
+export async function check(config: Config, host: Host, against?: Against): Promise<number> {
   const { sentinels, databases } = config;
   host.stdout.write(
     `Configuration is valid: ${count(sentinels.length, 'Sentinel')}, ${count(databases.length, 'database')}\n`,
   );
   for (const warning of config.warnings) host.stdout.write(`Warning: ${warning}\n`);
+  if (against) host.stdout.write(`\n${describeChanges(against, config)}`);
   const surveys = await survey(config);
   for (const each of surveys) host.stdout.write(`\n${describeSurvey(each)}`);
   return surveys.every(({ trouble }) => trouble === undefined) ? exitCodes.done : exitCodes.failed;
+}
+
+/** A configuration to compare with, and what to call it. */
+export interface Against {
+  readonly config: Config;
+  readonly file: string;
+}
+
+function describeChanges({ config: before, file }: Against, after: Config): string {
+  const changes = diffConfigs(before, after);
+  if (changes.length === 0) return `Against ${file}: nothing changes\n`;
+  const lines = changes.map((change) => `  ${changeLine(change)}`);
+  return [`Against ${file}: ${count(changes.length, 'change')}`, ...lines, ''].join('\n');
 }
 
 /** A heading, a row per Sentinel, the ROLE of the server they lead to, and what follows. */

@@ -20,8 +20,7 @@ export async function runCli(argv: readonly string[], host: Host): Promise<numbe
   try {
     const call = originalCall(argv);
     if (call) {
-      const config = await configOfOriginalCall(call.config, call.log, host.env);
-      return await run(config, host, { configFile: call.config });
+      return await run(() => configOfOriginalCall(call.config, call.log, host.env), host, call.config);
     }
     return await runCommand(argv, host);
   } catch (error) {
@@ -70,21 +69,13 @@ async function runCommand(argv: readonly string[], host: Host): Promise<number> 
     .addHelpText('after', examples);
   const runs = program.command('run').description('run the tunnel until a signal stops it');
   withFlags(configured(runs, host)).action(async (flags: Flags) => {
-    const configFile = fileOf(flags, host.env);
-    exitCode = await run(
-      await configOf(flags, host.env),
-      host,
-      configFile === undefined ? {} : { configFile },
-    );
+    exitCode = await run(() => configOf(flags, host.env), host, fileOf(flags, host.env));
   });
   const checks = program
     .command('check')
     .description(
       'validate the configuration, then ask the live Sentinels; exit 1 if a database is not servable',
     );
-  withFlags(configured(checks, host)).action(async (flags: Flags) => {
-    exitCode = await check(await configOf(flags, host.env), host);
-  });
   const inits = program
     .command('init')
     .description('ask Sentinels what they monitor, and write a configuration of it')
@@ -94,6 +85,18 @@ async function runCommand(argv: readonly string[], host: Host): Promise<number> 
   configured(inits, host).action(async (flags: InitFlags) => {
     exitCode = await init(flags, host);
   });
+  withFlags(configured(checks, host))
+    .option('--against <file>', 'the configuration in force: prints what a reload would change')
+    .action(async (flags: Flags & { readonly against?: string }) => {
+      const config = await configOf(flags, host.env);
+      const { against: file } = flags;
+      const against = file === undefined ? undefined : await configOf({ ...flags, config: file }, host.env);
+      exitCode = await check(
+        config,
+        host,
+        against && file !== undefined ? { config: against, file } : undefined,
+      );
+    });
   await program.parseAsync(argv, { from: 'user' });
   return exitCode;
 }
@@ -143,10 +146,12 @@ Examples:
   sentinel-tunnel run --config /etc/sentinel-tunnel.yaml --log-level debug
   sentinel-tunnel check --config /etc/sentinel-tunnel.yaml
   sentinel-tunnel init --sentinel 10.0.0.1:26379 --output /etc/sentinel-tunnel.yaml
+  sentinel-tunnel check --config new.yaml --against /etc/sentinel-tunnel.yaml
   sentinel-tunnel /etc/sentinel_tunnel.json /var/log/sentinel_tunnel.log
 
 Flags win over the environment, the environment over the file. A bare port listens on 127.0.0.1.
 
-Signals: SIGTERM and SIGINT stop after a drain, a second one at once; SIGHUP opens the log file anew.
+Signals: SIGTERM and SIGINT stop after a drain, a second one at once; SIGHUP
+reads the configuration anew and opens the log file anew.
 Exit codes: 0 stopped after a drain, 1 failed, 2 usage or configuration, 3 sessions had to be cut.
 `;

@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts';
-import { startDaemon, type Surroundings } from '../daemon.ts';
+import { startDaemon, type Daemon } from '../daemon.ts';
 import { messageOf } from '../errors.ts';
 import { openLog, type OpenLog } from '../telemetry/open-log.ts';
 import { exitCodes } from './exit-codes.ts';
@@ -7,22 +7,39 @@ import type { Host } from './host.ts';
 
 /**
  * Runs the tunnel until a signal stops it. The first SIGTERM or SIGINT drains, the second cuts at once. SIGHUP
- * opens the log file anew.
+ * opens the log file anew and reads the configuration anew.
  *
+ * @param read gives the configuration, each time from where it stands
+ * @param configFile the file that it is read from, where there is one, for people
  * @returns the exit code
  */
-export async function run(config: Config, host: Host, surroundings: Surroundings): Promise<number> {
+export async function run(
+  read: () => Promise<Config>,
+  host: Host,
+  configFile: string | undefined,
+): Promise<number> {
+  const config = await read();
   const opened = openLog(config.log, host.stdout);
   const signals = listenToStop(host);
+  let daemon: Daemon | undefined;
   const forgetHangup = host.onSignal('SIGHUP', () => {
     reopen(opened);
+    // What fails is in the log; everything goes on as it was.
+    void daemon?.reload().catch(() => undefined);
   });
   try {
-    const daemon = await startDaemon(config, opened.log, surroundings);
+    daemon = await startDaemon(config, opened.log, {
+      ...(configFile !== undefined && { configFile }),
+      read,
+      adjustLog: (log) => {
+        opened.adjust(log);
+      },
+    });
+    const running = daemon;
     const first = await signals.first;
-    const stopped = daemon.stop(first);
+    const stopped = running.stop(first);
     void signals.second.then(() => {
-      daemon.cut();
+      running.cut();
     });
     return (await stopped) === 'drained' ? exitCodes.done : exitCodes.cut;
   } finally {

@@ -48,6 +48,8 @@ export interface Belief {
   /** The known Sentinels in order of preference, seeds first. */
   readonly roster: readonly string[];
   readonly reports: ReadonlyMap<string, Report>;
+  /** Those that a reload has brought. Until each has answered, or failed to, it is not missing. */
+  readonly configured: readonly string[];
   /** Answers asked under an older turn are stale. */
   readonly turn: number;
   /** Sessions of another generation are cut. */
@@ -77,6 +79,10 @@ export interface Belief {
 
 /** Everything that can happen to a belief. */
 export type Word =
+  /** The operator has decided something anew. */
+  | { readonly kind: 'ruled'; readonly rules: Rules }
+  /** A reload brings Sentinels that were not known: said before `rostered`. */
+  | { readonly kind: 'configured'; readonly sentinels: readonly string[] }
   | { readonly kind: 'rostered'; readonly roster: readonly string[] }
   | { readonly kind: 'answered'; readonly sentinel: string; readonly answer: Answer; readonly turn: number }
   | { readonly kind: 'announced'; readonly sentinel: string; readonly announcement: Announcement }
@@ -90,6 +96,7 @@ export function newBelief(rules: Rules, roster: readonly string[], nowMs: number
     rules,
     roster,
     reports: new Map(),
+    configured: [],
     turn: 0,
     generation: 0,
     adopted: undefined,

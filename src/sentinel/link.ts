@@ -51,7 +51,7 @@ export class SentinelLink {
   readonly endpoint: Endpoint;
   /** `host:port`, the name under which its word counts. */
   readonly key: string;
-  readonly #port: LinkPort;
+  readonly port: LinkPort;
   readonly #closing = new AbortController();
   readonly #backoff = new Backoff(firstRetryMs, mostRetryMs);
   readonly #pulse: Pulse;
@@ -66,7 +66,7 @@ export class SentinelLink {
   constructor(endpoint: Endpoint, port: LinkPort) {
     this.endpoint = endpoint;
     this.key = formatEndpoint(endpoint);
-    this.#port = port;
+    this.port = port;
     this.#pulse = new Pulse(floorMs, () => this.#round());
     this.#subscription = new Subscription(endpoint, port.replyMs, {
       access: () => port.access(),
@@ -103,13 +103,6 @@ export class SentinelLink {
     this.#pulse.wake();
   }
 
-  /** What it was denied may be allowed now: asks at once, on new connections where the old ones were of no use. */
-  renew(): void {
-    this.#deniedUntilMs = -Infinity;
-    this.#pulse.wake();
-    this.#subscription.wake();
-  }
-
   close(): void {
     this.#closing.abort();
     this.#pulse.close();
@@ -119,11 +112,11 @@ export class SentinelLink {
 
   /** One round of questions; gives the wait until the next in milliseconds. */
   async #round(): Promise<number> {
-    const { replyMs } = this.#port;
-    let questions = this.#port.questions();
+    const { replyMs } = this.port;
+    let questions = this.port.questions();
     try {
       const connection = (this.#connection ??= await this.#open());
-      questions = this.#port.questions(); // opening takes a while; what is asked now is asked under the turn of now
+      questions = this.port.questions(); // opening takes a while; what is asked now is asked under the turn of now
       const answers = await Promise.all(questions.map((question) => this.#ask(connection, question)));
       if (questions.length > 0 && performance.now() - this.#namesAtMs >= namesEveryMs)
         await this.#askNames(connection, questions, replyMs);
@@ -131,7 +124,7 @@ export class SentinelLink {
       const isDenied =
         answers.length > 0 && answers.every((answer) => answer.kind === 'error' && answer.code !== undefined);
       this.#deniedUntilMs = isDenied ? performance.now() + deniedMs : -Infinity;
-      if (!isDenied) return this.#port.beatMs();
+      if (!isDenied) return this.port.beatMs();
       // By then it may know our credentials, or we others; they are given when a connection begins.
       connection.close();
       this.#connection = undefined;
@@ -148,21 +141,21 @@ export class SentinelLink {
         ...(code && { code }),
       };
       this.#deniedUntilMs = isDenied ? performance.now() + deniedMs : -Infinity;
-      for (const question of questions) this.#port.answered(this, question, answer, undefined);
+      for (const question of questions) this.port.answered(this, question, answer, undefined);
       return isDenied ? deniedMs : this.#backoff.next();
     }
   }
 
   async #open(): Promise<Connection> {
-    const { replyMs } = this.#port;
+    const { replyMs } = this.port;
     const connection = await Connection.open(
       this.endpoint,
       replyMs,
       this.#closing.signal,
-      this.#port.access(),
+      this.port.access(),
     );
     assertLoggedIn(connection);
-    if (connection.login.kind === 'needless') this.#port.loggedInNeedlessly(this);
+    if (connection.login.kind === 'needless') this.port.loggedInNeedlessly(this);
     this.#isWithoutEpoch = false;
     this.#namesAtMs = -Infinity;
     connection.onEnded(() => {
@@ -176,7 +169,7 @@ export class SentinelLink {
   }
 
   async #ask(connection: Connection, question: Question): Promise<Answer> {
-    const { replyMs } = this.#port;
+    const { replyMs } = this.port;
     const askedMs = performance.now();
     // The epoch is asked for first: should the address change between the two, a new address comes with the old epoch
     // and counts for little until the next round, instead of an old address with the new epoch.
@@ -189,7 +182,7 @@ export class SentinelLink {
     if (master instanceof ReplyError && /^NOPERM |^ERR unknown (sub)?command/i.test(master.text))
       this.#isWithoutEpoch = true;
     if (!this.#closing.signal.aborted)
-      this.#port.answered(this, question, answer, performance.now() - askedMs);
+      this.port.answered(this, question, answer, performance.now() - askedMs);
     return answer;
   }
 
@@ -198,6 +191,6 @@ export class SentinelLink {
     const replies = await Promise.all(
       questions.map(({ name }) => connection.ask(['SENTINEL', 'SENTINELS', name], replyMs)),
     );
-    if (!this.#closing.signal.aborted) this.#port.named(this, replies.flatMap(readSentinels));
+    if (!this.#closing.signal.aborted) this.port.named(this, replies.flatMap(readSentinels));
   }
 }

@@ -16,6 +16,25 @@ export function seedRoster(seeds: readonly Endpoint[]): readonly Member[] {
   return seeds.map((endpoint) => ({ endpoint, isSeed: true, id: undefined }));
 }
 
+/**
+ * The roster under other seeds, which come first. Who is known stays known, but for those that are no seeds any more
+ * and, unless Sentinels are to be discovered, those that were learnt.
+ */
+export function reseeded(
+  roster: readonly Member[],
+  seeds: readonly Endpoint[],
+  isDiscovering: boolean,
+): readonly Member[] {
+  const known = new Map(roster.map((member) => [formatEndpoint(member.endpoint), member]));
+  const seeded = seedRoster(seeds).map((seed) => {
+    const before = known.get(formatEndpoint(seed.endpoint));
+    return before ? { ...before, isSeed: true } : seed;
+  });
+  const keys = new Set(seeds.map(formatEndpoint));
+  const learnt = roster.filter(({ endpoint, isSeed }) => !isSeed && !keys.has(formatEndpoint(endpoint)));
+  return isDiscovering ? [...seeded, ...learnt] : seeded;
+}
+
 /** The roster with those that were named and are not in it, at the end. The same object where there are none. */
 export function withNamed(roster: readonly Member[], named: readonly Named[]): readonly Member[] {
   const next = [...roster];

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { SentinelConfig } from '../config/config.ts';
 import { formatEndpoint, type Endpoint } from '../net/endpoint.ts';
 import type { Access } from '../net/tls.ts';
@@ -5,7 +6,9 @@ import type { Log } from '../telemetry/log.ts';
 import { Account, type SentinelView } from './account.ts';
 import type { Rules } from './belief.ts';
 import { SentinelLink, type LinkPort } from './link.ts';
+import { Renewal } from './renewal.ts';
 import {
+  reseeded,
   seedRoster,
   votersOf,
   withId,
@@ -42,12 +45,13 @@ export type WatchRules = Pick<Rules, 'name' | 'failover' | 'onSentinelLoss'> & {
  * has a watch of its own, so that what one learns or suffers is nothing to another.
  */
 export class Sentinels {
-  readonly #config: SentinelConfig;
+  #config: SentinelConfig;
   readonly #log: Log;
   readonly #links = new Map<string, SentinelLink>();
   readonly #accounts = new Map<string, Account>();
   readonly #watches = new Set<MasterWatch>();
-  readonly #port: LinkPort;
+  #port: LinkPort;
+  readonly #renewal = new Renewal();
   /** Since when each has not answered; absent while it does. */
   readonly #downSinceMs = new Map<string, number>();
   readonly #up = new Set<string>();
@@ -61,68 +65,23 @@ export class Sentinels {
   readonly #refusals = new Map<string, string>();
   /** Who was given a password without having one. */
   readonly #needless = new Set<string>();
-  #access: Access;
   #roster: readonly Member[];
   /** As the watches have been told. */
   #voters: Voters = { keys: [], twins: new Map() };
 
   constructor(seeds: readonly Endpoint[], config: SentinelConfig, log: Log) {
     this.#config = config;
-    this.#access = config;
     this.#log = log;
     this.#roster = seedRoster(seeds);
     this.#voters = this.#countVoters();
-    this.#port = {
-      replyMs: config.replyMs,
-      access: () => this.#access,
-      questions: () => [...this.#watches].map((watch) => ({ watch, name: watch.name, turn: watch.turn })),
-      beatMs: () => this.#beatMs(),
-      answered: (link, question, answer, tookMs) => {
-        this.#accounts.get(link.key)?.answered(question.name, answer, tookMs);
-        this.#note(link, question.name, answer);
-        for (const watch of this.#watches) {
-          if (watch !== question.watch || this.#voters.twins.has(link.key)) continue;
-          watch.hear({ kind: 'answered', sentinel: link.key, answer, turn: question.turn });
-        }
-      },
-      announced: (link, announcement) => {
-        for (const watch of this.#watches) {
-          if (watch.name === announcement.name && !this.#voters.twins.has(link.key))
-            watch.hear({ kind: 'announced', sentinel: link.key, announcement });
-        }
-        if (announcement.channel === '+sentinel') link.askNames();
-      },
-      named: (link, named) => {
-        this.#adoptRoster(withNamedIds(this.#roster, named), link.key);
-        if (!this.#config.discover) return;
-        const nowMs = performance.now();
-        const wanted = named.filter(
-          ({ endpoint }) => !(nowMs < (this.#shunned.get(formatEndpoint(endpoint)) ?? 0)),
-        );
-        this.#adoptRoster(withNamed(this.#roster, wanted), link.key);
-      },
-      subscription: (link, event) => {
-        this.#accounts.get(link.key)?.subscription(event.kind);
-        if (event.kind !== 'ended') {
-          this.#noteRefusal(link.key, event);
-          return;
-        }
-        for (const watch of this.#watches) watch.hear({ kind: 'unlinked', sentinel: link.key });
-        link.wake();
-      },
-      loggedInNeedlessly: ({ key }) => {
-        if (this.#needless.has(key)) return;
-        this.#needless.add(key);
-        this.#log.warn('password.needless', { server: key });
-      },
-    };
+    this.#port = this.#newPort();
     this.#keepLinks();
   }
 
   /** Begins to watch one master. `tell` is called in the order of events, never before this returns. */
   watch(rules: WatchRules, tell: (event: WatchEvent) => void): MasterWatch {
     const watch = new MasterWatch(
-      { ...rules, freshMs: this.#config.pollMs * 2 + this.#config.replyMs, fenceMs, confirmMs },
+      { ...rules, freshMs: this.#freshMs(), fenceMs, confirmMs },
       this.#voters.keys,
       () => {
         this.#wake();
@@ -136,11 +95,33 @@ export class Sentinels {
     return watch;
   }
 
-  /** Other credentials or certificates, for connections made from now on; those that stand are left alone. */
-  renew(access: Access): void {
-    this.#access = access;
-    this.#needless.clear();
-    for (const link of this.#links.values()) link.renew();
+  /** Ends a watch. */
+  unwatch(watch: MasterWatch): void {
+    watch.close();
+    this.#watches.delete(watch);
+  }
+
+  /**
+   * Takes over other seeds and another way to speak to them. Links of Sentinels that stay are left alone, and so is what
+   * is believed of the masters; where the way to speak changes, links are replaced one after another, each by one that
+   * has answered.
+   */
+  adjust(seeds: readonly Endpoint[], config: SentinelConfig): void {
+    const before = this.#config;
+    this.#config = config;
+    for (const watch of this.#watches) watch.adjust({ freshMs: this.#freshMs() });
+    const known = new Set(this.#keys());
+    const configured = seeds.map(formatEndpoint).filter((key) => !known.has(key));
+    for (const watch of this.#watches) watch.hear({ kind: 'configured', sentinels: configured });
+    const isRenewed = !isDeepStrictEqual(mannerOf(before), mannerOf(config));
+    if (isRenewed) {
+      this.#port = this.#newPort();
+      this.#needless.clear();
+    }
+    const kept = [...this.#links];
+    this.#adoptRoster(reseeded(this.#roster, seeds, config.discover), 'the configuration');
+    if (isRenewed) void this.#renewal.replace(kept, this.#links, this.#port, (key) => this.#up.has(key));
+    else if (config.pollMs !== before.pollMs) this.#wake();
   }
 
   /** The known Sentinels, seeds first. */
@@ -164,6 +145,64 @@ export class Sentinels {
     this.#watches.clear();
     for (const link of this.#links.values()) link.close();
     this.#links.clear();
+    this.#renewal.close();
+  }
+
+  /** How links speak and whom they tell; they keep the way to speak with which they were made. */
+  #newPort(): LinkPort {
+    const access = this.#config;
+    return {
+      replyMs: access.replyMs,
+      access: () => access,
+      questions: () => [...this.#watches].map((watch) => ({ watch, name: watch.name, turn: watch.turn })),
+      beatMs: () => this.#beatMs(),
+      answered: (link, question, answer, tookMs) => {
+        if (this.#renewal.answered(link)) return;
+        this.#accounts.get(link.key)?.answered(question.name, answer, tookMs);
+        this.#note(link, question.name, answer);
+        for (const watch of this.#watches) {
+          if (watch !== question.watch || this.#voters.twins.has(link.key)) continue;
+          watch.hear({ kind: 'answered', sentinel: link.key, answer, turn: question.turn });
+        }
+      },
+      announced: (link, announcement) => {
+        if (this.#renewal.has(link)) return;
+        for (const watch of this.#watches) {
+          if (watch.name === announcement.name && !this.#voters.twins.has(link.key))
+            watch.hear({ kind: 'announced', sentinel: link.key, announcement });
+        }
+        if (announcement.channel === '+sentinel') link.askNames();
+      },
+      named: (link, named) => {
+        if (this.#renewal.has(link)) return;
+        this.#adoptRoster(withNamedIds(this.#roster, named), link.key);
+        if (!this.#config.discover) return;
+        const nowMs = performance.now();
+        const wanted = named.filter(
+          ({ endpoint }) => !(nowMs < (this.#shunned.get(formatEndpoint(endpoint)) ?? 0)),
+        );
+        this.#adoptRoster(withNamed(this.#roster, wanted), link.key);
+      },
+      subscription: (link, event) => {
+        if (this.#renewal.subscription(link, event.kind === 'ended')) return;
+        this.#accounts.get(link.key)?.subscription(event.kind);
+        if (event.kind !== 'ended') {
+          this.#noteRefusal(link.key, event);
+          return;
+        }
+        for (const watch of this.#watches) watch.hear({ kind: 'unlinked', sentinel: link.key });
+        link.wake();
+      },
+      loggedInNeedlessly: ({ key }) => {
+        if (this.#needless.has(key)) return;
+        this.#needless.add(key);
+        this.#log.warn('password.needless', { server: key });
+      },
+    };
+  }
+
+  #freshMs(): number {
+    return this.#config.pollMs * 2 + this.#config.replyMs;
   }
 
   #wake(): void {
@@ -313,6 +352,11 @@ export class Sentinels {
       link.start();
     }
   }
+}
+
+/** What cannot change in a link that stands. */
+function mannerOf(config: SentinelConfig): unknown {
+  return { ...config, discover: undefined, pollMs: undefined };
 }
 
 function sameRoster(a: readonly Member[], b: readonly Member[]): boolean {

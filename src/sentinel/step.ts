@@ -4,7 +4,7 @@ import { isUsable, type Belief, type Fence, type Word } from './belief.ts';
 import { choose, isNewerEpoch, type Adopted } from './choose.ts';
 import { isFormer, withFormer, withoutFormer } from './former.ts';
 import type { Role } from './role.ts';
-import { answering, isDecided, knowing, reporting, votes } from './tally.ts';
+import { answering, isDecided, knowing, reporting, unheard, votes } from './tally.ts';
 import type { Announcement } from './words.ts';
 
 /** The next belief after one word. Pure: the same belief and the same word always give the same. */
@@ -16,6 +16,13 @@ export function step(before: Belief, word: Word, nowMs: number): Belief {
 
 function heard(belief: Belief, word: Word): Belief {
   switch (word.kind) {
+    case 'ruled':
+      return { ...belief, rules: word.rules };
+    case 'configured':
+      return {
+        ...belief,
+        configured: [...belief.configured.filter((each) => !belief.reports.has(each)), ...word.sentinels],
+      };
     case 'rostered': {
       const reports = new Map([...belief.reports].filter(([sentinel]) => word.roster.includes(sentinel)));
       const next = { ...belief, roster: word.roster, reports };
@@ -185,10 +192,12 @@ function abandoned(belief: Belief): Belief {
 /** Draws what follows from the votes: adoption, and whether serving is forbidden. */
 function settle(belief: Belief): Belief {
   const after = belief.fence && belief.fence.kind !== 'asking' ? fencedVotes(belief) : adopt(belief);
+  // Those that were configured just now are not missing yet: while they may still answer, nothing ends for want of them.
+  const awaited = after.isForbidden ? 0 : unheard(after);
   const isForbidden =
     after.rules.onSentinelLoss === 'refuse' &&
     after.adopted !== undefined &&
-    answering(after) * 2 <= reporting(after);
+    (answering(after) + awaited) * 2 <= reporting(after) + awaited;
   if (isForbidden === after.isForbidden) return after;
   return isForbidden && after.hasServed
     ? { ...newGeneration(after), role: after.role, isForbidden }

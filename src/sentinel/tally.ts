@@ -65,6 +65,11 @@ export function reporting(belief: Belief): number {
   ).length;
 }
 
+/** Those that were configured while it runs, have said nothing at all yet, and may still answer. */
+export function unheard({ roster, reports, configured }: Belief): number {
+  return configured.filter((sentinel) => roster.includes(sentinel) && !reports.has(sentinel)).length;
+}
+
 function freshReports(belief: Belief): readonly Report[] {
   return [...belief.reports.values()].filter(
     (report) => report.answer.kind === 'address' && isFresh(belief, report),

@@ -98,6 +98,11 @@ export class MasterWatch {
     return !isUsable(this.#belief) || this.#belief.fence !== undefined;
   }
 
+  /** Takes over what an operator has decided anew. What is believed of the master stays. */
+  adjust(rules: Partial<Rules>): void {
+    this.hear({ kind: 'ruled', rules: { ...this.#belief.rules, ...rules } });
+  }
+
   /** The data plane found an endpoint wanting. A hint: the Sentinels and the server are asked, nothing else happens. */
   suspect(endpoint: Endpoint): void {
     if (!this.#mayAsk()) return;
@@ -245,6 +250,8 @@ export class MasterWatch {
         return;
       }
       case 'rostered':
+      case 'configured':
+      case 'ruled':
       case 'unlinked':
       case 'elapsed':
         return;

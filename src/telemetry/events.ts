@@ -13,7 +13,9 @@ export const eventSentences = {
   'engine.fallback': 'Using engine "streams": {reason}',
   'descriptors.few':
     'At most {limit} descriptors may be open, and {connections} connections take {needed}: raise the limit, or lower maxConnections',
-  'log.reopened': 'Log opened anew on {signal}; the configuration is not read again while running',
+  'config.reloaded': 'Configuration reloaded, changes: {changes}',
+  'config.reload-failed': 'Configuration not reloaded, going on as before: {reason}',
+  'log.reopened': 'Log opened anew on {signal}',
   'log.reopen-failed': 'Cannot open the log anew on {signal}, going on with the old one: {reason}',
   // the admin listener
   'admin.opened': 'Probes, metrics and operators are answered on {address}',
@@ -25,6 +27,7 @@ export const eventSentences = {
   'listener.opened': '{database}: listening on {address}',
   'listener.exposed':
     '{database}: whoever reaches {address} may connect; say "allow" in that listener, or listen on loopback',
+  'listener.closed': '{database}: no longer listening on {address}',
   'listener.failed': '{database}: cannot listen on {address}: {reason}',
   'listener.paused': '{database}: cannot accept on {address} ({code}); trying again shortly',
   'listener.resumed': '{database}: accepting on {address} again',

@@ -40,7 +40,9 @@ export class EventFeed {
         this.#add(level, event, fields);
       };
     return {
-      isDebugging: log.isDebugging,
+      get isDebugging() {
+        return log.isDebugging; // it may change while it runs
+      },
       debug: at('debug'),
       info: at('info'),
       warn: at('warn'),

@@ -28,30 +28,71 @@ export interface OpenLog {
    * @throws TunnelError `ST_LOG_UNWRITABLE`; the old file is written on then
    */
   reopen(): void;
+  /**
+   * Goes on with other options.
+   *
+   * @throws TunnelError `ST_LOG_UNWRITABLE` where another file cannot be opened; everything stays as it was then
+   */
+  adjust(options: LogOptions): void;
   /** Nothing may be logged after it. */
   close(): void;
 }
 
 /** @throws TunnelError `ST_LOG_UNWRITABLE` where the file cannot be opened */
 export function openLog(options: LogOptions, standardOutput: StandardOutput): OpenLog {
+  let present = openTarget(options, standardOutput);
+  let file = options.file;
+  return {
+    log: {
+      get isDebugging() {
+        return present.log.isDebugging;
+      },
+      debug: (event, fields) => {
+        present.log.debug(event, fields);
+      },
+      info: (event, fields) => {
+        present.log.info(event, fields);
+      },
+      warn: (event, fields) => {
+        present.log.warn(event, fields);
+      },
+      error: (event, fields) => {
+        present.log.error(event, fields);
+      },
+    },
+    reopen: () => {
+      present.sink?.reopen();
+    },
+    adjust: (changed) => {
+      const before = present;
+      const isSameFile = changed.file === file;
+      present = openTarget(changed, standardOutput, isSameFile ? before.sink : undefined);
+      if (!isSameFile) before.sink?.close();
+      file = changed.file;
+    },
+    close: () => {
+      present.sink?.close();
+    },
+  };
+}
+
+/** @param open the file's sink, where it is open already */
+function openTarget(
+  options: LogOptions,
+  standardOutput: StandardOutput,
+  open?: FileSink,
+): { readonly log: Log; readonly sink: FileSink | undefined } {
   const isStandard = options.file === '-';
-  const sink = isStandard ? undefined : new FileSink(options.file);
+  const sink = isStandard ? undefined : (open ?? new FileSink(options.file));
   const write = (line: string): void => {
     (sink ?? standardOutput).write(line);
   };
   const isPretty =
     options.format === 'pretty' || (options.format === 'auto' && isStandard && standardOutput.isTerminal);
-  return {
-    log: isPretty
-      ? prettyLog(options.level, isStandard && standardOutput.isColoured, write)
-      : jsonLog(options.level, write),
-    reopen: () => {
-      sink?.reopen();
-    },
-    close: () => {
-      sink?.close();
-    },
-  };
+  const log = isPretty
+    ? prettyLog(options.level, isStandard && standardOutput.isColoured, write)
+    : jsonLog(options.level, write);
+  return { log, sink };
 }
 
 /** `{"level":"info","time":"2026-01-31T12:00:00.000Z","event":"master.serving",…}` */

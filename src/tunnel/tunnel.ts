@@ -1,12 +1,21 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { DatabaseConfig } from '../config/config.ts';
-import { messageOf } from '../errors.ts';
-import { formatListenAddress, isLoopback, type ListenAddress } from '../net/endpoint.ts';
-import type { Engine, EngineTunnel, Route, TunnelCounters, TunnelEvent } from '../relay/engine.ts';
+import type { TunnelError } from '../errors.ts';
+import type { ListenAddress } from '../net/endpoint.ts';
+import type {
+  Engine,
+  EngineTunnel,
+  Route,
+  TunnelCounters,
+  TunnelEvent,
+  TunnelLimits,
+} from '../relay/engine.ts';
 import type { Sentinels } from '../sentinel/sentinels.ts';
 import type { MasterView } from '../sentinel/view.ts';
 import type { MasterWatch } from '../sentinel/watch.ts';
 import type { Log } from '../telemetry/log.ts';
 import { Chronicle } from './chronicle.ts';
+import { Listeners } from './listeners.ts';
 import { routeOf, sameRoute } from './route.ts';
 import type { FailoverStory } from './story.ts';
 import type { TunnelView } from './tunnel-view.ts';
@@ -16,18 +25,20 @@ import type { TunnelView } from './tunnel-view.ts';
  * meets becomes a hint to the watch.
  */
 export class Tunnel {
-  readonly database: DatabaseConfig;
   readonly #log: Log;
   readonly #chronicle: Chronicle;
+  readonly #sentinels: Sentinels;
   readonly #watch: MasterWatch;
+  #database: DatabaseConfig;
   #relay: EngineTunnel | undefined;
+  #listeners: Listeners | undefined;
   #route: Route | undefined;
-  #trouble: string | undefined;
   #isEnding = false;
 
   constructor(database: DatabaseConfig, sentinels: Sentinels, log: Log) {
-    this.database = database;
+    this.#database = database;
     this.#log = log;
+    this.#sentinels = sentinels;
     this.#chronicle = new Chronicle(database.name, log);
     this.#watch = sentinels.watch(database, (event) => {
       if (event.kind === 'view') {
@@ -38,51 +49,59 @@ export class Tunnel {
     });
   }
 
-  /**
-   * Opens the listeners. May be tried again after it has failed.
-   *
-   * @throws TunnelError `ST_LISTEN_FAILED`
-   */
-  async open(engine: Engine): Promise<void> {
-    const { name, listen, holdMs, holdMax, dialMs, maxConnections, idleMs } = this.database;
-    const spec = {
-      name,
-      listen,
-      holdMs,
-      holdMax,
-      dialMs,
-      maxConnections,
-      idleMs,
-      tellSessions: this.#log.isDebugging,
-    };
-    const relay = await engine
-      .open(spec, (event) => {
-        this.#relayed(event);
-      })
-      .catch((error: unknown) => {
-        this.#trouble = messageOf(error);
-        throw error;
-      });
-    this.#trouble = undefined;
-    if (this.#isEnding) {
-      await relay.close(); // a stop was asked for while it opened
-      return;
-    }
-    this.#relay = relay;
-    this.#steer(this.#watch.view());
-    for (const address of relay.listening) {
-      this.#log.info('listener.opened', { database: name, address: formatListenAddress(address) });
-    }
-    for (const [index, { allow }] of listen.entries()) {
-      const address = relay.listening[index];
-      if (address?.kind === 'tcp' && allow.length === 0 && !isLoopback(address.host))
-        this.#log.warn('listener.exposed', { database: name, address: formatListenAddress(address) });
-    }
+  /** As it was configured last. */
+  get database(): DatabaseConfig {
+    return this.#database;
   }
 
-  /** The addresses bound; none before `open`. */
+  /**
+   * Opens the listeners. One that cannot be opened is tried again until it can; the others are open meanwhile.
+   *
+   * @returns what went wrong at the first try, a failure for each listener
+   */
+  async open(engine: Engine): Promise<readonly TunnelError[]> {
+    const { name, listen } = this.#database;
+    const spec = { name, listen: [], ...this.#limits() };
+    const relay = await engine.open(spec, (event) => {
+      this.#relayed(event);
+    });
+    if (this.#isEnding) {
+      await relay.close(); // a stop was asked for while it opened
+      return [];
+    }
+    this.#relay = relay;
+    this.#listeners = new Listeners(name, relay, this.#log);
+    this.#steer(this.#watch.view());
+    return await this.#listeners.open(listen);
+  }
+
+  /** The addresses that are listened on; none before `open`. */
   get listening(): readonly ListenAddress[] {
-    return this.#relay?.listening ?? [];
+    return this.#listeners?.listening ?? [];
+  }
+
+  /**
+   * Takes over a new configuration of the same database, up to what it has to free for others: limits and rules change
+   * in place, listeners that are not in it close. No session is cut.
+   */
+  async adjust(database: DatabaseConfig): Promise<void> {
+    const before = this.#database;
+    this.#database = database;
+    const { name, failover, onSentinelLoss, redis } = database;
+    this.#watch.adjust({ name, failover, onSentinelLoss });
+    if (!isDeepStrictEqual(redis, before.redis)) this.#watch.renew(redis);
+    this.#relay?.adjust(this.#limits());
+    await this.#listeners?.keep(database.listen);
+  }
+
+  /** Opens the listeners of the configuration that are not open yet; to be called after `adjust`. */
+  async extend(): Promise<void> {
+    if (!this.#isEnding) await this.#listeners?.open(this.#database.listen);
+  }
+
+  /** Closes the listeners, and resolves when their addresses are free. Sessions go on. */
+  async unlisten(): Promise<void> {
+    await this.#listeners?.keep([]);
   }
 
   view(): MasterView {
@@ -104,7 +123,7 @@ export class Tunnel {
       name,
       listen: listen.map(({ address }) => address),
       listening: this.#isEnding ? [] : this.listening,
-      trouble: this.#isEnding ? 'closing' : this.#trouble,
+      trouble: this.#isEnding ? 'closing' : this.#listeners?.trouble,
       view: this.#watch.view(),
       since: this.#chronicle.since(),
       counters: this.counters(),
@@ -117,14 +136,20 @@ export class Tunnel {
   /** Stops accepting; resolves when the last session has ended. */
   async drain(): Promise<void> {
     this.#isEnding = true;
-    await this.#relay?.drain();
+    await Promise.all([this.#listeners?.end(), this.#relay?.drain()]);
   }
 
-  /** Cuts what is left. The watch belongs to the Sentinels and closes with them. */
+  /** Cuts what is left and watches its master no more. */
   async close(): Promise<void> {
     this.#isEnding = true;
-    await this.#relay?.close();
+    await Promise.all([this.#listeners?.end(), this.#relay?.close()]);
+    this.#sentinels.unwatch(this.#watch);
     this.#chronicle.close();
+  }
+
+  #limits(): TunnelLimits {
+    const { holdMs, holdMax, dialMs, maxConnections, idleMs } = this.#database;
+    return { holdMs, holdMax, dialMs, maxConnections, idleMs, tellSessions: this.#log.isDebugging };
   }
 
   #steer(view: MasterView): void {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FakeRedis, FakeSentinel, startCluster, withoutLeaks } from '../kit/index.ts';
-import { assertNoTrace, call } from './call.ts';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { assertNoTrace, call, inFolder } from './call.ts';
 
 test('check shows what each live Sentinel says, the role of the server, and ends with 0', async () => {
   await withoutLeaks(async () => {
@@ -42,4 +44,36 @@ test('check ends with 1 when a database is not servable, and says which and why'
     assertNoTrace(called);
     assert.equal(called.code, 1);
   });
+});
+
+test('check --against prints what a reload would change, and ends as without it', async () => {
+  await withoutLeaks(() =>
+    inFolder(async (dir) => {
+      await using redis = await FakeRedis.start();
+      await using sentinel = await FakeSentinel.start({
+        masters: { one: { host: '127.0.0.1', port: redis.port } },
+      });
+      const [running, next] = [join(dir, 'running.yaml'), join(dir, 'next.yaml')];
+      const one = { name: 'one', listen: 6379 };
+      const config = { sentinels: [sentinel.seed], databases: [one] };
+      await writeFile(running, JSON.stringify(config));
+      await writeFile(next, JSON.stringify({ ...config, databases: [{ ...one, holdMs: 5 }], threads: 2 }));
+      const called = await call(['check', '--config', next, '--against', running]);
+      assert.deepEqual(called.stdout.split('\n').slice(2, 6), [
+        `Against ${running}: 2 changes`,
+        '  databases[one].holdMs: 10000 → 5 (new sessions, and those that wait)',
+        '  threads: 1 → 2 (needs a restart)',
+        '',
+      ]);
+      assert.match(called.stdout, /^ {2}servable: /m);
+      assert.equal(called.code, 0);
+      const same = await call(['check', '--config', running, '--against', running]);
+      assert.match(same.stdout, new RegExp(`^Against ${running}: nothing changes$`, 'm'));
+      await writeFile(running, '{}');
+      const wrong = await call(['check', '--config', next, '--against', running]);
+      assert.match(wrong.stderr, new RegExp(`Invalid configuration in ${running}`));
+      assertNoTrace(wrong);
+      assert.equal(wrong.code, 2);
+    }),
+  );
 });

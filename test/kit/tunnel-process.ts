@@ -140,6 +140,18 @@ export class TunnelProcess implements AsyncDisposable {
     return await RespClient.connect(this.port(database), { deadlineMs });
   }
 
+  /** Writes another configuration and sends SIGHUP; gives what was logged of it. */
+  async reload(config: object | string): Promise<LoggedEvent> {
+    const isOutcome = ({ event }: LoggedEvent): boolean =>
+      event === 'config.reloaded' || event === 'config.reload-failed';
+    const before = this.#events.filter(isOutcome).length;
+    await writeFile(this.configFile, typeof config === 'string' ? config : JSON.stringify(config));
+    this.signal('SIGHUP');
+    return await this.waitFor(
+      (event) => isOutcome(event) && this.#events.filter(isOutcome).indexOf(event) >= before,
+    );
+  }
+
   signal(signal: NodeJS.Signals): void {
     this.#child.signal(signal);
   }

@@ -377,6 +377,37 @@ describe('a belief: a former master as the candidate', () => {
   });
 });
 
+describe('a belief: a reload', () => {
+  test('other Sentinels change nothing as long as they agree, all at once and with `refuse` too', () => {
+    const scene = Scene.serving({ onSentinelLoss: 'refuse' });
+    scene.hear({ kind: 'configured', sentinels: ['t1', 't2', 't3'] }).rostered('t1', 't2', 't3');
+    assert.equal(scene.probed('M', 'master').now, 'serving M confirmed g1');
+    assert.equal(scene.answer('t1', 'unreachable').now, 'serving M confirmed g1');
+    assert.equal(scene.answer('t2', 'M0').answer('t3', 'M0').now, 'serving M confirmed g1');
+    assert.deepEqual(scene.view().sentinels, { known: 3, answering: 2, agreeing: 2 });
+  });
+
+  test('`refuse` cuts once the new Sentinels have failed to answer, and does not before', () => {
+    const scene = Scene.serving({ onSentinelLoss: 'refuse' });
+    scene.hear({ kind: 'configured', sentinels: ['t1', 't2'] }).rostered('t1', 't2');
+    assert.equal(scene.answer('t1', 'unreachable').now, 'forbidden g2', 'one of two is no majority any more');
+    scene.hear({ kind: 'configured', sentinels: ['u1'] }).rostered('u1');
+    assert.equal(scene.now, 'forbidden g2', 'nothing is served on the word of one who has said nothing');
+    assert.equal(scene.answer('u1', 'M0').probed('M', 'master').now, 'serving M confirmed g2');
+  });
+
+  test('other rules count at once, and a fence goes on', () => {
+    const scene = Scene.serving().answers('M0', 'unreachable', 'unreachable');
+    assert.equal(scene.now, 'serving M confirmed g1');
+    scene.hear({ kind: 'ruled', rules: { ...scene.belief.rules, onSentinelLoss: 'refuse' } });
+    assert.equal(scene.now, 'forbidden g2');
+    const fenced = Scene.serving().promoting('s2', 'X');
+    fenced.hear({ kind: 'ruled', rules: { ...fenced.belief.rules, failover: 'announced' } });
+    assert.equal(fenced.now, 'fenced X g2');
+    assert.equal(fenced.probed('X', 'master').now, 'serving X provisional g2');
+  });
+});
+
 describe('a belief: the loss of Sentinels', () => {
   test('all of them lost while the master answers: it is served, degraded', () => {
     const scene = Scene.serving()

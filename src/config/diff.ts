@@ -1,0 +1,197 @@
+import { isDeepStrictEqual } from 'node:util';
+import { formatEndpoint, formatListenAddress } from '../net/endpoint.ts';
+import type { Config, DatabaseConfig } from './config.ts';
+import { show } from './problems.ts';
+
+/** What applying a change to a running tunnel does. */
+export const effects = {
+  opens: 'opens',
+  closes: 'closes; its sessions go on',
+  retires: 'its listeners close, its sessions have drainMs to end',
+  reopens: 'closes and opens anew; its sessions go on',
+  newSessions: 'new sessions only',
+  waiting: 'new sessions, and those that wait',
+  idle: 'all sessions, from now on',
+  atOnce: 'at once',
+  nextFailover: 'from the next failover',
+  nextStop: 'from the next stop',
+  links: 'links to Sentinels reopened one after another',
+  probes: 'from the next connection of ours to Redis',
+  adminReopens: 'the admin listener closes and opens anew',
+  restart: 'needs a restart',
+} as const;
+export type Effect = keyof typeof effects;
+
+/** One thing that differs between two configurations. */
+export interface Change {
+  /** Where: `sentinel.pollMs`, `databases[mymaster].listen`. */
+  readonly path: string;
+  readonly kind: 'added' | 'removed' | 'changed';
+  /** The values, as far as they may be shown: never a secret, never the content of a file. */
+  readonly from?: string;
+  readonly to?: string;
+  readonly effect: Effect;
+}
+
+/**
+ * What a change at each place does. The longest prefix counts; `[]` stands for any name or address. A key that is not
+ * here would be a mistake, and a test compares with the schema.
+ */
+export const effectAt: Readonly<Record<string, Effect>> = {
+  sentinels: 'atOnce',
+  sentinel: 'links',
+  'sentinel.discover': 'atOnce',
+  'sentinel.pollMs': 'atOnce',
+  'databases[].listen': 'opens',
+  'databases[].listen[]': 'reopens',
+  redis: 'probes',
+  'databases[].redis': 'probes',
+  'databases[].failover': 'nextFailover',
+  'databases[].onSentinelLoss': 'atOnce',
+  'databases[].holdMs': 'waiting',
+  'databases[].holdMax': 'newSessions',
+  'databases[].dialMs': 'waiting',
+  'databases[].maxConnections': 'newSessions',
+  'databases[].idleMs': 'idle',
+  maxConnections: 'newSessions',
+  admin: 'adminReopens',
+  engine: 'restart',
+  threads: 'restart',
+  drainMs: 'nextStop',
+  log: 'atOnce',
+};
+
+/**
+ * What differs between two configurations, and what applying it does. Pure; in the order of the keys, databases in
+ * the order of `after` and then those that are gone. Secrets are compared, and never shown.
+ */
+export function diffConfigs(before: Config, after: Config): readonly Change[] {
+  const changes: Change[] = [];
+  const keys = Object.keys(effectAt).map((key) => key.split(/[.[]/)[0] ?? '');
+  for (const key of new Set([...keys, ...Object.keys(before), ...Object.keys(after)])) {
+    const [from, to] = [before[key as keyof Config], after[key as keyof Config]];
+    if (key === 'sentinels') changes.push(...diffSentinels(before, after));
+    else if (key === 'databases') changes.push(...diffDatabases(before.databases, after.databases));
+    else if (key !== 'warnings') changes.push(...diffValues(key, key, from, to));
+  }
+  return changes;
+}
+
+/** One change as a line for a person. */
+export function changeLine({ path, kind, from, to, effect }: Change): string {
+  const values = [from, to].filter((text) => text !== undefined).join(' → ');
+  return `${path}: ${values === '' ? kind : `${kind === 'changed' ? '' : `${kind} `}${values}`} (${effects[effect]})`;
+}
+
+/** Pairs what has one name on both sides; of several with one name the first with the first. */
+export function pairUp<T>(
+  before: readonly T[],
+  after: readonly T[],
+  keyOf: (each: T) => string,
+): readonly { readonly key: string; readonly before: T | undefined; readonly after: T | undefined }[] {
+  const left = [...before];
+  const pairs = after.map((each) => {
+    const key = keyOf(each);
+    const at = left.findIndex((other) => keyOf(other) === key);
+    return { key, before: at < 0 ? undefined : left.splice(at, 1)[0], after: each };
+  });
+  return [...pairs, ...left.map((each) => ({ key: keyOf(each), before: each, after: undefined }))];
+}
+
+function diffSentinels({ sentinels: before }: Config, { sentinels: after }: Config): readonly Change[] {
+  const path = 'sentinels';
+  const changes = pairUp(before, after, formatEndpoint).flatMap((pair): Change[] => {
+    if (!pair.before) return [{ path, kind: 'added', to: pair.key, effect: 'atOnce' }];
+    if (!pair.after) return [{ path, kind: 'removed', from: pair.key, effect: 'atOnce' }];
+    return [];
+  });
+  const isReordered = changes.length === 0 && !isDeepStrictEqual(before, after);
+  const [from, to] = [before, after].map((list) => list.map(formatEndpoint).join(', '));
+  return isReordered ? [change(path, 'atOnce', from, to)] : changes;
+}
+
+function diffDatabases(
+  before: readonly DatabaseConfig[],
+  after: readonly DatabaseConfig[],
+): readonly Change[] {
+  return pairUp(before, after, ({ name }) => name).flatMap((pair): readonly Change[] => {
+    const path = `databases[${pair.key}]`;
+    if (!pair.after) return [{ path, kind: 'removed', effect: 'retires' }];
+    if (!pair.before) return [{ path, kind: 'added', to: listenersOf(pair.after), effect: 'opens' }];
+    const { listen: fromListen, ...from } = pair.before;
+    const { listen: toListen, ...to } = pair.after;
+    return [
+      ...pairUp(fromListen, toListen, ({ address }) => formatListenAddress(address)).flatMap(
+        (listener): readonly Change[] => {
+          const at = `${path}.listen`;
+          if (!listener.before) return [{ path: at, kind: 'added', to: listener.key, effect: 'opens' }];
+          if (!listener.after) return [{ path: at, kind: 'removed', from: listener.key, effect: 'closes' }];
+          return diffValues(
+            `${at}[${listener.key}]`,
+            'databases[].listen[]',
+            listener.before,
+            listener.after,
+          );
+        },
+      ),
+      ...diffValues(path, 'databases[]', from, to),
+    ];
+  });
+}
+
+function listenersOf({ listen }: DatabaseConfig): string {
+  return `on ${listen.map(({ address }) => formatListenAddress(address)).join(', ')}`;
+}
+
+/** Goes down mappings; what is no mapping on both sides is compared as a whole. */
+function diffValues(path: string, place: string, from: unknown, to: unknown): readonly Change[] {
+  if (isDeepStrictEqual(from, to)) return [];
+  if (!isPlain(from) || !isPlain(to)) {
+    const shown = [from, to].map((value) => printed(path, value));
+    return [change(path, effectOf(place), shown[0], shown[1], from, to)];
+  }
+  const keys = new Set([...Object.keys(from), ...Object.keys(to)]);
+  return [...keys].flatMap((key) => diffValues(`${path}.${key}`, `${place}.${key}`, from[key], to[key]));
+}
+
+function change(
+  path: string,
+  effect: Effect,
+  from: string | undefined,
+  to: string | undefined,
+  before: unknown = from,
+  after: unknown = to,
+): Change {
+  const kind = before === undefined ? 'added' : after === undefined ? 'removed' : 'changed';
+  return {
+    path,
+    kind,
+    // Of a pair of which one cannot be shown, the other says nothing.
+    ...(from !== undefined && (to !== undefined || after === undefined) && { from }),
+    ...(to !== undefined && (from !== undefined || before === undefined) && { to }),
+    effect,
+  };
+}
+
+function effectOf(place: string): Effect {
+  for (let at = place; at !== ''; at = at.slice(0, Math.max(0, at.lastIndexOf('.')))) {
+    const effect = effectAt[at];
+    if (effect) return effect;
+  }
+  return 'restart';
+}
+
+function isPlain(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+}
+
+/** A value that may be shown in few words. Neither a secret, nor what a file holds, is one. */
+function printed(path: string, value: unknown): string | undefined {
+  if (value === undefined || /pass(word)?\b|secret|token|\bkey$|cert$|ca$/i.test(path)) return undefined;
+  if (Array.isArray(value)) {
+    const parts = value.map((each: unknown) => (typeof each === 'string' ? each : undefined));
+    return parts.includes(undefined) ? undefined : show(parts.join(', '));
+  }
+  if (typeof value === 'string') return value.includes('\n') ? undefined : show(value);
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined;
+}

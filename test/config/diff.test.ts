@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { changeLine, diffConfigs, effectAt } from '../../src/config/diff.ts';
+import { parseConfig } from '../../src/config/parse.ts';
+import { jsonSchema } from '../../scripts/reference.ts';
+
+const whole = {
+  sentinels: ['10.0.0.1:26379', '10.0.0.2:26379'],
+  databases: [
+    { name: 'one', listen: 6379 },
+    { name: 'two', listen: ['127.0.0.1:6380', 'unix:/run/two.sock'] },
+  ],
+};
+
+function lines(before: object, after: object): string[] {
+  return diffConfigs(parseConfig(before, 'a'), parseConfig(after, 'b')).map(changeLine);
+}
+
+test('two configurations that mean the same do not differ, however they are written', () => {
+  assert.deepEqual(lines(whole, structuredClone(whole)), []);
+  assert.deepEqual(lines(whole, { ...whole, threads: 1, log: { level: 'info' } }), []);
+});
+
+test('says part by part what differs, and what applying it does', () => {
+  const after = {
+    sentinels: ['10.0.0.2:26379', '10.0.0.3:26379'],
+    sentinel: { pollMs: 500, replyMs: 900 },
+    databases: [
+      { name: 'three', listen: 6381 },
+      { name: 'two', listen: ['127.0.0.1:6382', 'unix:/run/two.sock'], holdMs: 5, failover: 'announced' },
+    ],
+    engine: 'streams',
+    threads: 4,
+    drainMs: 1,
+    log: { level: 'debug', file: '/var/log/st.log' },
+  };
+  assert.deepEqual(lines(whole, after), [
+    'sentinels: added 10.0.0.3:26379 (at once)',
+    'sentinels: removed 10.0.0.1:26379 (at once)',
+    'sentinel.replyMs: 1000 → 900 (links to Sentinels reopened one after another)',
+    'sentinel.pollMs: 1000 → 500 (at once)',
+    'databases[three]: added on 127.0.0.1:6381 (opens)',
+    'databases[two].listen: added 127.0.0.1:6382 (opens)',
+    'databases[two].listen: removed 127.0.0.1:6380 (closes; its sessions go on)',
+    'databases[two].failover: "promoted" → "announced" (from the next failover)',
+    'databases[two].holdMs: 10000 → 5 (new sessions, and those that wait)',
+    'databases[one]: removed (its listeners close, its sessions have drainMs to end)',
+    'engine: "auto" → "streams" (needs a restart)',
+    'threads: 1 → 4 (needs a restart)',
+    'drainMs: 10000 → 1 (from the next stop)',
+    'log.level: "info" → "debug" (at once)',
+    'log.file: "-" → "/var/log/st.log" (at once)',
+  ]);
+});
+
+test('the order of Sentinels is a preference, that of databases and listeners is none', () => {
+  const [a, b] = whole.sentinels;
+  assert.deepEqual(lines(whole, { ...whole, sentinels: [b, a] }), [
+    'sentinels: 10.0.0.1:26379, 10.0.0.2:26379 → 10.0.0.2:26379, 10.0.0.1:26379 (at once)',
+  ]);
+  assert.deepEqual(lines(whole, { ...whole, databases: [...whole.databases].reverse() }), []);
+});
+
+test('of two databases with one name the first is compared with the first', () => {
+  const twice = { ...whole, databases: [1, 2].map((port) => ({ name: 'one', listen: port })) };
+  const after = { ...whole, databases: [{ name: 'one', listen: 1, holdMs: 7 }] };
+  assert.deepEqual(lines(twice, after), [
+    'databases[one].holdMs: 10000 → 7 (new sessions, and those that wait)',
+    'databases[one]: removed (its listeners close, its sessions have drainMs to end)',
+  ]);
+});
+
+test('every key of the schema has an effect, and every effect is that of a key', () => {
+  const places = placesOf(jsonSchema());
+  const without = places.filter((place) => !Object.keys(effectAt).some((at) => isWithin(place, at)));
+  assert.deepEqual(without, []);
+  const idle = Object.keys(effectAt).filter((at) => !places.some((place) => isWithin(place, at)));
+  assert.deepEqual(idle, []);
+});
+
+interface Node {
+  readonly properties?: Readonly<Record<string, Node>>;
+  readonly items?: Node;
+  readonly anyOf?: readonly Node[];
+}
+
+/** The places of all leaves: `databases[].listen[].address`. A database's name is what it is known by. */
+function placesOf(node: Node, at = ''): string[] {
+  const below = [
+    ...Object.entries(node.properties ?? {}).map(
+      ([key, held]) => [held, at === '' ? key : `${at}.${key}`] as const,
+    ),
+    ...(node.items ? [[node.items, `${at}[]`] as const] : []),
+    ...(node.anyOf ?? []).map((held) => [held, at] as const),
+  ];
+  const places = below.length === 0 ? [at] : below.flatMap(([held, place]) => placesOf(held, place));
+  return [...new Set(places)].filter((place) => place !== 'databases[].name');
+}
+
+function isWithin(place: string, at: string): boolean {
+  return place === at || place.startsWith(`${at}.`) || place.startsWith(`${at}[`);
+}
