@@ -74,11 +74,12 @@ export async function runTrial(
   const promotion = await prober.promotion;
   const { reachedAll, thawedMs } = await watch(cluster, cause, contender, writers, promotion);
   const logs = await writers.stop();
-  if ((await cluster.masterNow()).port !== promotion.port) throw new SecondFailoverError();
   const lists = await readLists(cluster, promotion.port, [
     ...logs.clients,
     ...(logs.newcomers ? [logs.newcomers] : []),
   ]);
+  if (promotions(cluster) > 1 || (await cluster.masterNow()).port !== promotion.port)
+    throw new SecondFailoverError();
   const outcome = judge({
     causedMs,
     promotion,
@@ -175,6 +176,12 @@ async function readLists(
     lists.set(key, new Set(Array.isArray(values) ? values.map(String) : []));
   }
   return lists;
+}
+
+/** How many times any server has become master, by their own logs: those know it before any Sentinel admits it. */
+function promotions(cluster: Cluster): number {
+  const logs = cluster.servers.map((server) => server.log());
+  return logs.reduce((sum, log) => sum + (log.match(/MASTER MODE enabled/g)?.length ?? 0), 0);
 }
 
 /** The promoted server's own word for the instant, which its log gives in whole milliseconds. */
