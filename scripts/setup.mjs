@@ -16,6 +16,7 @@ const policy = '/usr/sbin/policy-rc.d';
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 const peers = [
+  { package: 'python3', isThere: () => has('python3') },
   {
     package: 'python3-redis',
     isThere: () => ['/usr/bin/python3', 'python3'].some((python) => succeeds(python, ['-c', 'import redis'])),

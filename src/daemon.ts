@@ -39,6 +39,15 @@ export interface Daemon {
    */
   reload(config?: Config): Promise<readonly Change[]>;
   /**
+   * Asks everything that carries bytes for a sign of life.
+   *
+   * @param withinMs how long an answer may take, in milliseconds
+   * @returns the names of those that gave none in time
+   */
+  alive(withinMs: number): Promise<readonly string[]>;
+  /** How long sessions may go on when a stop is asked for now, in milliseconds. */
+  drainMs(): number;
+  /**
    * The numbered shutdown of `docs/operations.md`. Idempotent; joins a stop in progress.
    *
    * @param reason what is logged: a signal's name, or what an embedder says
@@ -200,6 +209,14 @@ class RunningDaemon implements Daemon {
         throw error;
       }
     });
+  }
+
+  alive(withinMs: number): Promise<readonly string[]> {
+    return this.#engine.alive(withinMs);
+  }
+
+  drainMs(): number {
+    return this.#config.drainMs;
   }
 
   stop(reason: string): Promise<StopOutcome> {

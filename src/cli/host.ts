@@ -1,8 +1,12 @@
+import { fstatSync } from 'node:fs';
 import type { StandardOutput } from '../telemetry/open-log.ts';
 
 /** The process as a command sees it. Tests may pass their own. */
 export interface Host {
   readonly env: Readonly<Record<string, string | undefined>>;
+  readonly pid: number;
+  /** Takes a variable away, so that children do not inherit it. */
+  unsetEnv(name: string): void;
   readonly stdout: StandardOutput & { readonly columns: number };
   readonly stderr: { write(text: string): void };
   /** @returns what stops listening */
@@ -19,11 +23,16 @@ export function hostOf(self: NodeJS.Process): Host {
   const isTerminal = stdout.isTTY;
   return {
     env,
+    pid: self.pid,
+    unsetEnv: (name) => {
+      Reflect.deleteProperty(env, name);
+    },
     stdout: {
       write: (text) => void stdout.write(text),
       isTerminal,
       // https://no-color.org: present and not empty.
       isColoured: isTerminal && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb',
+      isJournal: isJournal(env['JOURNAL_STREAM']),
       columns: isTerminal ? stdout.columns : 100,
     },
     stderr: { write: (text) => void stderr.write(text) },
@@ -34,4 +43,15 @@ export function hostOf(self: NodeJS.Process): Host {
       };
     },
   };
+}
+
+/** Whether standard output is the journal's stream: its device and inode are given (systemd.exec(5), $JOURNAL_STREAM). */
+function isJournal(stream: string | undefined): boolean {
+  if (stream === undefined) return false;
+  try {
+    const { dev, ino } = fstatSync(1);
+    return stream === `${String(dev)}:${String(ino)}`;
+  } catch {
+    return false; // it is closed
+  }
 }

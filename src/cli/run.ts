@@ -4,6 +4,7 @@ import { messageOf } from '../errors.ts';
 import { openLog, type OpenLog } from '../telemetry/open-log.ts';
 import { exitCodes } from './exit-codes.ts';
 import type { Host } from './host.ts';
+import { Supervisor } from './systemd.ts';
 
 /**
  * Runs the tunnel until a signal stops it. The first SIGTERM or SIGINT drains, the second cuts at once. SIGHUP
@@ -21,14 +22,16 @@ export async function run(
   const config = await read();
   const opened = openLog(config.log, host.stdout);
   const signals = listenToStop(host);
+  const supervisor = await Supervisor.open(host, opened.log);
   let daemon: Daemon | undefined;
   const forgetHangup = host.onSignal('SIGHUP', () => {
     reopen(opened);
     // What fails is in the log; everything goes on as it was.
-    void daemon?.reload().catch(() => undefined);
+    const running = daemon;
+    if (running) void supervisor.reload(() => running.reload().catch(() => undefined));
   });
   try {
-    daemon = await startDaemon(config, opened.log, {
+    daemon = await startDaemon(config, supervisor.watching(opened.log), {
       ...(configFile !== undefined && { configFile }),
       read,
       adjustLog: (log) => {
@@ -36,7 +39,9 @@ export async function run(
       },
     });
     const running = daemon;
+    supervisor.ready(running);
     const first = await signals.first;
+    supervisor.stopping(running.drainMs());
     const stopped = running.stop(first);
     void signals.second.then(() => {
       running.cut();
@@ -45,6 +50,7 @@ export async function run(
   } finally {
     forgetHangup();
     signals.forget();
+    supervisor.close();
     opened.close();
   }
 }

@@ -2,11 +2,11 @@ import { pino } from 'pino';
 import type { EventName } from './events.ts';
 import { FileSink } from './file-sink.ts';
 import { type Fields, type Log, type LogLevel, logLevels, withoutSecrets } from './log.ts';
-import { prettyLine } from './pretty.ts';
+import { journalLines, prettyLine } from './pretty.ts';
 
 export interface LogOptions {
   readonly level: LogLevel;
-  /** `auto`: pretty on a terminal, JSON otherwise. */
+  /** `auto`: pretty on a terminal, sentences with priorities in the journal, JSON otherwise. */
   readonly format: 'auto' | 'json' | 'pretty';
   /** A path, or `-` for standard output. */
   readonly file: string;
@@ -16,6 +16,8 @@ export interface LogOptions {
 export interface StandardOutput {
   write(text: string): void;
   readonly isTerminal: boolean;
+  /** Whether the journal of systemd reads it. */
+  readonly isJournal?: boolean;
   /** Whether colours are welcome on it. */
   readonly isColoured: boolean;
 }
@@ -89,9 +91,12 @@ function openTarget(
   };
   const isPretty =
     options.format === 'pretty' || (options.format === 'auto' && isStandard && standardOutput.isTerminal);
-  const log = isPretty
-    ? prettyLog(options.level, isStandard && standardOutput.isColoured, write)
-    : jsonLog(options.level, write);
+  const isJournal = options.format === 'auto' && isStandard && standardOutput.isJournal === true;
+  const log = isJournal
+    ? journalLog(options.level, write)
+    : isPretty
+      ? prettyLog(options.level, isStandard && standardOutput.isColoured, write)
+      : jsonLog(options.level, write);
   return { log, sink };
 }
 
@@ -108,6 +113,14 @@ function jsonLog(level: LogLevel, write: (line: string) => void): Log {
   );
   return logOf(level, (at, event, fields) => {
     logger[at]({ event, ...withoutSecrets(fields) });
+  });
+}
+
+/** The journal keeps time and level by itself. */
+function journalLog(level: LogLevel, write: (line: string) => void): Log {
+  const least = logLevels.indexOf(level);
+  return logOf(level, (at, event, fields) => {
+    if (logLevels.indexOf(at) >= least) write(journalLines(at, event, withoutSecrets(fields)));
   });
 }
 

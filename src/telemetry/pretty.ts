@@ -16,18 +16,36 @@ export function prettyLine(
 ): string {
   const paint = (code: string, text: string): string =>
     isColoured ? `\u001b[${code}m${text}\u001b[0m` : text;
+  const { rest, lists } = unsaidOf(event, fields);
+  const word = paint(colours[level], level.toUpperCase().padEnd(5));
+  const more = rest === '' ? '' : ` ${paint('2', rest)}`;
+  const line = `${paint('2', localTime(at))} ${word} ${sentenceOf(event, fields)}${more}`;
+  return `${[line, ...lists].join('\n')}\n`;
+}
+
+/** The priorities of syslog, as sd-daemon(3) has them before a line. */
+const priorities: Readonly<Record<LogLevel, number>> = { debug: 7, info: 6, warn: 4, error: 3 };
+
+/** One event for the journal, which knows the time: a priority before each line, then as for a person. */
+export function journalLines(level: LogLevel, event: EventName, fields: Fields): string {
+  const { rest, lists } = unsaidOf(event, fields);
+  const line = `${sentenceOf(event, fields)}${rest === '' ? '' : ` ${rest}`}`;
+  return [line, ...lists].map((text) => `<${String(priorities[level])}>${text}\n`).join('');
+}
+
+/** What the sentence does not say: facts in one line, and lists, which are stories, a line each. */
+function unsaidOf(
+  event: EventName,
+  fields: Fields,
+): { readonly rest: string; readonly lists: readonly string[] } {
   const said = new Set([...eventSentences[event].matchAll(/\{(\w+)\}/g)].map(([, name]) => name));
-  const sentence = sentenceOf(event, fields);
   const unsaid = Object.entries(fields).filter(([name, value]) => !said.has(name) && value !== undefined);
   const rest = unsaid
     .filter(([, value]) => typeof value !== 'object' && !selfContained.has(event))
     .map(([name, value]) => `${name}=${printable(value)}`)
     .join(' ');
-  // A list is a story: a line each, under the event.
   const lists = unsaid.flatMap(([, value]) => (typeof value === 'object' ? value : []));
-  const word = paint(colours[level], level.toUpperCase().padEnd(5));
-  const line = `${paint('2', localTime(at))} ${word} ${sentence}${rest === '' ? '' : ` ${paint('2', rest)}`}`;
-  return `${[line, ...lists.map((text) => `    ${printable(text)}`)].join('\n')}\n`;
+  return { rest, lists: lists.map((text) => `    ${printable(text)}`) };
 }
 
 /** An event as a sentence. */

@@ -11,6 +11,7 @@ export { FullBacklog } from './full-backlog.ts';
 export { Group, isReplyError, pairs, rows } from './group.ts';
 export { withoutLeaks } from './leaks.ts';
 export { cannotMakeNamespaces, Network, type Namespace } from './netns.ts';
+export { NotifyReceiver } from './notify-receiver.ts';
 export { cannotRun, phpWithRedis, pythonWithRedis } from './peers.ts';
 export { connectionsTo, descriptorsOf, lacksProc, residentMiB } from './proc.ts';
 export { RedisProcess, type RedisOptions } from './redis-process.ts';
