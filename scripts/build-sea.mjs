@@ -6,7 +6,17 @@
 // The libc of the Node that runs this is the libc that the executable needs.
 import { build } from 'esbuild';
 import { execFileSync } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { arch, argv, execPath, platform, report } from 'node:process';
@@ -27,6 +37,7 @@ const standIns = {
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /^koffi$/ }, () => ({ path: join(compiled, 'koffi.js') }));
     onResolve({ filter: /\/thread-module\.js$/ }, () => ({ path: join(compiled, 'thread-module.js') }));
+    onResolve({ filter: /\/page-files\.js$/ }, () => ({ path: join(compiled, 'page-files.js') }));
     onLoad({ filter: /\/src\/version\.js$/ }, () => ({
       contents: `export const version = ${JSON.stringify(version)};`,
     }));
@@ -45,17 +56,25 @@ async function buildSea(file) {
   const worker = join(dir, 'worker.mjs');
   const blob = join(dir, 'sea.blob');
   const config = join(dir, 'sea.json');
-  const parts = [main, worker, blob, config];
+  const pageList = join(dir, 'dashboard.json');
+  const parts = [main, worker, blob, config, pageList];
   try {
     await bundle('main.js', main, 'cjs');
     await bundle('worker.js', worker, 'esm');
+    const page = pageFiles();
+    writeFileSync(pageList, JSON.stringify(Object.keys(page)));
     writeFileSync(
       config,
       JSON.stringify({
         main,
         output: blob,
         disableExperimentalSEAWarning: true,
-        assets: { 'worker.mjs': worker, 'koffi.node': nativeLibrary() },
+        assets: {
+          'worker.mjs': worker,
+          'koffi.node': nativeLibrary(),
+          'dashboard.json': pageList,
+          ...Object.fromEntries(Object.entries(page).map(([name, path]) => [`dashboard/${name}`, path])),
+        },
       }),
     );
     execFileSync(execPath, ['--experimental-sea-config', config], { stdio: 'pipe' });
@@ -87,6 +106,16 @@ async function bundle(entry, outfile, format) {
   // Above all `import.meta`, which is empty in CommonJS: what needs it has to have a stand-in.
   const [first] = warnings;
   if (first) throw new Error(`${first.location?.file ?? entry}: ${first.text}`);
+}
+
+/** The files of the dashboard in the package, by their names below it. */
+function pageFiles() {
+  const folder = join(root, 'dashboard');
+  if (!existsSync(folder)) return {};
+  const names = readdirSync(folder, { recursive: true }).filter((name) =>
+    statSync(join(folder, name)).isFile(),
+  );
+  return Object.fromEntries(names.map((name) => [name, join(folder, name)]));
 }
 
 /** The file that koffi itself would load here. */

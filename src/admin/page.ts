@@ -1,6 +1,5 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, extname, join, sep } from 'node:path';
+import { extname } from 'node:path';
+import { pageFiles } from './page-files.ts';
 
 /** The files of the dashboard, held in memory: nothing a request says reaches the file system. */
 export class Page {
@@ -36,16 +35,7 @@ const types: Readonly<Record<string, string>> = {
   '.webmanifest': 'application/manifest+json',
 };
 
-/** The files of the dashboard in the package; none where there is no such folder. */
+/** The dashboard of the package; empty where there is none. */
 export function readPage(): Page {
-  const require = createRequire(import.meta.url);
-  const folder = join(dirname(require.resolve('sentinel-tunnel/package.json')), 'dashboard');
-  const names = existsSync(folder) ? readdirSync(folder, { recursive: true, encoding: 'utf8' }) : [];
-  return new Page(
-    new Map(
-      names
-        .filter((name) => extname(name) in types)
-        .map((name) => [name.split(sep).join('/'), new Uint8Array(readFileSync(join(folder, name)))]),
-    ),
-  );
+  return new Page(pageFiles());
 }

@@ -5,6 +5,7 @@ import { TunnelError } from '../errors.ts';
 import { version } from '../version.ts';
 import { check } from './check.ts';
 import { exitCodeOf, exitCodes } from './exit-codes.ts';
+import { health, type HealthFlags } from './health.ts';
 import type { Host } from './host.ts';
 import { init, type InitFlags } from './init.ts';
 import { run } from './run.ts';
@@ -35,7 +36,7 @@ export async function runCli(argv: readonly string[], host: Host): Promise<numbe
   }
 }
 
-const commandNames = ['run', 'check', 'init', 'help'];
+const commandNames = ['run', 'check', 'init', 'health', 'help'];
 const seeHelp = 'See sentinel-tunnel --help';
 
 /** @throws TunnelError `ST_USAGE` where the first argument is neither a command nor the start of `CONFIG LOG` */
@@ -76,10 +77,24 @@ async function runCommand(argv: readonly string[], host: Host): Promise<number> 
     .description(
       'validate the configuration, then ask the live Sentinels; exit 1 if a database is not servable',
     );
+  const healths = program
+    .command('health')
+    .description('ask the tunnel that runs here whether it is well; exit 1 if it is not')
+    .option('--ready', 'whether every database can be used now, rather than whether it is alive')
+    .option('--started', 'whether every database has once found its master')
+    .option('--config <file>', 'where its admin listener is told of; also SENTINEL_TUNNEL_CONFIG')
+    .option('--admin <address>', 'where its admin listener is; also SENTINEL_TUNNEL_ADMIN');
+  configured(healths, host).action(async (flags: HealthFlags) => {
+    exitCode = await health(flags, host);
+  });
   const inits = program
     .command('init')
     .description('ask Sentinels what they monitor, and write a configuration of it')
     .option('--sentinel <host:port...>', 'a Sentinel to ask')
+    .option('--username <name>', 'the ACL user of the Sentinels')
+    .option('--password-file <file>', 'a file with the password for the Sentinels')
+    .option('--tls', 'speak TLS to the Sentinels')
+    .option('--tls-ca <file>', 'the CA of their certificates; speaks TLS')
     .option('--output <file>', 'where to write it; standard output unless given')
     .option('--force', 'write over a file that is there');
   configured(inits, host).action(async (flags: InitFlags) => {

@@ -2,9 +2,17 @@ import { stringify } from 'yaml';
 import { formatEndpoint, type Endpoint } from '../net/endpoint.ts';
 import { version } from '../version.ts';
 
+/** How to speak to Sentinels, as it is written. */
+export interface Access {
+  readonly username?: string;
+  readonly passwordFile?: string;
+  readonly tls?: true | { readonly ca: string };
+}
+
 /** What a configuration is written from. */
 export interface Draft {
   readonly sentinels: readonly Endpoint[];
+  readonly access: Access;
   /** Sentinels that were named and do not answer. */
   readonly silent: readonly Endpoint[];
   readonly databases: readonly { readonly name: string; readonly port: number }[];
@@ -14,7 +22,7 @@ export interface Draft {
 const schema = `https://unpkg.com/sentinel-tunnel@${version}/schema/sentinel-tunnel.schema.json`;
 
 /** A configuration with a comment for whoever reads it next. */
-export function configurationText({ sentinels, silent, databases }: Draft): string {
+export function configurationText({ sentinels, access, silent, databases }: Draft): string {
   return [
     `# yaml-language-server: $schema=${schema}`,
     '#',
@@ -26,6 +34,7 @@ export function configurationText({ sentinels, silent, databases }: Draft): stri
     ...sentinels.map((endpoint) => `  - ${scalar(formatEndpoint(endpoint))}`),
     ...silent.map((endpoint) => `  # - ${scalar(formatEndpoint(endpoint))} # did not answer`),
     '',
+    ...accessLines(access),
     '# One entry for each master, named as in "sentinel monitor NAME".',
     'databases:',
     ...databases.flatMap(databaseLines),
@@ -37,6 +46,19 @@ export function configurationText({ sentinels, silent, databases }: Draft): stri
     '#   file: /var/log/sentinel-tunnel.log # standard output unless set',
     '',
   ].join('\n');
+}
+
+function accessLines(access: Access): string[] {
+  if (Object.keys(access).length > 0)
+    return ['# How to speak to them.', ...stringify({ sentinel: access }).split('\n')];
+  return [
+    '# How to speak to them, where they want a password or TLS.',
+    '# sentinel:',
+    '#   username: watcher',
+    '#   passwordFile: /run/secrets/sentinel',
+    '#   tls: true',
+    '',
+  ];
 }
 
 function databaseLines({ name, port }: Draft['databases'][number], index: number): string[] {

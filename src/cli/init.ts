@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { resolve } from 'node:path';
 import { parseConfig } from '../config/parse.ts';
 import { show } from '../config/problems.ts';
 import { parseText } from '../config/read.ts';
@@ -9,10 +10,14 @@ import { takeInventory } from '../sentinel/inventory.ts';
 import { survey } from '../sentinel/survey.ts';
 import { exitCodes } from './exit-codes.ts';
 import type { Host } from './host.ts';
-import { configurationText } from './init-text.ts';
+import { configurationText, type Access } from './init-text.ts';
 
 export interface InitFlags {
   readonly sentinel?: readonly string[];
+  readonly username?: string;
+  readonly passwordFile?: string;
+  readonly tls?: boolean;
+  readonly tlsCa?: string;
   readonly output?: string;
   readonly force?: boolean;
 }
@@ -33,8 +38,9 @@ export async function init(flags: InitFlags, host: Host): Promise<number> {
   const warn = (text: string): void => {
     host.stderr.write(`Warning: ${text.replace(/\p{Cc}/gu, '?')}\n`);
   };
+  const access = accessOf(flags);
   const given = parseConfig(
-    { sentinels: flags.sentinel, databases: [{ name: 'unknown yet', listen: 0 }] },
+    { sentinels: flags.sentinel, sentinel: access, databases: [{ name: 'unknown yet', listen: 0 }] },
     'the command line',
   );
   const { masters, sentinels, silent } = await takeInventory(given.sentinels, given.sentinel);
@@ -56,6 +62,7 @@ export async function init(flags: InitFlags, host: Host): Promise<number> {
   const ports = await freePorts(names.length);
   const text = configurationText({
     sentinels,
+    access,
     silent: silent.map(({ sentinel }) => sentinel),
     databases: names.map((name, index) => ({ name, port: ports[index] ?? 0 })),
   });
@@ -67,6 +74,15 @@ export async function init(flags: InitFlags, host: Host): Promise<number> {
   }
   await write(text, flags, host);
   return exitCodes.done;
+}
+
+/** What is written of how to speak to Sentinels. Files are found from anywhere, wherever this was called. */
+function accessOf({ username, passwordFile, tls, tlsCa }: InitFlags): Access {
+  return {
+    ...(username !== undefined && { username }),
+    ...(passwordFile !== undefined && { passwordFile: resolve(passwordFile) }),
+    ...(tlsCa !== undefined ? { tls: { ca: resolve(tlsCa) } } : tls && { tls: true as const }),
+  };
 }
 
 async function write(text: string, { output, force = false }: InitFlags, host: Host): Promise<void> {

@@ -2,6 +2,7 @@ import type { SentinelConfig } from '../config/config.ts';
 import { messageOf } from '../errors.ts';
 import { formatEndpoint, type Endpoint } from '../net/endpoint.ts';
 import { Connection } from './connection.ts';
+import { assertLoggedIn } from './denial.ts';
 import { asMap, ReplyError, type Reply } from './resp.ts';
 import { readSentinels, type Named } from './words.ts';
 
@@ -47,11 +48,13 @@ interface Told {
   readonly why: string | undefined;
 }
 
-async function ask(sentinel: Endpoint, { replyMs }: SentinelConfig): Promise<Told> {
+async function ask(sentinel: Endpoint, config: SentinelConfig): Promise<Told> {
+  const { replyMs } = config;
   const silent = (why: string): Told => ({ sentinel, masters: [], others: [], id: undefined, why });
   let connection: Connection | undefined;
   try {
-    connection = await Connection.open(sentinel, replyMs);
+    connection = await Connection.open(sentinel, replyMs, undefined, config);
+    assertLoggedIn(connection);
     const reply = await connection.ask(['SENTINEL', 'MASTERS'], replyMs);
     if (reply instanceof ReplyError) {
       return silent(`${formatEndpoint(sentinel)} answers SENTINEL MASTERS with: ${reply.text}`);

@@ -12,14 +12,16 @@ import { assertNoTrace, call, inFolder } from './call.ts';
 
 test('init writes what the Sentinels monitor, check passes it, and nothing is written over unasked', async () => {
   await withoutLeaks(async () => {
-    await using cluster = await startCluster({ replicas: 0, sentinels: 3 });
+    await using cluster = await startCluster({ replicas: 0, sentinels: 3, sentinelPassword: 'hush' });
     await cluster.addMaster('a second one', { replicas: 0 });
     // Whoever is asked by a name is not taken for another one than the address that its peers name.
     const [port = 0] = cluster.sentinels.map((sentinel) => sentinel.port);
     const seed = `localhost:${String(port)}`;
     await inFolder(async (dir) => {
       const file = join(dir, 'tunnel.yaml');
-      const called = await call(['init', '--sentinel', seed, '--output', file], {}, dir);
+      await writeFile(join(dir, 'password'), 'hush\n', { mode: 0o600 });
+      const asked = ['init', '--sentinel', seed, '--password-file', 'password', '--output', file];
+      const called = await call(asked, {}, dir);
       assert.equal(called.code, 0, called.stderr);
       assert.equal(called.stdout, '');
       assert.match(called.stderr, /^mymaster: 127\.0\.0\.1:\d+ is its master$/m);
@@ -33,6 +35,8 @@ test('init writes what the Sentinels monitor, check passes it, and nothing is wr
         ['a second one', 'mymaster'],
       );
       assert.equal(config.sentinels.length, 3);
+      assert.ok(text.includes(`passwordFile: ${join(dir, 'password')}`), text);
+      assert.ok(!text.includes('hush'));
       assert.equal(config.sentinels[0]?.host, 'localhost');
 
       const checked = await call(['check', '--config', file], {}, dir);
@@ -40,14 +44,14 @@ test('init writes what the Sentinels monitor, check passes it, and nothing is wr
       assert.equal(checked.stdout.match(/servable: /g)?.length, 2);
 
       await writeFile(file, 'precious');
-      const again = await call(['init', '--sentinel', seed, '--output', file], {}, dir);
+      const again = await call(asked, {}, dir);
       assert.equal(again.code, 2);
       assert.match(
         again.stderr,
         /Cannot write ".*": there is such a file already, and --force was not given/,
       );
       assert.equal(await readFile(file, 'utf8'), 'precious');
-      assert.equal((await call(['init', '--sentinel', seed, '--output', file, '--force'], {}, dir)).code, 0);
+      assert.equal((await call([...asked, '--force'], {}, dir)).code, 0);
       assert.equal(await readFile(file, 'utf8'), text);
     });
   });

@@ -15,15 +15,16 @@ const skip = process.platform === 'linux' ? false : 'only built for Linux';
 describe('the single-file executable', { skip }, () => {
   let dir = '';
   let file = '';
-  let cluster: Cluster;
+  let cluster: Cluster | undefined;
 
   before(async () => {
     dir = await mkdtemp(join(tmpdir(), 'sentinel-tunnel-'));
     file = join(dir, 'sentinel-tunnel');
-    [cluster] = await Promise.all([startCluster({ replicas: 0, sentinels: 1 }), build(file)]);
+    await build(file);
+    cluster = await startCluster({ replicas: 0, sentinels: 1 });
   });
   after(async () => {
-    await cluster[Symbol.asyncDispose]();
+    await cluster?.[Symbol.asyncDispose]();
     await rm(dir, { recursive: true, force: true });
   });
 
@@ -48,7 +49,7 @@ describe('the single-file executable', { skip }, () => {
     await using tunnel = await TunnelProcess.start({
       program: [file],
       config: {
-        sentinels: cluster.seeds,
+        sentinels: cluster?.seeds,
         databases: [{ name: 'mymaster', listen: '127.0.0.1:0' }],
         engine: 'epoll',
         threads: 3,
@@ -73,7 +74,7 @@ describe('the single-file executable', { skip }, () => {
   function start(args: readonly string[], env: Record<string, string>): Promise<TunnelProcess> {
     return TunnelProcess.start({
       program: [file],
-      args: ['--sentinel', ...cluster.seeds, ...args],
+      args: ['--sentinel', ...(cluster?.seeds ?? []), ...args],
       env,
     });
   }
