@@ -56,14 +56,12 @@ test('readAnswer() has no epoch where it is refused or makes no sense', () => {
 
 test('readAnswer() tells a name that is not monitored from a Sentinel that is of no use', () => {
   assert.deepEqual(readAnswer(null, noSuchMaster), { kind: 'unknown' });
-  for (const text of [
-    'NOAUTH Authentication required.',
-    'IDONTKNOW I have not enough information',
-    'LOADING',
-    'DENIED',
-  ]) {
+  for (const text of ['IDONTKNOW I have not enough information', 'LOADING', 'DENIED']) {
     assert.deepEqual(readAnswer(new ReplyError(text), new ReplyError(text)), { kind: 'error', text });
   }
+  const denied = readAnswer(new ReplyError('NOAUTH Authentication required.'), null);
+  assert.ok(denied.kind === 'error' && denied.code === 'ST_SENTINEL_AUTH');
+  assert.match(denied.text, /^it asks for a password, set sentinel\.password/);
   const senseless: readonly Reply[] = [
     'OK',
     42,
