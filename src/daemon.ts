@@ -91,10 +91,16 @@ export async function startDaemon(
   const feed = new EventFeed();
   const log = feed.tee(given);
   for (const warning of config.warnings) log.warn('config.warning', { warning });
-  const engine = await chooseEngine(config.engine, config.threads, log);
+  const later: { sentinels?: Sentinels } = {};
+  const engine = await chooseEngine(config.engine, config.threads, log, async () => {
+    const beganMs = performance.now();
+    await later.sentinels?.heardAnew();
+    log.warn('tunnel.stalled', { askedMs: Math.round(performance.now() - beganMs) });
+  });
   engine.limit(config.maxConnections);
   warnOfShortage(config, log);
   const sentinels = new Sentinels(config.sentinels, config.sentinel, log);
+  later.sentinels = sentinels;
   const daemon = new RunningDaemon(config, log, engine, sentinels, feed, surroundings);
   const failures = await daemon.open();
   if (failures.length > 0 && daemon.listening().length === 0) {

@@ -5,6 +5,9 @@ import type { Engine } from './engine.ts';
 import { EpollEngine } from './epoll/engine.ts';
 import { StreamsEngine } from './streams/engine.ts';
 
+/** Brings what is believed up to date after a standstill; resolves when routes are as they should be, within seconds. */
+export type CatchUp = () => Promise<void>;
+
 /**
  * The engine for a choice: `auto` is `epoll` where that runs; where it does not, the log says why, once.
  *
@@ -13,11 +16,17 @@ import { StreamsEngine } from './streams/engine.ts';
  *
  * @throws TunnelError `ST_ENGINE_UNAVAILABLE` where `epoll` is asked for by name and cannot run
  */
-export async function chooseEngine(choice: EngineChoice, threads: number, log: Log): Promise<Engine> {
-  if (choice === 'streams') return new StreamsEngine();
+export async function chooseEngine(
+  choice: EngineChoice,
+  threads: number,
+  log: Log,
+  catchUp: CatchUp,
+): Promise<Engine> {
+  if (choice === 'streams') return new StreamsEngine({ catchUp });
   try {
     return await EpollEngine.start({
       threads,
+      catchUp,
       fatal: (error) => {
         log.error('engine.failed', { reason: messageOf(error) });
         throw error;
@@ -26,6 +35,6 @@ export async function chooseEngine(choice: EngineChoice, threads: number, log: L
   } catch (error) {
     if (choice === 'epoll' || !(error instanceof TunnelError)) throw error;
     log.warn('engine.fallback', { reason: messageOf(error) });
-    return new StreamsEngine();
+    return new StreamsEngine({ catchUp });
   }
 }

@@ -88,6 +88,8 @@ export interface EngineTunnel {
   adjust(limits: TunnelLimits): void;
   /** Takes effect at once (for an engine in a worker: at its next turn, within a millisecond), then `steered` is told. */
   steer(route: Route): void;
+  /** The server has answered a question that was asked after it had dropped these sessions; see the event `dropped`. */
+  reassure(sessions: readonly number[]): void;
   /** Closes the listeners, refuses what waits, lets relaying sessions finish. Resolves when none is left. */
   drain(): Promise<void>;
   /** Closes the listeners and destroys every session. Idempotent; ends a drain in progress. */
@@ -157,6 +159,16 @@ export type TunnelEvent =
       readonly generation: number;
       readonly endpoint: Endpoint;
       readonly word: DoubtWord;
+    }
+  /**
+   * The server has ended a session that nobody had asked it to end, as the kernel does for a process that is killed. New
+   * sessions wait until `reassure` is called with this session's number, another route comes, or half a second is over.
+   */
+  | {
+      readonly kind: 'dropped';
+      readonly generation: number;
+      readonly endpoint: Endpoint;
+      readonly session: number;
     }
   /** `accept` failed (EMFILE and its kin); accepting pauses and resumes by itself. */
   | { readonly kind: 'accept-paused'; readonly address: ListenAddress; readonly code: string }

@@ -1,17 +1,17 @@
 import { unreachable } from '../lifecycle/unreachable.ts';
 import type { Endpoint } from '../net/endpoint.ts';
-import { Coalesced } from './coalesced.ts';
 import { Durations, type DurationsView } from './durations.ts';
-import {
-  endReasons,
-  type DoubtWord,
-  type EndReason,
-  type Route,
-  type TunnelCounters,
-  type TunnelEvent,
-  type TunnelLimits,
-  type TunnelSpec,
+import type {
+  DoubtWord,
+  EndReason,
+  Route,
+  TunnelCounters,
+  TunnelEvent,
+  TunnelLimits,
+  TunnelSpec,
 } from './engine.ts';
+import { Ledger } from './ledger.ts';
+import { Misgiving } from './misgiving.ts';
 import type { GatePlaces } from './places.ts';
 import { Quiet } from './quiet.ts';
 import { sessionMoves, type Session, type SessionPhase } from './session.ts';
@@ -19,18 +19,10 @@ import { sessionMoves, type Session, type SessionPhase } from './session.ts';
 /** Which side of a session did something. */
 export type Side = 'downstream' | 'upstream';
 
-type DialFailed = Extract<TunnelEvent, { kind: 'dial-failed' }>;
-type Refused = Extract<TunnelEvent, { kind: 'refused' }>;
-
 /** Wait before a failed dial is tried again at the same endpoint, in milliseconds. A new route cuts it short. */
 const retryMs = 100;
 /** A session of which one side has ended and nothing has moved for this long is cut, in milliseconds. */
 const lingerMs = 60_000;
-/** Repeated tellings of one kind are told together, at most once in this many milliseconds. */
-const tellEveryMs = 50;
-/** Those who are turned away at the door may be many, and what they are told is told by no master: once in this many milliseconds. */
-const tellTurnedAwayEveryMs = 1_000;
-
 /**
  * What an engine does for the gate. None of these may call the gate back before they return (nor may whoever is
  * told an event); every one of them leaves the session in a state where doing it again is harmless.
@@ -66,7 +58,8 @@ export class Gate<S extends Session> {
   /** The phase that every session relaying under the present route shares. */
   #relaying: SessionPhase & { kind: 'relaying' } = { kind: 'relaying', generation: -1, endpoint: nowhere };
   #isDraining = false;
-  #firstByteOf = -1;
+  readonly #misgiving = new Misgiving();
+  readonly #ledger: Ledger;
 
   /** Not relaying yet, in order of admission, hence of hold deadline. */
   readonly #pending = new Set<S>();
@@ -79,17 +72,7 @@ export class Gate<S extends Session> {
   readonly #lingering = new Map<S, { atMs: number; bytes: number; by: Side }>();
   readonly #quiet: Quiet<S>;
 
-  #admitted = 0;
-  #dialFailures = 0;
-  #acceptErrors = 0;
-  #upstreamBytes = 0;
-  #downstreamBytes = 0;
-  readonly #ended: Record<EndReason, number>;
-  readonly #failedDials: Coalesced<DialFailed>;
-  readonly #refusals: Coalesced<Refused>;
-  readonly #turnedAway: Coalesced<Refused>;
   readonly #durations: Durations;
-  #doubtToldMs = -Infinity;
 
   constructor(
     spec: TunnelSpec,
@@ -106,10 +89,7 @@ export class Gate<S extends Session> {
     this.#port = port;
     this.#tell = tell;
     this.#now = now;
-    this.#ended = Object.fromEntries(endReasons.map((reason) => [reason, 0])) as Record<EndReason, number>;
-    this.#failedDials = new Coalesced<DialFailed>(tellEveryMs, tell);
-    this.#refusals = new Coalesced<Refused>(tellEveryMs, tell);
-    this.#turnedAway = new Coalesced<Refused>(tellTurnedAwayEveryMs, tell);
+    this.#ledger = new Ledger(tell, now);
   }
 
   /** Sessions that have not ended. */
@@ -119,7 +99,7 @@ export class Gate<S extends Session> {
 
   /** Admits an accepted downstream: it dials, waits, or is refused, according to the route and the limits. */
   admit(session: S): void {
-    this.#admitted += 1;
+    this.#ledger.admitted();
     if (this.#isDraining) {
       this.#refuse(session, 'shutting down');
       return;
@@ -132,7 +112,8 @@ export class Gate<S extends Session> {
     switch (this.#route.kind) {
       case 'serve':
         this.#pending.add(session);
-        this.#dial(session, this.#route);
+        // Where no more may wait it is dialled all the same: for a mere misgiving nobody is refused.
+        if (!this.#misgiving.isOpen || !this.#takeWaiting(session)) this.#dial(session, this.#route);
         return;
       case 'hold':
         if (this.#takeWaiting(session)) this.#pending.add(session);
@@ -164,7 +145,7 @@ export class Gate<S extends Session> {
     }
     this.#quiet.add(session, this.#now());
     this.#move(session, this.#relaying);
-    if (this.#spec.tellSessions) this.#tell({ kind: 'session-opened', session: session.id, generation });
+    this.#ledger.opened(session, generation, this.#spec);
     return true;
   }
 
@@ -173,14 +154,12 @@ export class Gate<S extends Session> {
     if (session.phase.kind !== 'dialling') return;
     const { generation, endpoint } = session.phase;
     this.#dialling.delete(session);
-    this.#dialFailures += 1;
-    const nowMs = this.#now();
     if (!this.#takeWaiting(session)) this.#refuse(session, this.#tooManyWait(unreached(this.#spec)));
     else {
-      this.#move(session, { kind: 'retrying', atMs: nowMs + retryMs });
+      this.#move(session, { kind: 'retrying', atMs: this.#now() + retryMs });
       this.#retrying.add(session);
     }
-    this.#failedDials.add({ kind: 'dial-failed', generation, endpoint, code, count: 1 }, nowMs);
+    this.#ledger.dialFailed({ generation, endpoint, code });
   }
 
   /**
@@ -203,34 +182,56 @@ export class Gate<S extends Session> {
 
   /** The first bytes after a route began to be served have come from a server. Cheap to call for every reply. */
   firstByte(generation: number): void {
-    if (this.#firstByteOf === generation) return;
-    this.#firstByteOf = generation;
-    this.#tell({ kind: 'first-byte', generation });
+    this.#ledger.firstByte(generation);
   }
 
   /** A reply began with a word that casts doubt on the server being a usable master. */
   doubted(session: S, word: DoubtWord): void {
-    const nowMs = this.#now();
-    if (session.phase.kind !== 'relaying' || nowMs - this.#doubtToldMs < tellEveryMs) return;
-    this.#doubtToldMs = nowMs;
+    this.#ledger.doubted(session, word);
+  }
+
+  /**
+   * The server has ended, or broken off, a relaying session that the client had neither ended nor asked it to end (by
+   * QUIT). Called before `halfClosed` or `ended`. Until the server has answered again, or its time is up, new sessions
+   * wait instead of being dialled into a process that is coming to its end.
+   */
+  dropped(session: S): void {
+    if (session.phase.kind !== 'relaying' || this.#route.kind !== 'serve') return;
+    if (!this.#misgiving.begin(session.id, this.#now())) return;
+    for (const each of this.#dialling) if (this.#takeWaiting(each)) this.#takeBack(each);
     const { generation, endpoint } = session.phase;
-    this.#tell({ kind: 'doubt', generation, endpoint, word });
+    this.#tell({ kind: 'dropped', generation, endpoint, session: session.id });
+  }
+
+  /** The server has answered since it dropped these sessions: who waited for that is dialled. */
+  reassured(sessions: readonly number[]): void {
+    if (this.#misgiving.answered(sessions, this.#now())) this.#dialWaiting();
+  }
+
+  /** Nothing is known any more: nobody is dialled until `resume`, or another route. */
+  suspend(): void {
+    this.#misgiving.stay();
+    for (const session of this.#dialling) this.#takeBack(session);
+  }
+
+  resume(): void {
+    this.#misgiving.end();
+    this.#dialWaiting();
   }
 
   /** A client was turned away before it became a session. */
   turnedAway(reason: string): void {
-    this.#admitted += 1;
-    this.#ended.refused += 1;
-    this.#turnedAway.add({ kind: 'refused', reason, count: 1 }, this.#now());
+    this.#ledger.turnedAway(reason);
   }
 
   acceptFailed(): void {
-    this.#acceptErrors += 1;
+    this.#ledger.acceptFailed();
   }
 
   /** Carries out a route: see `Route` for what each kind does to sessions old and new. */
   steer(route: Route): void {
     this.#route = route;
+    this.#misgiving.end();
     let cut = 0;
     for (const session of this.#relayingSet) {
       if (session.phase.kind === 'relaying' && session.phase.generation === route.generation) continue;
@@ -242,9 +243,7 @@ export class Gate<S extends Session> {
       // Nothing of it has gone anywhere: it waits for the new route instead of being cut.
       const isSame = session.phase.kind === 'dialling' && session.phase.generation === route.generation;
       if (isSame && route.kind === 'serve') continue;
-      this.#dialling.delete(session);
-      this.#port.abandonDial(session);
-      this.#move(session, { kind: 'waiting' });
+      this.#takeBack(session);
       // More may dial at once than may wait; the latest of them are told so.
       if (route.kind === 'hold' && !this.#takeWaiting(session))
         this.#refuse(session, this.#tooManyWait(route.reason));
@@ -296,9 +295,7 @@ export class Gate<S extends Session> {
       this.#port.cut(session);
       this.#end(session, 'drained');
     }
-    this.#failedDials.flush(Infinity);
-    this.#refusals.flush(Infinity);
-    this.#turnedAway.flush(Infinity);
+    this.#ledger.flush(Infinity);
   }
 
   /** When `tick` has to be called next, on the gate's clock; `undefined` while nothing waits. */
@@ -320,8 +317,7 @@ export class Gate<S extends Session> {
       first = Math.min(first, atMs);
       break;
     }
-    first = Math.min(first, this.#failedDials.dueMs, this.#refusals.dueMs, this.#turnedAway.dueMs);
-    first = Math.min(first, this.#quiet.dueMs);
+    first = Math.min(first, this.#ledger.dueMs, this.#quiet.dueMs, this.#misgiving.dueMs);
     return first === Infinity ? undefined : first;
   }
 
@@ -340,7 +336,7 @@ export class Gate<S extends Session> {
     for (const session of this.#retrying) {
       if (session.phase.kind !== 'retrying' || session.phase.atMs > nowMs) break;
       this.#retrying.delete(session);
-      if (this.#route.kind === 'serve') this.#dial(session, this.#route);
+      if (this.#route.kind === 'serve' && !this.#misgiving.isOpen) this.#dial(session, this.#route);
       else this.#move(session, { kind: 'waiting' });
     }
     for (const [session, look] of this.#lingering) {
@@ -357,19 +353,21 @@ export class Gate<S extends Session> {
       this.#port.finish(session);
       this.#end(session, 'idle');
     }
-    this.#failedDials.flush(nowMs);
-    this.#refusals.flush(nowMs);
-    this.#turnedAway.flush(nowMs);
+    if (this.#misgiving.dueMs <= nowMs) {
+      this.#misgiving.end();
+      this.#dialWaiting();
+    }
+    this.#ledger.flush(nowMs);
   }
 
   counters(): TunnelCounters {
-    let upstreamBytes = this.#upstreamBytes;
-    let downstreamBytes = this.#downstreamBytes;
+    let upstreamBytes = 0;
+    let downstreamBytes = 0;
     for (const session of this.#relayingSet) {
       upstreamBytes += session.upstreamBytes;
       downstreamBytes += session.downstreamBytes;
     }
-    return { ...this.tally(), upstreamBytes, downstreamBytes };
+    return this.#ledger.counters({ ...this.#live(), upstreamBytes, downstreamBytes });
   }
 
   /** How long dials and sessions have taken. */
@@ -379,14 +377,11 @@ export class Gate<S extends Session> {
 
   /** The counters that take no walk over the sessions: all but the bytes, which an engine may count for itself. */
   tally(): Omit<TunnelCounters, 'upstreamBytes' | 'downstreamBytes'> {
-    return {
-      open: this.#relayingSet.size + this.#dialling.size,
-      held: this.#waitingCount,
-      admitted: this.#admitted,
-      ended: { ...this.#ended },
-      dialFailures: this.#dialFailures,
-      acceptErrors: this.#acceptErrors,
-    };
+    return this.#ledger.counters({ ...this.#live(), upstreamBytes: 0, downstreamBytes: 0 });
+  }
+
+  #live(): Pick<TunnelCounters, 'open' | 'held'> {
+    return { open: this.#relayingSet.size + this.#dialling.size, held: this.#waitingCount };
   }
 
   get #waitingCount(): number {
@@ -424,11 +419,24 @@ export class Gate<S extends Session> {
     this.#port.dial(session, endpoint);
   }
 
+  /** Nothing of a session that dials has gone anywhere: it waits instead. */
+  #takeBack(session: S): void {
+    this.#dialling.delete(session);
+    this.#port.abandonDial(session);
+    this.#move(session, { kind: 'waiting' });
+  }
+
+  #dialWaiting(): void {
+    if (this.#route.kind !== 'serve') return;
+    for (const session of this.#pending)
+      if (session.phase.kind === 'waiting') this.#dial(session, this.#route);
+  }
+
   #refuse(session: S, reason: string): void {
     if (session.phase.kind === 'dialling') this.#port.abandonDial(session);
     this.#end(session, 'refused');
     this.#port.refuse(session, `-ERR sentinel-tunnel: ${oneLine(reason)}\r\n`);
-    this.#refusals.add({ kind: 'refused', reason, count: 1 }, this.#now());
+    this.#ledger.refused(reason);
   }
 
   #end(session: S, reason: EndReason): void {
@@ -444,22 +452,10 @@ export class Gate<S extends Session> {
       this.#places.whole.give();
       session.hasPlace = false;
     }
-    this.#ended[reason] += 1;
     const lastedMs = this.#now() - session.admittedMs;
     if (session.phase.kind === 'relaying') this.#durations.lasted(lastedMs);
-    this.#upstreamBytes += session.upstreamBytes;
-    this.#downstreamBytes += session.downstreamBytes;
     this.#move(session, { kind: 'ended', reason });
-    if (this.#spec.tellSessions) {
-      this.#tell({
-        kind: 'session-ended',
-        session: session.id,
-        reason,
-        upstreamBytes: session.upstreamBytes,
-        downstreamBytes: session.downstreamBytes,
-        lastedMs,
-      });
-    }
+    this.#ledger.ended(session, reason, lastedMs, this.#spec);
   }
 
   #move(session: S, to: SessionPhase): void {

@@ -57,6 +57,8 @@ export class SentinelLink {
   readonly #pulse: Pulse;
   readonly #subscription: Subscription;
   #connection: Connection | undefined;
+  /** Who waits for the end of a round that has not begun yet. */
+  #awaiting: (() => void)[] = [];
   #id: string | undefined;
   #namesAtMs = -Infinity;
   #deniedUntilMs = -Infinity;
@@ -97,6 +99,18 @@ export class SentinelLink {
     this.#pulse.wake();
   }
 
+  /**
+   * Resolves when it has answered questions asked from now on, and all that it announced until now has been heard; or
+   * when neither can be had.
+   */
+  async heardAnew(): Promise<void> {
+    const answered = new Promise<void>((resolve) => {
+      this.#awaiting.push(resolve);
+    });
+    this.#pulse.wake();
+    await Promise.all([answered, this.#subscription.heard()]);
+  }
+
   /** Asks for the names of other Sentinels with the next round. */
   askNames(): void {
     this.#namesAtMs = -Infinity;
@@ -114,6 +128,8 @@ export class SentinelLink {
   async #round(): Promise<number> {
     const { replyMs } = this.port;
     let questions = this.port.questions();
+    const awaiting = this.#awaiting.splice(0);
+    const isOld = this.#connection !== undefined;
     try {
       const connection = (this.#connection ??= await this.#open());
       questions = this.port.questions(); // opening takes a while; what is asked now is asked under the turn of now
@@ -124,6 +140,7 @@ export class SentinelLink {
       const isDenied =
         answers.length > 0 && answers.every((answer) => answer.kind === 'error' && answer.code !== undefined);
       this.#deniedUntilMs = isDenied ? performance.now() + deniedMs : -Infinity;
+      for (const resolve of awaiting) resolve();
       if (!isDenied) return this.port.beatMs();
       // By then it may know our credentials, or we others; they are given when a connection begins.
       connection.close();
@@ -142,6 +159,12 @@ export class SentinelLink {
       };
       this.#deniedUntilMs = isDenied ? performance.now() + deniedMs : -Infinity;
       for (const question of questions) this.port.answered(this, question, answer, undefined);
+      if (isOld && awaiting.length > 0) {
+        // The connection may only have grown old while we were stopped: a new one is tried before giving up.
+        this.#awaiting.push(...awaiting);
+        return 0;
+      }
+      for (const resolve of awaiting) resolve();
       return isDenied ? deniedMs : this.#backoff.next();
     }
   }

@@ -66,6 +66,26 @@ export class RoleProbe {
     void this.#run();
   }
 
+  /**
+   * Asks on a connection of its own, made now, and tells the answer: whoever has just dropped connections may be coming to
+   * its end, and what it said before is no proof that it lives.
+   */
+  async askAnew(): Promise<void> {
+    let role: Role;
+    try {
+      const { silentMs } = this.#pace;
+      const inquiry = await Inquiry.open(this.endpoint, silentMs, this.#entry.access, this.#closing.signal);
+      const { connection } = inquiry;
+      this.#connections.add(connection);
+      connection.onEnded(() => this.#connections.delete(connection));
+      role = await inquiry.role(silentMs);
+      connection.close();
+    } catch (error) {
+      role = { kind: 'unusable', why: whyUnusable(error) };
+    }
+    if (!this.#isClosed()) this.#tell(role);
+  }
+
   close(): void {
     this.#closing.abort();
     for (const connection of this.#connections) connection.close();

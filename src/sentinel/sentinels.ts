@@ -29,6 +29,8 @@ const unsettledBeatMs = 250;
 const forgetMs = 60_000;
 /** One that has never answered is not taken up again for so long, in milliseconds. */
 const shunMs = 600_000;
+/** After having been stopped, the Sentinels are waited for so long before going on without them, in milliseconds. */
+const anewMs = 1_000;
 /** After a fence that leads to nothing; a promotion takes 0 to 100 ms from the announcement on redis 7.0. */
 const fenceMs = 5_000;
 /** The leader answers with the new address about a second after the promotion: it sees it in its next INFO. */
@@ -122,6 +124,19 @@ export class Sentinels {
     this.#adoptRoster(reseeded(this.#roster, seeds, config.discover), 'the configuration');
     if (isRenewed) void this.#renewal.replace(kept, this.#links, this.#port, (key) => this.#up.has(key));
     else if (config.pollMs !== before.pollMs) this.#wake();
+  }
+
+  /**
+   * Resolves when every Sentinel has answered anew and what it had announced has been heard, or a second is over. For a
+   * process that was stopped, and does not know what it has missed.
+   */
+  async heardAnew(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const patience = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, anewMs);
+    });
+    await Promise.race([Promise.all([...this.#links.values()].map((link) => link.heardAnew())), patience]);
+    clearTimeout(timer);
   }
 
   /** The known Sentinels, seeds first. */

@@ -55,6 +55,15 @@ export class Subscription {
     if (!this.#connection) this.#pulse.wake();
   }
 
+  /** Resolves when all that was announced until now has been heard, or nothing is being listened to. */
+  async heard(): Promise<void> {
+    try {
+      await this.#connection?.ask(['PING'], pongMs); // what was said before its answer is read before it
+    } catch {
+      // The connection has ended, and `onEnded` has told so.
+    }
+  }
+
   close(): void {
     this.#closing.abort();
     this.#pulse.close();

@@ -110,6 +110,11 @@ export class MasterWatch {
     this.#wakeSentinels();
   }
 
+  /** Asks the served master for its ROLE on a new connection; resolves when the answer, or that there is none, has been heard. */
+  async verify(endpoint: Endpoint): Promise<void> {
+    if (this.#steady && sameEndpoint(this.#steady.endpoint, endpoint)) await this.#steady.askAnew();
+  }
+
   /** Doubts come in herds; the Sentinels are asked for the first of each. */
   #mayAsk(): boolean {
     const nowMs = this.#now();

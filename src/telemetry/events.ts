@@ -9,6 +9,8 @@ export const eventSentences = {
     'Stopping on {signal}: open sessions ({sessions}) may finish within {drainMs} ms, waiting clients ({held}) are refused',
   'tunnel.stopped': 'Stopped: {outcome}',
   'config.warning': 'Configuration: {warning}',
+  'tunnel.stalled':
+    'This process stood still, and knew nothing of what happened meanwhile: it relayed nothing until it had asked the Sentinels, for {askedMs} ms',
   'engine.failed': 'A relay thread has ended by a defect, and this process with it: {reason}',
   'engine.fallback': 'Using engine "streams": {reason}',
   'descriptors.few':

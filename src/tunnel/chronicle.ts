@@ -130,6 +130,9 @@ export class Chronicle {
         this.#log.warn('reply.doubtful', { database, endpoint, word: event.word });
         return;
       }
+      case 'dropped':
+        this.#storyteller.said(formatEndpoint(event.endpoint), 'ended a connection by itself');
+        return;
       case 'refused':
         this.#log.warn('session.refused', { database, count: event.count, reason: event.reason });
         return;

@@ -16,6 +16,7 @@ import type { MasterWatch } from '../sentinel/watch.ts';
 import type { Log } from '../telemetry/log.ts';
 import { Chronicle } from './chronicle.ts';
 import { Listeners } from './listeners.ts';
+import { Reassurance } from './reassurance.ts';
 import { routeOf, sameRoute } from './route.ts';
 import type { FailoverStory } from './story.ts';
 import type { TunnelView } from './tunnel-view.ts';
@@ -30,6 +31,7 @@ export class Tunnel {
   readonly #sentinels: Sentinels;
   readonly #watch: MasterWatch;
   #database: DatabaseConfig;
+  readonly #reassurance: Reassurance;
   #relay: EngineTunnel | undefined;
   #listeners: Listeners | undefined;
   #route: Route | undefined;
@@ -47,6 +49,13 @@ export class Tunnel {
       }
       this.#chronicle.watched(event);
     });
+    this.#reassurance = new Reassurance(
+      (endpoint) => this.#watch.verify(endpoint),
+      (sessions) => {
+        // Where it does not live, the view has turned by now and with it the route.
+        this.#relay?.reassure(sessions);
+      },
+    );
   }
 
   /** As it was configured last. */
@@ -161,6 +170,7 @@ export class Tunnel {
 
   #relayed(event: TunnelEvent): void {
     if (event.kind === 'dial-failed' || event.kind === 'doubt') this.#watch.suspect(event.endpoint);
+    if (event.kind === 'dropped') this.#reassurance.dropped(event.endpoint, event.session);
     this.#chronicle.relayed(event);
   }
 }

@@ -6,6 +6,7 @@ import { describeChanging } from './suite/changing.ts';
 import { describeCutting } from './suite/cutting.ts';
 import { describeDescriptors } from './suite/descriptors.ts';
 import { describeDialling } from './suite/dialling.ts';
+import { describeDropping } from './suite/dropping.ts';
 import { describeExactness } from './suite/exactness.ts';
 import { describeIdling } from './suite/idling.ts';
 import { describeListening } from './suite/listening.ts';
@@ -27,6 +28,7 @@ export function describeEngine(name: EngineName, openEngine: OpenEngine, module:
     describeSteering(engine);
     describeWaiting(engine);
     describeDialling(engine);
+    describeDropping(engine);
     describeCarrying(engine);
     describeCutting(engine);
     describeExactness(engine);

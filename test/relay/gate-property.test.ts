@@ -23,6 +23,8 @@ const step = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('halfClosed' as const), pick: fc.nat() }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('bytes' as const), pick: fc.nat() }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('dropped' as const), pick: fc.nat() }) },
+  { weight: 1, arbitrary: fc.constant({ kind: 'reassured' as const }) },
   {
     weight: 3,
     arbitrary: fc.record({
@@ -63,6 +65,12 @@ it('keeps its promises over any sequence of what can happen', () => {
             break;
           case 'halfClosed':
             if (session) rig.gate.halfClosed(session, 'downstream');
+            break;
+          case 'dropped':
+            if (session) rig.gate.dropped(session);
+            break;
+          case 'reassured':
+            rig.gate.reassured(rig.told('dropped').map(({ session: id }) => id));
             break;
           case 'bytes':
             if (session?.phase.kind === 'relaying') session.upstreamBytes += 10;

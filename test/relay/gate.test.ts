@@ -362,4 +362,70 @@ describe('the gate', () => {
     const { upstreamBytes, downstreamBytes, ended } = rig.gate.counters();
     assert.deepEqual([upstreamBytes, downstreamBytes, ended.upstream, ended.downstream], [7, 9, 1, 0]);
   });
+
+  it('lets new sessions wait once the server has dropped one, until it has answered since', () => {
+    const rig = new GateRig();
+    rig.serve(1);
+    const session = rig.relaying();
+    const dialling = rig.admit();
+    rig.gate.dropped(session);
+    assert.deepEqual(rig.told('dropped'), [
+      { kind: 'dropped', generation: 1, endpoint: a, session: session.id },
+    ]);
+    assert.deepEqual(rig.abandoned, [dialling]);
+    const late = rig.admit();
+    assert.deepEqual([dialling.phase.kind, late.phase.kind], ['waiting', 'waiting']);
+    rig.gate.reassured([dialling.id]);
+    assert.equal(late.phase.kind, 'waiting', 'that was asked before');
+    rig.gate.reassured([session.id]);
+    assert.deepEqual([dialling.phase.kind, late.phase.kind], ['dialling', 'dialling']);
+  });
+
+  it('does not ask a server that has just answered, and does after a while', () => {
+    const rig = new GateRig();
+    rig.serve(1);
+    const sessions = [rig.relaying(), rig.relaying(), rig.relaying(), rig.relaying()] as const;
+    rig.gate.dropped(sessions[0]);
+    rig.gate.dropped(sessions[1]);
+    rig.gate.reassured([sessions[0].id]);
+    rig.pass(19);
+    rig.gate.dropped(sessions[2]);
+    assert.equal(rig.told('dropped').length, 1);
+    assert.equal(rig.admit().phase.kind, 'dialling');
+    rig.pass(1);
+    rig.gate.dropped(sessions[3]);
+    assert.equal(rig.told('dropped').length, 2);
+  });
+
+  it('dials after a drop when no answer comes at all', () => {
+    const rig = new GateRig();
+    rig.serve(1);
+    rig.gate.dropped(rig.relaying());
+    const session = rig.admit();
+    rig.pass(599);
+    assert.equal(session.phase.kind, 'waiting');
+    rig.pass(1);
+    assert.equal(session.phase.kind, 'dialling');
+  });
+
+  it('refuses nobody for a drop, and forgets it under a new route', () => {
+    const rig = new GateRig({ holdMax: 1, maxConnections: 9 });
+    rig.serve(1);
+    rig.gate.dropped(rig.relaying());
+    assert.deepEqual([rig.admit().phase.kind, rig.admit().phase.kind], ['waiting', 'dialling']);
+    rig.serve(2, b);
+    assert.equal(rig.admit().phase.kind, 'dialling');
+    assert.deepEqual(rig.refused, []);
+  });
+
+  it('takes no drop for one that concerns a master that is left already', () => {
+    const rig = new GateRig();
+    rig.serve(1);
+    const session = rig.relaying();
+    rig.hold(1);
+    rig.gate.dropped(session);
+    rig.serve(2, b);
+    rig.gate.dropped(session);
+    assert.deepEqual(rig.told('dropped'), []);
+  });
 });

@@ -8,6 +8,9 @@ export const AF_UNIX = 1;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 
+/** `include/uapi/linux/time.h`; it also goes on while the machine sleeps. */
+export const CLOCK_BOOTTIME = 7;
+
 export const SOCK_STREAM = 1;
 /** O_NONBLOCK and O_CLOEXEC as flags of socket(2), accept4(2), epoll_create1(2). */
 export const SOCK_NONBLOCK = 0o4000;

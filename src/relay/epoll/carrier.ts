@@ -1,5 +1,6 @@
 import { doubtWordAt } from '../doubt.ts';
 import type { Side } from '../gate.ts';
+import { endsInQuit } from '../quit.ts';
 import * as abi from './abi.ts';
 import { roles, type Socket, type TunnelSession } from './socket.ts';
 import type { Buffered, Kernel, Syscalls } from './syscalls.ts';
@@ -64,7 +65,7 @@ export class Carrier {
     if (from.isUpstream) {
       if (!session.hasHeard) this.#hear(session);
       if (this.#bytes[0] === minus) this.#doubt(session, got);
-    }
+    } else session.isQuitting = endsInQuit(this.#bytes, got);
     // A read that did not fill the buffer has emptied the socket (epoll(7), on edge-triggered streams), unless its
     // end was told by the same edge: then that is still to be read.
     from.isBulk = got === limit || (from.isBulk && got > usualBytes);
@@ -116,7 +117,7 @@ export class Carrier {
     else if (error === abi.EINTR) this.#readOn(from);
     else if (error === 0) {
       from.hasEnded = true;
-      session.endedFirst ??= sideOf(from);
+      this.#endedFirst(session, from);
       from.canRead = false;
       this.#passEnd(from, to, session);
     } else this.#unreadable(from, to, session);
@@ -157,13 +158,13 @@ export class Carrier {
 
   /** Nothing more can be read from a socket. What is kept for the other side is still sent to a client, as without a tunnel. */
   #unreadable(from: Socket, to: Socket, session: TunnelSession): void {
-    session.endedFirst ??= sideOf(from);
+    const first = this.#endedFirst(session, from);
     from.hasEnded = true;
     from.canRead = false;
     to.hasEnded = true;
     to.canRead = false;
     if (from.isUpstream && to.unsent !== undefined) session.door.halfClosed(session, 'upstream');
-    else session.door.sessionEnded(session, session.endedFirst);
+    else session.door.sessionEnded(session, first);
   }
 
   /**
@@ -171,17 +172,26 @@ export class Carrier {
    * to its end, while the client's words go nowhere.
    */
   #unwritable(to: Socket, from: Socket, session: TunnelSession): void {
-    session.endedFirst ??= sideOf(to);
+    const first = this.#endedFirst(session, to);
     to.unsent = undefined;
     from.hasEnded = true;
     from.canRead = false;
     if (!to.isUpstream || (to.hasEnded && from.unsent === undefined)) {
-      session.door.sessionEnded(session, session.endedFirst);
+      session.door.sessionEnded(session, first);
       return;
     }
     to.isEnding = true;
     if (from.unsent === undefined) this.#readOn(to);
     session.door.halfClosed(session, 'upstream');
+  }
+
+  /** Remembers who ended first, and tells of a server that does so unasked. */
+  #endedFirst(session: TunnelSession, socket: Socket): Side {
+    if (session.endedFirst === undefined) {
+      session.endedFirst = sideOf(socket);
+      if (socket.isUpstream && !session.isQuitting) session.door.dropped(session);
+    }
+    return session.endedFirst;
   }
 
   #hear(session: TunnelSession): void {

@@ -103,6 +103,10 @@ export class Door implements GatePort<TunnelSession>, LoopMember {
     this.#touch().adjust(limits);
   }
 
+  reassure(sessions: readonly number[]): void {
+    this.#touch().reassured(sessions);
+  }
+
   drain(): void {
     this.#acceptor.close();
     this.#isDraining = true;
@@ -153,6 +157,10 @@ export class Door implements GatePort<TunnelSession>, LoopMember {
       this.#loop.close(upstream);
       session.upstream = undefined;
     }
+  }
+
+  dropped(session: TunnelSession): void {
+    this.#touch().dropped(session);
   }
 
   halfClosed(session: TunnelSession, by: Side): void {

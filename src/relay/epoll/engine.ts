@@ -22,6 +22,8 @@ import type { ThreadModule } from './thread-module.ts';
 
 export interface EpollOptions {
   readonly threads: number;
+  /** Brings routes up to date after a standstill of this process. Threads relay nothing until it resolves. */
+  readonly catchUp?: () => Promise<void>;
   /**
    * A thread has ended that should not have. Its sessions are closed and nobody accepts for it any more: the tunnel
    * is not whole, and only a new process makes it so.
@@ -38,11 +40,13 @@ export class EpollEngine implements Engine {
   readonly #threads: readonly ThreadHandle[];
   readonly #tunnels = new Map<number, EpollTunnel>();
   readonly #places = Places.of(unlimited);
+  readonly #catchUp: () => Promise<void>;
   #nextTunnel = 1;
   #isClosed = false;
 
-  private constructor(sys: Syscalls, threads: readonly ThreadHandle[]) {
+  private constructor(sys: Syscalls, threads: readonly ThreadHandle[], catchUp: () => Promise<void>) {
     this.#sys = sys;
+    this.#catchUp = catchUp;
     this.#threads = threads;
     for (const thread of threads) {
       thread.onAnswer = (answer) => {
@@ -52,13 +56,18 @@ export class EpollEngine implements Engine {
   }
 
   /** @throws TunnelError `ST_ENGINE_UNAVAILABLE` saying why it cannot run here */
-  static async start({ threads, fatal, thread }: EpollOptions): Promise<EpollEngine> {
+  static async start({
+    threads,
+    fatal,
+    thread,
+    catchUp = () => Promise.resolve(),
+  }: EpollOptions): Promise<EpollEngine> {
     const started: ThreadHandle[] = [];
     try {
       const { sys } = await openKernel();
       for (let count = 0; count < threads; count += 1) started.push(new ThreadHandle(count, fatal, thread));
       await Promise.all(started.map((each) => each.ready));
-      return new EpollEngine(sys, started);
+      return new EpollEngine(sys, started, catchUp);
     } catch (error) {
       await Promise.all(started.map((each) => each.stop()));
       throw new TunnelError('ST_ENGINE_UNAVAILABLE', `Cannot run the engine "epoll": ${messageOf(error)}`, {
@@ -108,6 +117,11 @@ export class EpollEngine implements Engine {
   }
 
   #answered(thread: ThreadHandle, answer: Answer): void {
+    if (answer.kind === 'stalled') {
+      void this.#catchUp().finally(() => {
+        thread.release();
+      });
+    }
     if ('tunnel' in answer) this.#tunnels.get(answer.tunnel)?.answered(thread, answer);
   }
 }
@@ -195,6 +209,10 @@ class EpollTunnel implements EngineTunnel {
 
   steer(route: Route): void {
     this.#send({ kind: 'steer', tunnel: this.#id, route });
+  }
+
+  reassure(sessions: readonly number[]): void {
+    this.#send({ kind: 'reassure', tunnel: this.#id, sessions });
   }
 
   drain(): Promise<void> {

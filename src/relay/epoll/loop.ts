@@ -4,6 +4,8 @@ import { roles, Socket, type Role, type SessionOwner } from './socket.ts';
 import { partingMs } from '../times.ts';
 import { errorName, type EventArray, type Kernel, type Syscalls } from './syscalls.ts';
 
+/** How often it is noticed that this process runs, in milliseconds. */
+const beatMs = 250;
 /** Events taken by one `epoll_wait`. */
 const eventsPerTurn = 512;
 
@@ -35,6 +37,8 @@ export class Loop {
   readonly #epoll: number;
   readonly #own: Socket;
   readonly #command: () => void;
+  readonly #catchUp: () => void;
+  readonly #beat: Socket;
   readonly #events: EventArray;
   readonly #carrier: Carrier;
   /** By descriptor. Dense, for the kernel gives the lowest free number. */
@@ -54,10 +58,12 @@ export class Loop {
 
   /**
    * @param command carries out what has been asked for meanwhile; called before anything else of its turn
+   * @param catchUp returns when what has been asked for is up to date, after a standstill of this process
    * @throws Error where epoll cannot be used here
    */
-  constructor(kernel: Kernel, command: () => void) {
+  constructor(kernel: Kernel, command: () => void, catchUp: () => void) {
     this.#command = command;
+    this.#catchUp = catchUp;
     this.sys = kernel.sys;
     this.#events = kernel.events(eventsPerTurn);
     this.#carrier = new Carrier(this, kernel);
@@ -65,6 +71,9 @@ export class Loop {
     const own = checked(this.sys.ownLoop(), 'napi_get_uv_event_loop');
     this.#own = this.#enter(own, roles.ownLoop, false);
     checked(this.sys.epollAdd(this.#epoll, own, abi.EPOLLIN, this.#own.tag), 'epoll_ctl');
+    const beat = checked(this.sys.beat(beatMs), 'timerfd_create');
+    this.#beat = this.#enter(beat, roles.beat, false);
+    checked(this.sys.epollAdd(this.#epoll, beat, abi.EPOLLIN, this.#beat.tag), 'epoll_ctl');
   }
 
   /** Works until this thread's own event loop has something to do: a message, an answer of the resolver, its end. */
@@ -84,7 +93,13 @@ export class Loop {
     const { words, stride, dataWord } = this.#events;
     const count = this.sys.epollWait(this.#epoll, this.#events, this.#timeout(mostMs));
     const end = count * stride; // below zero after EINTR: nothing is left to do but what is due
-    for (let at = 0; at < end; at += stride) if (words[at + dataWord] === this.#own.fd) this.#wakened();
+    // A standstill is looked for before anything is carried that came in during it. Behind a full array may be more.
+    if (count === eventsPerTurn) this.#heedBeat();
+    for (let at = 0; at < end; at += stride) {
+      const fd = words[at + dataWord];
+      if (fd === this.#own.fd) this.#wakened();
+      else if (fd === this.#beat.fd) this.#heedBeat();
+    }
     const again = this.#again;
     if (again.length > 0) {
       this.#again = [];
@@ -237,6 +252,7 @@ export class Loop {
         for (const door of this.doors) if (door.accept(socket)) return;
         return;
       case roles.ownLoop:
+      case roles.beat:
         return; // looked after before the others
       default:
         socket.role satisfies never;
@@ -253,6 +269,18 @@ export class Loop {
     this.#wantsOwnLoop = true;
     this.#command();
     this.settle();
+  }
+
+  /**
+   * Beats that were missed mean that this process has stood still. The routes are those of before, and what clients have
+   * sent meanwhile may not be for the server that was the master then.
+   */
+  #heedBeat(): void {
+    if (this.sys.beats(this.#beat.fd) < 2) return;
+    this.#catchUp();
+    this.#command();
+    this.settle();
+    this.sys.beats(this.#beat.fd); // those of the time it took
   }
 
   #enter(fd: number, role: Role, isUpstream: boolean): Socket {

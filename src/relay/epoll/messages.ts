@@ -28,6 +28,7 @@ export type Command =
   | { readonly kind: 'unlisten'; readonly tunnel: number; readonly fd: number }
   | { readonly kind: 'adjust'; readonly tunnel: number; readonly limits: TunnelLimits }
   | { readonly kind: 'steer'; readonly tunnel: number; readonly route: Route }
+  | { readonly kind: 'reassure'; readonly tunnel: number; readonly sessions: readonly number[] }
   | { readonly kind: 'drain'; readonly tunnel: number }
   | { readonly kind: 'close'; readonly tunnel: number }
   /** To be answered with `alive`, in the turn in which it is heard. */
@@ -39,6 +40,8 @@ export type Answer =
   | { readonly kind: 'ready' }
   | { readonly kind: 'unavailable'; readonly reason: string }
   | { readonly kind: 'alive' }
+  /** The process has stood still. The thread does nothing until it is released. */
+  | { readonly kind: 'stalled' }
   | { readonly kind: 'told'; readonly tunnel: number; readonly events: readonly TunnelEvent[] }
   /** It does not listen on this descriptor any more. */
   | { readonly kind: 'unlistened'; readonly tunnel: number; readonly fd: number }

@@ -16,6 +16,8 @@ export const roles = {
   listener: 4,
   /** The descriptor of this thread's own event loop. */
   ownLoop: 5,
+  /** The descriptor by which a standstill is noticed. */
+  beat: 6,
 } as const;
 export type Role = (typeof roles)[keyof typeof roles];
 
@@ -62,6 +64,8 @@ export interface SessionOwner {
   /** A client whose session is not relaying yet has ended its sending, or its connection is broken. */
   downstreamEnded(session: TunnelSession, isBroken: boolean): void;
   dialAnswered(session: TunnelSession, upstream: Socket, hasFailed: boolean): void;
+  /** The server ends what nobody has asked it to end. */
+  dropped(session: TunnelSession): void;
   halfClosed(session: TunnelSession, by: Side): void;
   /** Nothing is left to be carried, or to carry it to. */
   sessionEnded(session: TunnelSession, first: Side): void;
@@ -80,6 +84,8 @@ export class TunnelSession extends Session {
   upstream: Socket | undefined = undefined;
   /** Whether a server has said something in this session. */
   hasHeard = false;
+  /** The last that the client has sent was QUIT. */
+  isQuitting = false;
   /** Which side ended, or broke off, before the other did. */
   endedFirst: Side | undefined = undefined;
   /** Addresses of the present dial that have not been tried yet. */

@@ -37,6 +37,10 @@ export interface Syscalls {
   epollAdd(epoll: number, fd: number, events: number, tag: number): number;
   epollRemove(epoll: number, fd: number): number;
   epollWait(epoll: number, events: EventArray, timeoutMs: number): number;
+  /** A descriptor that polls readable every `everyMs` milliseconds (timerfd_create(2)), whole seconds excluded. */
+  beat(everyMs: number): number;
+  /** How many beats there have been since the last call, or an error number. */
+  beats(fd: number): number;
   /** A descriptor that polls readable while this thread's own event loop has something to do. */
   ownLoop(): number;
 }
@@ -163,6 +167,11 @@ function bindSyscalls(
   const getsockopt = library.func(
     'int getsockopt(int fd, int level, int name, size_t value, size_t len)',
   ) as Numbers<[number, number, number, number, number]>;
+  const timerCreate = library.func('int timerfd_create(int clock, int flags)') as Numbers<[number, number]>;
+  const timerSet = library.func(
+    'int timerfd_settime(int fd, int flags, const void *next, size_t last)',
+  ) as KoffiFunc<(fd: number, flags: number, next: Uint8Array, last: number) => number>;
+  const read = library.func('long read(int fd, size_t at, size_t n)') as Numbers<[number, number, number]>;
   const shutdown = library.func('int shutdown(int fd, int how)') as Numbers<[number, number]>;
   const close = library.func('int close(int fd)') as Numbers<[number]>;
 
@@ -253,6 +262,21 @@ function bindSyscalls(
     epollRemove: (epoll, fd) => control(epoll, abi.EPOLL_CTL_DEL, fd, 0, 0),
     epollWait: (epoll, events, timeoutMs) =>
       done(epollWait(valid(epoll), events.buffer.address, events.capacity, timeoutMs)),
+    beat(everyMs) {
+      const fd = done(timerCreate(abi.CLOCK_BOOTTIME, abi.SOCK_NONBLOCK | abi.SOCK_CLOEXEC));
+      if (fd < 0) return fd;
+      // struct itimerspec { struct timespec it_interval, it_value; }, each of { time_t tv_sec; long tv_nsec; }
+      const nanoseconds = BigInt(within(everyMs, 999)) * 1_000_000n;
+      const next = new BigInt64Array([0n, nanoseconds, 0n, nanoseconds]);
+      const result = done(timerSet(fd, 0, new Uint8Array(next.buffer), 0));
+      if (result >= 0) return fd;
+      close(fd);
+      return result;
+    },
+    beats(fd) {
+      const result = done(read(valid(fd), scratch.address, 8));
+      return result < 0 ? result : (words.at(0) ?? 0); // the upper half counts beyond a hundred years
+    },
     ownLoop() {
       // https://nodejs.org/api/n-api.html#napi_get_uv_event_loop and https://docs.libuv.org/en/v1.x/loop.html
       const loopOf = library.func('int napi_get_uv_event_loop(void *env, _Out_ void **loop)') as KoffiFunc<

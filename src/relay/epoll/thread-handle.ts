@@ -17,6 +17,7 @@ export class ThreadHandle {
   readonly ended: Promise<void>;
   onAnswer: (answer: Answer) => void = () => undefined;
   readonly #port: MessagePort;
+  readonly #release = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
   readonly #greeted = new Set<(isAlive: boolean) => void>();
   #isStopping = false;
 
@@ -25,7 +26,7 @@ export class ThreadHandle {
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     const worker = new Worker(module, {
-      workerData: { port: port2, data },
+      workerData: { port: port2, release: this.#release, data },
       // Flags of the process (a loader, `--input-type`) are about its own main module.
       execArgv: [],
       transferList: [port2],
@@ -69,6 +70,12 @@ export class ThreadHandle {
 
   send(command: Command): void {
     this.#port.postMessage(command);
+  }
+
+  /** Lets the thread go on after a standstill, with what it has been sent before this. */
+  release(): void {
+    Atomics.add(this.#release, 0, 1);
+    Atomics.notify(this.#release, 0);
   }
 
   /** The name of the thread, for people. */

@@ -6,6 +6,15 @@ import type { Answer, Command } from './messages.ts';
 import { Resolver } from './resolver.ts';
 import { openKernel, type Kernel } from './syscalls.ts';
 
+/** Should the main thread not come round to it, a thread goes on by itself after this, in milliseconds. */
+const mostStallMs = 2_000;
+
+/** What a thread is given: where commands come from, and the memory by which it is released after a standstill. */
+export interface ThreadPort {
+  readonly port: MessagePort;
+  readonly release: Int32Array;
+}
+
 /**
  * The life of one thread of the engine. It blocks in `epoll_wait`, which also watches this thread's own event loop:
  * when that has something to do (a command, a name looked up, the end of the process), the loop of descriptors
@@ -13,13 +22,16 @@ import { openKernel, type Kernel } from './syscalls.ts';
  *
  * @param open where system calls come from; tests put faults in between
  */
-export async function runThread(port: MessagePort, open: () => Promise<Kernel> = openKernel): Promise<void> {
+export async function runThread(
+  { port, release }: ThreadPort,
+  open: () => Promise<Kernel> = openKernel,
+): Promise<void> {
   function answer(message: Answer): void {
     port.postMessage(message);
   }
   let loop: Loop;
   try {
-    loop = new Loop(await open(), carryOutAll);
+    loop = new Loop(await open(), carryOutAll, catchUp);
   } catch (error) {
     answer({ kind: 'unavailable', reason: messageOf(error) });
     port.close();
@@ -57,6 +69,9 @@ export async function runThread(port: MessagePort, open: () => Promise<Kernel> =
         return;
       case 'steer':
         doors.get(command.tunnel)?.steer(command.route);
+        return;
+      case 'reassure':
+        doors.get(command.tunnel)?.reassure(command.sessions);
         return;
       case 'drain':
         doors.get(command.tunnel)?.drain();
@@ -107,6 +122,13 @@ export async function runThread(port: MessagePort, open: () => Promise<Kernel> =
     }
   }
 
+  /** Waits for the main thread, which is to hear the Sentinels first. What it asks for meanwhile lies in the port then. */
+  function catchUp(): void {
+    const before = Atomics.load(release, 0);
+    answer({ kind: 'stalled' });
+    Atomics.wait(release, 0, before, mostStallMs);
+  }
+
   port.on('message', (command: Command) => {
     carryOut(command);
     loop.settle();
@@ -115,10 +137,16 @@ export async function runThread(port: MessagePort, open: () => Promise<Kernel> =
   setImmediate(run);
 }
 
-/** The port that the engine has put into a thread's data. */
-export function portOfThread(workerData: unknown): MessagePort {
-  if (typeof workerData === 'object' && workerData !== null && 'port' in workerData) {
-    if (workerData.port instanceof MessagePort) return workerData.port;
+/** What the engine has put into a thread's data. */
+export function portOfThread(workerData: unknown): ThreadPort {
+  if (
+    typeof workerData === 'object' &&
+    workerData !== null &&
+    'port' in workerData &&
+    'release' in workerData
+  ) {
+    const { port, release } = workerData;
+    if (port instanceof MessagePort && release instanceof Int32Array) return { port, release };
   }
   throw new Error('This module is run by the epoll engine as a thread of it');
 }

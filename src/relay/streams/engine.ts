@@ -1,23 +1,46 @@
 import type { Engine, EngineTunnel, TunnelEvent, TunnelSpec } from '../engine.ts';
 import { Places, unlimited } from '../places.ts';
 import { dialPlain, type Dial } from './dial.ts';
+import { Standstill } from './standstill.ts';
 import { StreamsTunnel } from './tunnel.ts';
+
+export interface StreamsOptions {
+  readonly dial?: Dial;
+  /** Brings routes up to date after a standstill of this process; without it none is noticed. */
+  readonly catchUp?: () => Promise<void>;
+}
 
 /** The portable engine: sockets of `node:net`, on the event loop of whoever opened it. */
 export class StreamsEngine implements Engine {
   readonly name = 'streams';
   readonly #dial: Dial;
   readonly #places = Places.of(unlimited);
-  readonly #tunnels = new Set<EngineTunnel>();
+  readonly #tunnels = new Set<StreamsTunnel>();
+  readonly #standstill: Standstill | undefined;
 
-  constructor(dial: Dial = dialPlain) {
+  constructor({ dial = dialPlain, catchUp }: StreamsOptions = {}) {
     this.#dial = dial;
+    this.#standstill =
+      catchUp &&
+      new Standstill(catchUp, (isOver) => {
+        for (const tunnel of this.#tunnels) {
+          if (isOver) tunnel.resume();
+          else tunnel.suspend();
+        }
+      });
   }
 
   async open(spec: TunnelSpec, tell: (event: TunnelEvent) => void): Promise<EngineTunnel> {
-    const tunnel = await StreamsTunnel.open(spec, tell, this.#dial, this.#places, (closed) => {
-      this.#tunnels.delete(closed);
-    });
+    const tunnel = await StreamsTunnel.open(
+      spec,
+      tell,
+      this.#dial,
+      this.#places,
+      (closed) => {
+        this.#tunnels.delete(closed);
+      },
+      () => this.#standstill?.isNoticed() ?? false,
+    );
     this.#tunnels.add(tunnel);
     return tunnel;
   }
@@ -32,6 +55,7 @@ export class StreamsEngine implements Engine {
   }
 
   async close(): Promise<void> {
+    this.#standstill?.close();
     await Promise.all([...this.#tunnels].map((tunnel) => tunnel.close()));
     this.#tunnels.clear();
   }

@@ -12,6 +12,8 @@ export class StreamsSession extends Session {
   upstream: Socket | undefined;
   /** Where bytes of the client go: the upstream while the session relays to it. */
   sink: Socket | undefined;
+  /** The last that the client has sent was QUIT. */
+  isQuitting = false;
   /** Whoever ended first. */
   endedBy: Side | undefined;
   #early: Buffer[] = [];

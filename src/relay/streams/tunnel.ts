@@ -13,6 +13,7 @@ import type {
   TunnelLimits,
   TunnelSpec,
 } from '../engine.ts';
+import { endsInQuit } from '../quit.ts';
 import { Gate, type GatePort, type Side } from '../gate.ts';
 import { Places } from '../places.ts';
 import { partingMs } from '../times.ts';
@@ -39,6 +40,8 @@ export class StreamsTunnel implements EngineTunnel {
   #emptied: (() => void)[] = [];
   #closing: Promise<void> | undefined;
   readonly #whenClosed: () => void;
+  readonly #isStandstill: () => boolean;
+  readonly #relaying = new Set<StreamsSession>();
 
   /** @throws TunnelError `ST_LISTEN_FAILED`; nothing stays bound then */
   static async open(
@@ -47,10 +50,12 @@ export class StreamsTunnel implements EngineTunnel {
     dial: Dial,
     whole: Places,
     whenClosed: (tunnel: StreamsTunnel) => void = () => undefined,
+    isStandstill: () => boolean = () => false,
   ): Promise<StreamsTunnel> {
-    const tunnel: StreamsTunnel = new StreamsTunnel(spec, tell, dial, whole, () => {
+    const closed = (): void => {
       whenClosed(tunnel);
-    });
+    };
+    const tunnel: StreamsTunnel = new StreamsTunnel(spec, tell, dial, whole, closed, isStandstill);
     try {
       for (const listener of spec.listen) await tunnel.listen(listener);
     } catch (error) {
@@ -66,8 +71,10 @@ export class StreamsTunnel implements EngineTunnel {
     dial: Dial,
     whole: Places,
     whenClosed: () => void,
+    isStandstill: () => boolean,
   ) {
     this.#spec = spec;
+    this.#isStandstill = isStandstill;
     this.#whenClosed = whenClosed;
     this.#tell = tell;
     this.#dial = dial;
@@ -129,6 +136,24 @@ export class StreamsTunnel implements EngineTunnel {
 
   steer(route: Route): void {
     this.#gate.steer(route);
+    this.#arm();
+  }
+
+  reassure(sessions: readonly number[]): void {
+    this.#gate.reassured(sessions);
+    this.#arm();
+  }
+
+  /** Nothing more goes to a server, and nobody is dialled, until `resume`. */
+  suspend(): void {
+    this.#gate.suspend();
+    for (const { downstream } of this.#relaying) downstream.pause();
+  }
+
+  resume(): void {
+    for (const { downstream, upstream } of this.#relaying)
+      if (upstream?.writableNeedDrain === false) downstream.resume();
+    this.#gate.resume();
     this.#arm();
   }
 
@@ -199,7 +224,13 @@ export class StreamsTunnel implements EngineTunnel {
     this.#own(downstream, session);
     downstream.on('data', (chunk: Buffer) => {
       const { sink } = session;
+      session.isQuitting = endsInQuit(chunk, chunk.length);
       if (sink) {
+        if (this.#isStandstill()) {
+          downstream.pause();
+          downstream.unshift(chunk);
+          return;
+        }
         session.upstreamBytes += chunk.length;
         if (!sink.write(chunk)) downstream.pause();
       } else if (session.isPending) session.keepEarly(chunk);
@@ -252,12 +283,13 @@ export class StreamsTunnel implements EngineTunnel {
       if (word) this.#gate.doubted(session, word);
     });
     upstream.on('drain', () => {
-      downstream.resume();
+      if (!this.#isStandstill()) downstream.resume();
     });
     upstream.on('end', () => {
       this.#halfClosed(session, 'upstream');
       downstream.end();
     });
+    this.#relaying.add(session);
     session.openSink(upstream);
     if (downstream.readableEnded) this.#downstreamEnded(session);
   }
@@ -288,6 +320,8 @@ export class StreamsTunnel implements EngineTunnel {
   }
 
   #halfClosed(session: StreamsSession, by: Side): void {
+    if (by === 'upstream' && session.endedBy === undefined && !session.isQuitting)
+      this.#gate.dropped(session);
     session.endedBy ??= by;
     this.#gate.halfClosed(session, by);
     this.#arm();
@@ -314,7 +348,10 @@ export class StreamsTunnel implements EngineTunnel {
     socket.on('close', () => {
       this.#sockets.delete(socket);
       const { upstream, downstream } = session;
-      if (socket === downstream) this.#parting.delete(session);
+      if (socket === downstream) {
+        this.#parting.delete(session);
+        this.#relaying.delete(session);
+      }
       if (session.phase.kind === 'relaying' && downstream.closed && upstream?.closed)
         this.#gate.ended(session, session.endedBy ?? 'upstream');
       if (this.#sockets.size === 0) this.#tellEmpty();

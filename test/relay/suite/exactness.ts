@@ -25,6 +25,8 @@ export function describeExactness(engine: EngineUnderTest): void {
       await using rig = await Rig.open(engine);
       rig.serve(upstream.port);
       const pairs: { readonly client: Talk; readonly server: Talk }[] = [];
+      const sockets: { readonly ours: Socket; readonly theirs: Socket }[] = [];
+      // All of them first: once a server has ended a session, the next dial may be taken back and made anew.
       for (let index = 0; index < sessions; index += 1) {
         const client = new Talk();
         const connected = await rig.connect((_, chunk) => {
@@ -34,17 +36,20 @@ export function describeExactness(engine: EngineUnderTest): void {
         const server = new Talk();
         talks.set(peer.socket, server);
         pairs.push({ client, server });
-        const clientBytes = randomBytesOf(random);
-        const serverBytes = randomBytesOf(random);
-        client.speak(connected.socket, random, clientBytes);
-        server.speak(peer.socket, random, serverBytes);
-        for (const socket of [connected.socket, peer.socket]) dawdle(socket, random);
+        sockets.push({ ours: connected.socket, theirs: peer.socket });
         connected.socket.on('end', () => {
           client.isOver = true;
         });
         peer.socket.on('end', () => {
           server.isOver = true;
         });
+      }
+      for (const [index, { client, server }] of pairs.entries()) {
+        const { ours, theirs } = sockets[index] ?? {};
+        assert.ok(ours && theirs);
+        client.speak(ours, random, randomBytesOf(random));
+        server.speak(theirs, random, randomBytesOf(random));
+        for (const socket of [ours, theirs]) dawdle(socket, random);
       }
       await eventually(
         () => {

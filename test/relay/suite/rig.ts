@@ -43,6 +43,8 @@ export const defaultSpec: TunnelSpec = {
 /** What a test wants otherwise than usual; of a listener, its address may be all. */
 type RigSpec = Partial<Omit<TunnelSpec, 'listen'>> & {
   readonly listen?: readonly (ListenAddress | (Partial<ListenerConfig> & Pick<ListenerConfig, 'address'>))[];
+  /** Whether the server is said to have answered whenever it has dropped a session. It is, unless a test says so itself. */
+  readonly isAnswering?: boolean;
 };
 
 export type EventOf<K extends TunnelEvent['kind']> = Extract<TunnelEvent, { kind: K }>;
@@ -54,16 +56,26 @@ export class Rig implements AsyncDisposable {
   readonly events: TunnelEvent[];
   readonly #clients: Peer[] = [];
 
-  static async open({ openEngine }: EngineUnderTest, { listen, ...spec }: RigSpec = {}): Promise<Rig> {
+  static async open(
+    { openEngine }: EngineUnderTest,
+    { listen, isAnswering = true, ...spec }: RigSpec = {},
+  ): Promise<Rig> {
     const engine = await openEngine();
     const events: TunnelEvent[] = [];
     try {
       const listeners = listen?.map((each) =>
         'address' in each ? { ...listenerOn(each.address), ...each } : listenerOn(each),
       );
-      const tunnel = await engine.open(
+      const tunnel: EngineTunnel = await engine.open(
         { ...defaultSpec, ...spec, ...(listeners && { listen: listeners }) },
-        (event) => events.push(event),
+        (event) => {
+          events.push(event);
+          // Not from within the telling, as it would not be in earnest either.
+          if (event.kind === 'dropped' && isAnswering)
+            queueMicrotask(() => {
+              tunnel.reassure([event.session]);
+            });
+        },
       );
       return new Rig(engine, tunnel, events);
     } catch (error) {

@@ -1,0 +1,48 @@
+/** How often it is noticed that the process runs, in milliseconds. */
+const beatMs = 250;
+/** A beat that is late by so much was not merely delayed by work, in milliseconds. */
+const lateMs = 500;
+
+/**
+ * Notices that this process has stood still (SIGSTOP, a paused virtual machine) by a timer that rings late. Until what is
+ * believed has been brought up to date nothing is to be relayed.
+ */
+export class Standstill {
+  readonly #catchUp: () => Promise<void>;
+  readonly #turned: (isOver: boolean) => void;
+  readonly #timer: NodeJS.Timeout;
+  #lastMs = performance.now();
+  #isGoingOn = false;
+
+  /**
+   * @param catchUp brings what is believed up to date
+   * @param turned is told that a standstill was noticed, and then that it is over
+   */
+  constructor(catchUp: () => Promise<void>, turned: (isOver: boolean) => void) {
+    this.#catchUp = catchUp;
+    this.#turned = turned;
+    this.#timer = setInterval(() => {
+      if (!this.isNoticed()) this.#lastMs = performance.now();
+    }, beatMs);
+    this.#timer.unref();
+  }
+
+  /** Whether nothing is to be relayed now. What came in during a standstill may be read before any timer rings. */
+  isNoticed(): boolean {
+    if (!this.#isGoingOn && performance.now() - this.#lastMs > beatMs + lateMs) void this.#wait();
+    return this.#isGoingOn;
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  async #wait(): Promise<void> {
+    this.#isGoingOn = true;
+    this.#turned(false);
+    await this.#catchUp();
+    this.#lastMs = performance.now();
+    this.#isGoingOn = false;
+    this.#turned(true);
+  }
+}
