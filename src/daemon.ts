@@ -365,8 +365,26 @@ class RunningDaemon implements Daemon {
       overview: () => this.#overview(),
       stories: () => this.stories(),
       alive: (withinMs) => this.#engine.alive(withinMs),
+      actions: {
+        hold: (name, ms) => this.#tunnel(name).hold(ms, 'held by an operator'),
+        release: (name) => this.#tunnel(name).release(),
+        cut: (name) => this.#tunnel(name).cut(),
+        failover: (name) => this.#failover(name),
+      },
       reload: this.#surroundings.read && (async () => (await this.reload()).map(changeLine)),
     };
+  }
+
+  #tunnel(name: string): Tunnel {
+    const tunnel = this.#tunnels.find(({ database }) => database.name === name);
+    if (!tunnel) throw new TunnelError('ST_USAGE', `No database "${name}"`);
+    return tunnel;
+  }
+
+  async #failover(name: string): Promise<string> {
+    const sentinel = await this.#sentinels.failover(name);
+    this.#log.info('failover.ordered', { database: name, sentinel });
+    return sentinel;
   }
 
   /** Resolves with the task, or after `ms`, or at once when the rest is to be cut. */

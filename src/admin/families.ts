@@ -41,8 +41,19 @@ export const families: readonly Family[] = [
     { labels: {}, value: Number(isDraining) },
   ]),
 
-  ofTunnels('listeners_open', 'gauge', 'Addresses that are listened on', ({ listening }) => listening.length),
+  ofTunnels(
+    'listeners_open',
+    'gauge',
+    'Addresses that are listened on',
+    ({ listeners }) => listeners.filter(({ isOpen }) => isOpen).length,
+  ),
   ofTunnels('sessions_open', 'gauge', 'Sessions that relay or dial now', ({ counters }) => counters?.open),
+  ofTunnels(
+    'held_by_operator',
+    'gauge',
+    'Whether an operator lets new clients wait',
+    ({ hold }) => hold !== undefined,
+  ),
   ofTunnels('sessions_held', 'gauge', 'Clients that wait for a master now', ({ counters }) => counters?.held),
   ofTunnels(
     'sessions_admitted_total',

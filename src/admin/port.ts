@@ -1,6 +1,7 @@
 import type { EngineName } from '../relay/engine.ts';
 import type { SentinelView } from '../sentinel/account.ts';
 import type { EventFeed } from '../telemetry/feed.ts';
+import type { HoldView } from '../tunnel/operator-hold.ts';
 import type { FailoverStory } from '../tunnel/story.ts';
 import type { TunnelView } from '../tunnel/tunnel-view.ts';
 
@@ -20,6 +21,23 @@ export interface Overview {
   readonly lastEventId: string;
 }
 
+/** What an operator may do to a database. */
+export interface Actions {
+  /** Lets new clients wait for `ms` milliseconds at most, whatever is known of the master. */
+  hold(name: string, ms: number): HoldView;
+  /** @returns whether it was held */
+  release(name: string): boolean;
+  /** Cuts every session. @returns how many there were */
+  cut(name: string): Promise<number>;
+  /**
+   * Has Sentinel begin a failover.
+   *
+   * @returns the Sentinel that has begun it
+   * @throws TunnelError what Sentinel has against it
+   */
+  failover(name: string): Promise<string>;
+}
+
 /** What the admin listener needs of whoever runs the tunnels. */
 export interface AdminPort {
   readonly feed: EventFeed;
@@ -33,6 +51,8 @@ export interface AdminPort {
    * @returns the names of those that gave none
    */
   alive(withinMs: number): Promise<readonly string[]>;
+  /** Each is given the name of a database that there is. */
+  readonly actions: Actions;
   /**
    * Reads the configuration again and goes over to it; `undefined` where there is nothing to read again. Gives what has
    * changed, a line each; throws a TunnelError that says why nothing has.

@@ -1,10 +1,11 @@
 import { Hono, type Context } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
-import { messageOf, TunnelError } from '../errors.ts';
+import { messageOf } from '../errors.ts';
 import type { AdminConfig } from '../config/config.ts';
 import { logLevels, type LogLevel } from '../telemetry/log.ts';
 import type { Log } from '../telemetry/log.ts';
+import { attempt, databaseActions } from './actions.ts';
 import { toldEvent, type Followers } from './follow.ts';
 import {
   onlyKnownHosts,
@@ -17,6 +18,7 @@ import {
   type AdminEnv,
 } from './guard.ts';
 import { Metrics } from './metrics.ts';
+import type { TunnelView } from '../tunnel/tunnel-view.ts';
 import type { AdminPort } from './port.ts';
 import type { Page } from './page.ts';
 import { statusOf, statusVersion } from './status.ts';
@@ -25,8 +27,6 @@ import { statusOf, statusVersion } from './status.ts';
 const aliveMs = 1_000;
 /** No request has more to say than this, in bytes. */
 const mostBodyBytes = 4 * 1024;
-
-type Asked = Context<AdminEnv>;
 
 /** The routes of the admin listener. `docs/admin.md` lists them, and a test compares. */
 export function adminRoutes(
@@ -83,6 +83,8 @@ export function adminRoutes(
     return await attempt(asked, async () => ({ changes: await port.reload?.() }));
   });
 
+  databaseActions(app, port, actions, log);
+
   app.get(
     '*',
     (asked) => page.answer(asked.req.path) ?? refuse(asked, 404, `Nothing is at "${asked.req.path}"`),
@@ -99,27 +101,12 @@ function tooLarge(asked: Context): Response {
   return refuse(asked, 413, `A request has at most ${String(mostBodyBytes)} bytes`);
 }
 
-/** Does what was asked for; what can go wrong in the world is told to whoever asked. */
-async function attempt(asked: Asked, act: () => Promise<object>): Promise<Response> {
-  try {
-    return asked.json(await act());
-  } catch (error) {
-    if (!(error instanceof TunnelError)) throw error;
-    return asked.json({ error: error.message, code: error.code }, 409);
-  }
+/** It has not listened yet, or not found its first master. */
+function isUnresolved({ listeners, view }: TunnelView): boolean {
+  return view.phase.kind === 'unknown' || listeners.every(({ isOpen }) => !isOpen);
 }
 
-function isUnresolved({
-  listening,
-  view,
-}: {
-  listening: readonly unknown[];
-  view: { phase: { kind: string } };
-}): boolean {
-  return listening.length === 0 || view.phase.kind === 'unknown';
-}
-
-function listFailovers(asked: Asked, port: AdminPort): Response {
+function listFailovers(asked: Context<AdminEnv>, port: AdminPort): Response {
   const { database, last } = asked.req.query();
   const count = countFrom(last);
   if (count === undefined) return refuse(asked, 400, '"last": expected a whole number');
@@ -131,7 +118,7 @@ function listFailovers(asked: Asked, port: AdminPort): Response {
   return asked.json({ version: statusVersion, failovers: count === 0 ? [] : failovers.slice(-count) });
 }
 
-function followEvents(asked: Asked, port: AdminPort, followers: Followers, log: Log): Response {
+function followEvents(asked: Context<AdminEnv>, port: AdminPort, followers: Followers, log: Log): Response {
   const { level = 'info', since = asked.req.header('last-event-id'), last } = asked.req.query();
   const count = countFrom(last);
   if (!isLevel(level)) return refuse(asked, 400, `"level": expected one of ${logLevels.join(', ')}`);

@@ -2,8 +2,9 @@ import { formatEndpoint, formatListenAddress, sameEndpoint, type Endpoint } from
 import type { EngineName, TunnelCounters } from '../relay/engine.ts';
 import type { Said, SentinelView } from '../sentinel/account.ts';
 import type { MasterView, Phase } from '../sentinel/view.ts';
+import type { HoldView } from '../tunnel/operator-hold.ts';
 import type { FailoverStory } from '../tunnel/story.ts';
-import type { TunnelView } from '../tunnel/tunnel-view.ts';
+import type { ListenerView, TunnelView } from '../tunnel/tunnel-view.ts';
 import type { Overview } from './port.ts';
 
 /** Grows when something is taken out of the shape or changes its meaning, not when something is added. */
@@ -57,6 +58,8 @@ export interface DatabaseStatus {
   readonly listen: readonly ListenerStatus[];
   /** Sessions and bytes since the listeners were opened; `null` while they are not. */
   readonly counters: TunnelCounters | null;
+  /** That an operator lets new clients wait; `null` where none does. */
+  readonly hold: HoldView | null;
   /** The latest failover without its lines, which `/failovers` has. */
   readonly lastFailover: Omit<FailoverStory, 'lines'> | null;
 }
@@ -133,7 +136,7 @@ function programStatus(overview: Overview): ProgramStatus {
 }
 
 function databaseStatus(tunnel: TunnelView): DatabaseStatus {
-  const { name, view, since, counters, lastStory } = tunnel;
+  const { name, listeners, view, since, counters, hold, lastStory } = tunnel;
   const { phase, generation, epoch, degraded } = view;
   const reason = whyNotReady(tunnel);
   return {
@@ -148,26 +151,27 @@ function databaseStatus(tunnel: TunnelView): DatabaseStatus {
     epoch: epoch ?? null,
     view,
     degraded,
-    listen: listenersOf(tunnel),
+    listen: listeners.map(listenerStatus),
     counters: counters ?? null,
+    hold: hold ?? null,
     lastFailover: lastStory ? withoutLines(lastStory) : null,
   };
 }
 
 /** Why a client of a database would not be served now; `undefined` where it would. */
-function whyNotReady({ view, trouble, listening }: TunnelView): string | undefined {
-  if (listening.length === 0) return `not listening${trouble === undefined ? '' : `: ${trouble}`}`;
+function whyNotReady({ view, listeners, hold }: TunnelView): string | undefined {
+  const closed = listeners.find(({ isOpen }) => !isOpen);
+  if (closed) {
+    const why = closed.trouble === undefined ? '' : `: ${closed.trouble}`;
+    return `not listening on ${formatListenAddress(closed.address)}${why}`;
+  }
+  if (hold) return `${hold.reason} since ${hold.since}, until ${hold.until}`;
   const { phase } = view;
   return phase.kind === 'serving' ? undefined : `${phase.kind}: ${phase.reason}`;
 }
 
-function listenersOf({ listen, listening, trouble }: TunnelView): readonly ListenerStatus[] {
-  const isOpen = listening.length > 0;
-  return (isOpen ? listening : listen).map((address) => ({
-    address: formatListenAddress(address),
-    open: isOpen,
-    reason: isOpen ? null : (trouble ?? null),
-  }));
+function listenerStatus({ address, isOpen, trouble }: ListenerView): ListenerStatus {
+  return { address: formatListenAddress(address), open: isOpen, reason: trouble ?? null };
 }
 
 function withoutLines({ lines: _lines, ...story }: FailoverStory): Omit<FailoverStory, 'lines'> {

@@ -90,6 +90,8 @@ export interface EngineTunnel {
   steer(route: Route): void;
   /** The server has answered a question that was asked after it had dropped these sessions; see the event `dropped`. */
   reassure(sessions: readonly number[]): void;
+  /** Cuts every session that relays, as another generation would; the route stays. Gives how many there were. */
+  evict(): Promise<number>;
   /** Closes the listeners, refuses what waits, lets relaying sessions finish. Resolves when none is left. */
   drain(): Promise<void>;
   /** Closes the listeners and destroys every session. Idempotent; ends a drain in progress. */
@@ -121,7 +123,7 @@ export interface TunnelCounters {
 export const endReasons = [
   'downstream', // the client closed, or its connection broke
   'upstream', // Redis closed, or its connection broke
-  'evicted', // the route moved to another generation
+  'evicted', // the route moved to another generation, or an operator cut it
   'refused', // told why in a RESP error: nothing to serve, hold deadline, limit
   'idle', // nothing moved for the idle timeout
   'drained', // cut at shutdown

@@ -265,6 +265,16 @@ export class Gate<S extends Session> {
     this.#tell({ kind: 'steered', generation: route.generation, cut, held: this.#waitingCount, released });
   }
 
+  /** Cuts every session that relays. The route stays; gives how many there were. */
+  evict(): number {
+    const count = this.#relayingSet.size;
+    for (const session of this.#relayingSet) {
+      this.#port.cut(session);
+      this.#end(session, 'evicted');
+    }
+    return count;
+  }
+
   /**
    * Changes the limits and ends nobody by it: who is in stays in, who comes goes by the new ones. Those that wait or
    * dial have the new times, so that deadlines stay in the order in which they were set.

@@ -67,6 +67,11 @@ export class Account {
     this.#said.set(name, { name, answer, at: new Date().toISOString(), latencyMs: tookMs });
   }
 
+  /** What it last said of a master. */
+  saidOf(name: string): Answer | undefined {
+    return this.#said.get(name)?.answer;
+  }
+
   /** Forgets what was said of masters that are not watched any more. */
   keepOnly(names: ReadonlySet<string>): void {
     for (const name of this.#said.keys()) if (!names.has(name)) this.#said.delete(name);

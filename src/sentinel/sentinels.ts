@@ -20,6 +20,7 @@ import {
 } from './roster.ts';
 import { refusalOf } from './channels.ts';
 import type { SubscriptionEvent } from './subscription.ts';
+import { orderFailover } from './order.ts';
 import { MasterWatch, type WatchEvent } from './watch.ts';
 import type { Answer } from './words.ts';
 
@@ -153,6 +154,20 @@ export class Sentinels {
       account?.keepOnly(names);
       return account ? [account.view({ sentinel, isSeed, id })] : [];
     });
+  }
+
+  /**
+   * Has a failover begun by one of the Sentinels that answer and monitor this master.
+   *
+   * @returns which one has begun it
+   * @throws TunnelError what it says against it, or why none could be asked
+   */
+  async failover(name: string): Promise<string> {
+    const candidates = this.#roster.flatMap(({ endpoint }) => {
+      const said = this.#accounts.get(formatEndpoint(endpoint))?.saidOf(name);
+      return said?.kind === 'address' ? [endpoint] : [];
+    });
+    return await orderFailover(name, candidates, this.#config.replyMs, this.#config);
   }
 
   close(): void {

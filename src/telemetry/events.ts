@@ -61,6 +61,10 @@ export const eventSentences = {
   'master.sound': '{database}: no longer degraded',
   'redis.denied':
     '{database}: {endpoint} refuses the credentials of "redis" ({reason}), its role cannot be verified',
+  'database.held': '{database}: an operator lets new clients wait until {until}: {reason}',
+  'database.released': '{database}: new clients are served again: {why}',
+  'database.cut': '{database}: an operator cut sessions: {count}',
+  'failover.ordered': '{database}: {sentinel} begins a failover, for an operator',
   'failover.story': '{database}: {story}',
 } as const;
 

@@ -6,6 +6,7 @@ import { sleep } from '../lifecycle/sleep.ts';
 import { formatListenAddress, isLoopback, type ListenAddress } from '../net/endpoint.ts';
 import type { EngineListener, EngineTunnel } from '../relay/engine.ts';
 import type { Log } from '../telemetry/log.ts';
+import type { ListenerView } from './tunnel-view.ts';
 
 const firstBindRetryMs = 500;
 const mostBindRetryMs = 10_000;
@@ -89,10 +90,13 @@ export class Listeners {
     return this.#wanted.flatMap(({ listener }) => (listener ? [listener.address] : []));
   }
 
-  /** Why some of them are not open; `undefined` where all are. */
-  get trouble(): string | undefined {
-    const failures = this.#wanted.flatMap(({ failure }) => (failure === undefined ? [] : [failure]));
-    return failures.length === 0 ? undefined : failures.join('; ');
+  /** Each that is wanted, and how it stands. */
+  views(): readonly ListenerView[] {
+    return this.#wanted.map(({ config, listener, failure }) => ({
+      address: listener?.address ?? config.address,
+      isOpen: listener !== undefined,
+      trouble: failure,
+    }));
   }
 
   /** No listener is opened any more. */

@@ -3,16 +3,22 @@ import type { DurationsView } from '../relay/durations.ts';
 import type { TunnelCounters } from '../relay/engine.ts';
 import type { MasterView } from '../sentinel/view.ts';
 import type { FailoverCountsView } from './failover-counts.ts';
+import type { HoldView } from './operator-hold.ts';
 import type { FailoverStory } from './story.ts';
+
+/** One place where clients of a database are to connect. */
+export interface ListenerView {
+  /** The real address where it is open: a port of 0 has become one. */
+  readonly address: ListenAddress;
+  readonly isOpen: boolean;
+  /** Why it could not be opened; `undefined` where it is open or has not been tried. */
+  readonly trouble: string | undefined;
+}
 
 /** One database as an operator sees it. A value, made when it is asked for. */
 export interface TunnelView {
   readonly name: string;
-  /** Where it is to listen, and where it does; none while it cannot. */
-  readonly listen: readonly ListenAddress[];
-  readonly listening: readonly ListenAddress[];
-  /** Why it does not listen; `undefined` while it does. */
-  readonly trouble: string | undefined;
+  readonly listeners: readonly ListenerView[];
   readonly view: MasterView;
   /** Since when the phase of the view is what it is: wall clock, ISO 8601. */
   readonly since: string;
@@ -20,5 +26,7 @@ export interface TunnelView {
   readonly counters: TunnelCounters | undefined;
   readonly durations: DurationsView | undefined;
   readonly failovers: FailoverCountsView;
+  /** That an operator lets its clients wait. */
+  readonly hold: HoldView | undefined;
   readonly lastStory: FailoverStory | undefined;
 }

@@ -16,10 +16,11 @@ import type { MasterWatch } from '../sentinel/watch.ts';
 import type { Log } from '../telemetry/log.ts';
 import { Chronicle } from './chronicle.ts';
 import { Listeners } from './listeners.ts';
+import { OperatorHold, type HoldView } from './operator-hold.ts';
 import { Reassurance } from './reassurance.ts';
 import { routeOf, sameRoute } from './route.ts';
 import type { FailoverStory } from './story.ts';
-import type { TunnelView } from './tunnel-view.ts';
+import type { ListenerView, TunnelView } from './tunnel-view.ts';
 
 /**
  * One database joined to its listeners: what the watch believes becomes what the engine does, and what the engine
@@ -35,6 +36,7 @@ export class Tunnel {
   #relay: EngineTunnel | undefined;
   #listeners: Listeners | undefined;
   #route: Route | undefined;
+  readonly #hold: OperatorHold;
   #isEnding = false;
 
   constructor(database: DatabaseConfig, sentinels: Sentinels, log: Log) {
@@ -42,6 +44,9 @@ export class Tunnel {
     this.#log = log;
     this.#sentinels = sentinels;
     this.#chronicle = new Chronicle(database.name, log);
+    this.#hold = new OperatorHold(() => {
+      this.#released('its time is over');
+    });
     this.#watch = sentinels.watch(database, (event) => {
       if (event.kind === 'view') {
         this.#chronicle.turned(event.view, event.before);
@@ -127,19 +132,49 @@ export class Tunnel {
 
   /** All that an operator may want to know of it. */
   overview(): TunnelView {
-    const { name, listen } = this.database;
+    const { name, listen } = this.#database;
+    const closed = listen.map(({ address }): ListenerView => ({
+      address,
+      isOpen: false,
+      trouble: undefined,
+    }));
     return {
       name,
-      listen: listen.map(({ address }) => address),
-      listening: this.#isEnding ? [] : this.listening,
-      trouble: this.#isEnding ? 'closing' : this.#listeners?.trouble,
+      listeners: this.#isEnding ? closed : (this.#listeners?.views() ?? closed),
       view: this.#watch.view(),
       since: this.#chronicle.since(),
       counters: this.counters(),
       durations: this.#relay?.durations(),
       failovers: this.#chronicle.counts(),
+      hold: this.#hold.view,
       lastStory: this.stories().at(-1),
     };
+  }
+
+  /**
+   * Lets new clients wait, whatever is known of the master; sessions go on.
+   *
+   * @param ms how long at most, in milliseconds
+   */
+  hold(ms: number, reason: string): HoldView {
+    const view = this.#hold.begin(ms, reason);
+    this.#log.warn('database.held', { database: this.#database.name, until: view.until, reason });
+    this.#steer(this.#watch.view());
+    return view;
+  }
+
+  /** Ends such a hold. @returns whether there was one */
+  release(): boolean {
+    const wasHeld = this.#hold.end();
+    if (wasHeld) this.#released('it was released');
+    return wasHeld;
+  }
+
+  /** Cuts every session, and gives how many there were: their clients reconnect. */
+  async cut(): Promise<number> {
+    const count = (await this.#relay?.evict()) ?? 0;
+    this.#log.warn('database.cut', { database: this.#database.name, count });
+    return count;
   }
 
   /** Stops accepting; resolves when the last session has ended. */
@@ -151,6 +186,7 @@ export class Tunnel {
   /** Cuts what is left and watches its master no more. */
   async close(): Promise<void> {
     this.#isEnding = true;
+    this.#hold.end();
     await Promise.all([this.#listeners?.end(), this.#relay?.close()]);
     this.#sentinels.unwatch(this.#watch);
     this.#chronicle.close();
@@ -162,10 +198,15 @@ export class Tunnel {
   }
 
   #steer(view: MasterView): void {
-    const route = routeOf(view);
+    const route = this.#hold.over(routeOf(view));
     if (!this.#relay || (this.#route && sameRoute(route, this.#route))) return;
     this.#route = route;
     this.#relay.steer(route);
+  }
+
+  #released(why: string): void {
+    this.#log.info('database.released', { database: this.#database.name, why });
+    this.#steer(this.#watch.view());
   }
 
   #relayed(event: TunnelEvent): void {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { ask, eventually, withoutLeaks } from '../kit/index.ts';
-import { Stage, token } from './stage.ts';
+import { overviewOf, serving, Stage, token, tunnelWith } from './stage.ts';
 
 const bearer = { authorization: `Bearer ${token}` };
 
@@ -87,6 +87,44 @@ test('without a token nobody acts, and with one only who has it', async () => {
       event: 'admin.acted',
       fields: { who: '127.0.0.1', action: 'reload' },
     });
+  });
+});
+
+test('actions reach the database that is named, with what is wished', async () => {
+  await withoutLeaks(async () => {
+    await using stage = await Stage.open({ token });
+    stage.port.shown = overviewOf([tunnelWith(serving, { name: 'db1@internal' })]);
+    const post = async (path: string, body = ''): Promise<readonly [number, unknown]> => {
+      const answer = await ask(stage.where, path, { method: 'POST', headers: bearer, body });
+      return [answer.status, answer.json()];
+    };
+    const path = '/databases/db1%40internal';
+    const hold = { since: 'then', until: 'later', reason: 'held by an operator' };
+    assert.deepEqual(await post(`${path}/hold`), [200, { hold }]);
+    assert.deepEqual(await post(`${path}/hold`, '{"forMs": 5000}'), [200, { hold }]);
+    assert.deepEqual(await post(`${path}/release`), [200, { released: true }]);
+    assert.deepEqual(await post(`${path}/cut`, '{}'), [200, { cut: 4 }]);
+    assert.deepEqual(await post(`${path}/failover`), [
+      409,
+      { error: 'INPROG Failover already in progress', code: 'ST_SENTINEL_REPLY_ERROR' },
+    ]);
+    assert.deepEqual(stage.port.acted, [
+      'hold db1@internal 600000',
+      'hold db1@internal 5000',
+      'release db1@internal',
+      'cut db1@internal',
+      'failover db1@internal',
+    ]);
+    for (const body of ['{', '[]', '{"forMs": 0}', '{"forMs": 1e12}', '{"formMs": 1}', '{"forMs": "1"}'])
+      assert.equal((await post(`${path}/hold`, body))[0], 400, body);
+    assert.equal((await post('/databases/other/cut'))[0], 404);
+    assert.equal((await post(`${path}/drop`))[0], 404);
+    assert.equal(stage.port.acted.length, 5);
+    const open = await Stage.open();
+    const refused = await ask(open.where, '/databases/mymaster/cut', { method: 'POST' });
+    await open[Symbol.asyncDispose]();
+    assert.equal(refused.status, 403);
+    assert.deepEqual(open.port.acted, []);
   });
 });
 

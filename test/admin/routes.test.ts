@@ -34,8 +34,15 @@ test('the probes say what is missing', async () => {
     assert.deepEqual(await probe('/startupz'), [200, { started: true, waiting: [] }]);
     port.shown = overviewOf([tunnelWith(unknown)]);
     assert.deepEqual(await probe('/startupz'), [200, { started: true, waiting: [] }], 'once is for ever');
-    port.shown = overviewOf([tunnelWith(serving, { listening: [], trouble: 'EADDRINUSE' })]);
-    assert.equal((await ask(where, '/readyz')).text.includes('not listening: EADDRINUSE'), true);
+    const address = { kind: 'tcp', host: '127.0.0.1', port: 6380 } as const;
+    const [open] = tunnelWith(serving).listeners;
+    assert.ok(open);
+    const taken = { address, isOpen: false, trouble: 'EADDRINUSE' };
+    port.shown = overviewOf([tunnelWith(serving, { listeners: [open, taken] })]);
+    assert.equal(
+      (await ask(where, '/readyz')).text.includes('not listening on 127.0.0.1:6380: EADDRINUSE'),
+      true,
+    );
     port.shown = overviewOf([tunnelWith(serving)], { isDraining: true });
     assert.deepEqual((await probe('/readyz'))[1], { ...ready, ready: false, reasons: ['shutting down'] });
     assert.deepEqual(await probe('/livez'), [200, { live: true, silent: [] }]);

@@ -1,6 +1,7 @@
 import { AdminServer } from '../../src/admin/server.ts';
 import { Page } from '../../src/admin/page.ts';
-import type { AdminPort, Overview } from '../../src/admin/port.ts';
+import type { Actions, AdminPort, Overview } from '../../src/admin/port.ts';
+import { TunnelError } from '../../src/errors.ts';
 import type { AdminConfig } from '../../src/config/config.ts';
 import type { MasterView, Phase } from '../../src/sentinel/view.ts';
 import type { EventName } from '../../src/telemetry/events.ts';
@@ -32,17 +33,16 @@ export function viewWith(phase: Phase, more: Partial<MasterView> = {}): MasterVi
 }
 
 export function tunnelWith(phase: Phase, more: Partial<TunnelView> = {}): TunnelView {
-  const listen = [{ kind: 'tcp', host: '127.0.0.1', port: 6379 }] as const;
+  const address = { kind: 'tcp', host: '127.0.0.1', port: 6379 } as const;
   return {
     name: 'mymaster',
-    listen,
-    listening: listen,
-    trouble: undefined,
+    listeners: [{ address, isOpen: true, trouble: undefined }],
     view: viewWith(phase),
     since: '2026-01-31T12:00:00.000Z',
     counters: undefined,
     durations: undefined,
     failovers: new FailoverCounts().view(),
+    hold: undefined,
     lastStory: undefined,
     ...more,
   };
@@ -74,6 +74,21 @@ export class FakePort implements AdminPort {
   told: readonly FailoverStory[] = [];
   silent: readonly string[] = [];
   reload: AdminPort['reload'] = undefined;
+  readonly acted: string[] = [];
+  readonly actions: Actions = {
+    hold: (name, ms) => {
+      this.acted.push(`hold ${name} ${ms}`);
+      return { since: 'then', until: 'later', reason: 'held by an operator' };
+    },
+    release: (name) => this.acted.push(`release ${name}`) > 0,
+    cut: (name) => Promise.resolve(this.acted.push(`cut ${name}`)),
+    failover: (name) => {
+      this.acted.push(`failover ${name}`);
+      return Promise.reject(
+        new TunnelError('ST_SENTINEL_REPLY_ERROR', 'INPROG Failover already in progress'),
+      );
+    },
+  };
 
   constructor() {
     const note = (event: EventName, fields: Fields = {}): void => {

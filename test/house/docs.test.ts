@@ -177,3 +177,38 @@ function kindsOf(file: string, type: string): string[] {
   const kinds = [...union.matchAll(/readonly kind: ((?:'[\w-]+'(?: \| )?)+)/g)];
   return kinds.flatMap(([, text = '']) => [...text.matchAll(/'([\w-]+)'/g)].map(([, kind = '']) => kind));
 }
+
+test('docs/admin.md lists the routes of the admin listener', () => {
+  const told = tableIn('docs/admin.md', 'routes').flatMap(([first = '']) => names(first));
+  const sources = ['src/admin/routes.ts', 'src/admin/actions.ts'].map(read).join('\n');
+  const plain = [...sources.matchAll(/app\.(get|post)\(\s*'([^']+)'/g)].map(
+    ([, method = '', path = '']) => `${method.toUpperCase()} ${path}`,
+  );
+  const actions = [...sources.matchAll(/^ {2}(\w+): \{\s+keys: \[/gm)].map(
+    ([, action = '']) => `POST /databases/NAME/${action}`,
+  );
+  assert.ok(actions.length > 3);
+  assert.deepEqual(told.toSorted(), [...plain, ...actions].toSorted());
+});
+
+test('docs/admin.md explains every key of the status', () => {
+  const source = read('src/admin/status.ts');
+  const keysOf = (type: string): string[] => {
+    const [, body = ''] = new RegExp(`export interface ${type} {(.*?)\n}`, 's').exec(source) ?? [];
+    return [...body.matchAll(/^ {2}readonly (\w+):/gm)].map(([, key = '']) => key);
+  };
+  const nested: Readonly<Record<string, readonly [string, string]>> = {
+    program: ['program.', 'ProgramStatus'],
+    databases: ['databases[].', 'DatabaseStatus'],
+    sentinels: ['sentinels[].', 'SentinelStatus'],
+  };
+  const keys = keysOf('Status').flatMap((key) => {
+    const [above, type] = nested[key] ?? [];
+    return above === undefined || type === undefined
+      ? [key]
+      : keysOf(type).map((below) => `${above}${below}`);
+  });
+  assert.ok(keys.length > 30);
+  const told = firstCells('docs/admin.md', 'status').map((key) => key.replace(/\[\]$/, ''));
+  assert.deepEqual(told, keys);
+});

@@ -107,6 +107,10 @@ export class Door implements GatePort<TunnelSession>, LoopMember {
     this.#touch().reassured(sessions);
   }
 
+  evict(): number {
+    return this.#touch().evict();
+  }
+
   drain(): void {
     this.#acceptor.close();
     this.#isDraining = true;

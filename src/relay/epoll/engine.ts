@@ -137,6 +137,8 @@ class EpollTunnel implements EngineTunnel {
   readonly #left: Barrier;
   readonly #drained: Barrier;
   readonly #closed: Barrier;
+  #evicting: Promise<number> | undefined;
+  #evicted: (count: number) => void = () => undefined;
   #draining: Promise<void> | undefined;
   #leaving: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
@@ -215,6 +217,26 @@ class EpollTunnel implements EngineTunnel {
     this.#send({ kind: 'reassure', tunnel: this.#id, sessions });
   }
 
+  /** A second one joins the first: what it would cut is being cut. */
+  evict(): Promise<number> {
+    this.#evicting ??= new Promise((resolve) => {
+      let [left, sum] = [this.#threads.length, 0];
+      this.#evicted = (count): void => {
+        sum += count;
+        left -= 1;
+        if (left > 0) return;
+        this.#evicting = undefined;
+        resolve(sum);
+      };
+      this.#send({ kind: 'evict', tunnel: this.#id });
+      // Once it is closed no thread answers for it any more.
+      void this.#closed.all.then(() => {
+        resolve(sum);
+      });
+    });
+    return this.#evicting;
+  }
+
   drain(): Promise<void> {
     this.#draining ??= this.#drain();
     return this.#draining;
@@ -245,6 +267,9 @@ class EpollTunnel implements EngineTunnel {
         return;
       case 'unlistened':
         for (const listener of this.#listeners) listener.passed(thread, answer.fd);
+        return;
+      case 'evicted':
+        this.#evicted(answer.count);
         return;
       case 'left':
         this.#left.passed(thread);

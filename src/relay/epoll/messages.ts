@@ -29,6 +29,7 @@ export type Command =
   | { readonly kind: 'adjust'; readonly tunnel: number; readonly limits: TunnelLimits }
   | { readonly kind: 'steer'; readonly tunnel: number; readonly route: Route }
   | { readonly kind: 'reassure'; readonly tunnel: number; readonly sessions: readonly number[] }
+  | { readonly kind: 'evict'; readonly tunnel: number }
   | { readonly kind: 'drain'; readonly tunnel: number }
   | { readonly kind: 'close'; readonly tunnel: number }
   /** To be answered with `alive`, in the turn in which it is heard. */
@@ -43,6 +44,8 @@ export type Answer =
   /** The process has stood still. The thread does nothing until it is released. */
   | { readonly kind: 'stalled' }
   | { readonly kind: 'told'; readonly tunnel: number; readonly events: readonly TunnelEvent[] }
+  /** How many sessions it has cut. */
+  | { readonly kind: 'evicted'; readonly tunnel: number; readonly count: number }
   /** It does not listen on this descriptor any more. */
   | { readonly kind: 'unlistened'; readonly tunnel: number; readonly fd: number }
   /** It does not listen for the tunnel any more. */

@@ -73,6 +73,11 @@ export async function runThread(
       case 'reassure':
         doors.get(command.tunnel)?.reassure(command.sessions);
         return;
+      case 'evict': {
+        const count = doors.get(command.tunnel)?.evict() ?? 0;
+        answer({ kind: 'evicted', tunnel: command.tunnel, count });
+        return;
+      }
       case 'drain':
         doors.get(command.tunnel)?.drain();
         answer({ kind: 'left', tunnel: command.tunnel });

@@ -157,6 +157,10 @@ export class StreamsTunnel implements EngineTunnel {
     this.#arm();
   }
 
+  evict(): Promise<number> {
+    return Promise.resolve(this.#gate.evict());
+  }
+
   drain(): Promise<void> {
     this.#isEnding = true;
     for (const listener of this.#listeners) void listener.stop();

@@ -10,6 +10,31 @@ const atOnceMs = 1000;
 
 export function describeCutting(engine: EngineUnderTest): void {
   describe('cutting', () => {
+    it('cuts who relays and nobody else when it is told to evict, and goes on', async () => {
+      await using upstream = await Upstream.echo();
+      await using rig = await Rig.open(engine);
+      rig.serve(upstream.port, 1);
+      const clients = [await rig.connect(), await rig.connect()];
+      for (const client of clients) {
+        client.send('x');
+        await client.says('x');
+      }
+      assert.equal(await rig.tunnel.evict(), 2);
+      for (const client of clients) await client.ended();
+      await rig.endedBy('evicted', 2);
+      rig.hold(1);
+      const waiting = await rig.connect();
+      waiting.send('y');
+      await rig.counts({ held: 1 });
+      assert.equal(await rig.tunnel.evict(), 0);
+      rig.serve(upstream.port, 1);
+      await waiting.says('y');
+      const [one, other] = await Promise.all([rig.tunnel.evict(), rig.tunnel.evict()]);
+      assert.equal(Math.max(one, other), 1);
+      await rig.tunnel.close();
+      assert.equal(await rig.tunnel.evict(), 0);
+    });
+
     it('cuts an idle session on both sides', async () => {
       await using upstream = await Upstream.echo();
       await using rig = await Rig.open(engine);

@@ -1,0 +1,93 @@
+import type { Context, Hono, MiddlewareHandler } from 'hono';
+import { TunnelError } from '../errors.ts';
+import type { Log } from '../telemetry/log.ts';
+import { longestHoldMs, usualHoldMs } from '../tunnel/operator-hold.ts';
+import { refuse, whoOf, type AdminEnv } from './guard.ts';
+import type { Actions, AdminPort } from './port.ts';
+
+type Asked = Context<AdminEnv>;
+
+/** What the body of a request asks besides the action itself. */
+type Wishes = Readonly<Record<string, unknown>>;
+
+interface Action {
+  /** The keys that the body may have. */
+  readonly keys: readonly string[];
+  /** Throws a TunnelError that says why it cannot be done; `ST_USAGE` where a wish makes no sense. */
+  readonly act: (actions: Actions, name: string, wishes: Wishes) => Promise<object>;
+}
+
+/** What may be done to a database: `POST /databases/NAME/ACTION`. */
+const actionsByName: Readonly<Record<string, Action>> = {
+  hold: {
+    keys: ['forMs'],
+    act: (actions, name, { forMs }) =>
+      Promise.resolve({ hold: actions.hold(name, milliseconds('forMs', forMs, usualHoldMs, longestHoldMs)) }),
+  },
+  release: { keys: [], act: (actions, name) => Promise.resolve({ released: actions.release(name) }) },
+  cut: { keys: [], act: async (actions, name) => ({ cut: await actions.cut(name) }) },
+  failover: { keys: [], act: async (actions, name) => ({ sentinel: await actions.failover(name) }) },
+};
+
+/** Adds the routes of the actions. */
+export function databaseActions(
+  app: Hono<AdminEnv>,
+  port: AdminPort,
+  guards: readonly [MiddlewareHandler<AdminEnv>, MiddlewareHandler<AdminEnv>],
+  log: Log,
+): void {
+  for (const [action, { keys, act }] of Object.entries(actionsByName)) {
+    app.post(`/databases/:name/${action}`, ...guards, async (asked) => {
+      const name = asked.req.param('name');
+      const names = port.overview().tunnels.map((tunnel) => tunnel.name);
+      if (!names.includes(name)) return refuse(asked, 404, `No database "${name}"`);
+      log.info('admin.acted', { who: whoOf(asked), action, database: name });
+      return await attempt(
+        asked,
+        async () => await act(port.actions, name, readWishes(await asked.req.text(), keys)),
+      );
+    });
+  }
+}
+
+/** Does what was asked for; what can go wrong in the world is told to whoever asked. */
+export async function attempt(asked: Asked, act: () => Promise<object>): Promise<Response> {
+  try {
+    return asked.json(await act());
+  } catch (error) {
+    if (!(error instanceof TunnelError)) throw error;
+    return asked.json({ error: error.message, code: error.code }, error.code === 'ST_USAGE' ? 400 : 409);
+  }
+}
+
+/**
+ * The body as an object; an empty one wishes nothing.
+ *
+ * @throws TunnelError `ST_USAGE`
+ */
+function readWishes(body: string, keys: readonly string[]): Wishes {
+  if (body.trim() === '') return {};
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(body);
+  } catch {
+    throw new TunnelError('ST_USAGE', 'The body is not JSON');
+  }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
+    throw new TunnelError('ST_USAGE', 'The body is no JSON object');
+  const stranger = Object.keys(parsed).find((key) => !keys.includes(key));
+  if (stranger !== undefined) {
+    const expected = keys.length === 0 ? 'an empty object' : keys.map((key) => `"${key}"`).join(', ');
+    throw new TunnelError('ST_USAGE', `Unknown key "${stranger}", expected ${expected}`);
+  }
+  return parsed as Wishes;
+}
+
+function milliseconds(key: string, value: unknown, usual: number, most: number): number {
+  if (value === undefined) return usual;
+  if (typeof value === 'number' && Number.isInteger(value) && value > 0 && value <= most) return value;
+  throw new TunnelError(
+    'ST_USAGE',
+    `"${key}": expected milliseconds, a whole number from 1 to ${String(most)}`,
+  );
+}
