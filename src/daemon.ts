@@ -2,7 +2,7 @@ import { readPage } from './admin/page.ts';
 import type { AdminPort, Overview } from './admin/port.ts';
 import { AdminServer } from './admin/server.ts';
 import { isDeepStrictEqual } from 'node:util';
-import type { Config, DatabaseConfig, LogConfig } from './config/config.ts';
+import type { Config, DatabaseConfig, ListenerConfig, LogConfig } from './config/config.ts';
 import { changeLine, diffConfigs, pairUp, type Change } from './config/diff.ts';
 import { messageOf, TunnelError } from './errors.ts';
 import { Latest } from './lifecycle/latest.ts';
@@ -61,6 +61,8 @@ export interface Daemon {
 export interface Surroundings {
   /** The file that the configuration was read from, for people. */
   readonly configFile?: string;
+  /** Descriptors of sockets that listen already, for the listeners of the configuration. */
+  readonly handed?: Map<ListenerConfig, number>;
   /** Reads the configuration anew from where it came from. Without it only one that is given can be reloaded. */
   readonly read?: () => Promise<Config>;
   /**
@@ -151,7 +153,9 @@ class RunningDaemon implements Daemon {
     this.#log = log;
     this.#engine = engine;
     this.#sentinels = sentinels;
-    this.#tunnels = config.databases.map((database) => new Tunnel(database, sentinels, log));
+    this.#tunnels = config.databases.map(
+      (database) => new Tunnel(database, sentinels, log, surroundings.handed),
+    );
   }
 
   /** Opens every tunnel; what cannot be listened on is tried again in the background. Gives what went wrong. */

@@ -2,6 +2,7 @@ import type { Config } from '../config/config.ts';
 import { startDaemon, type Daemon } from '../daemon.ts';
 import { messageOf } from '../errors.ts';
 import { openLog, type OpenLog } from '../telemetry/open-log.ts';
+import { assignSockets, closeUnused, handedSockets } from './activation.ts';
 import { exitCodes } from './exit-codes.ts';
 import type { Host } from './host.ts';
 import { Supervisor } from './systemd.ts';
@@ -31,9 +32,12 @@ export async function run(
     if (running) void supervisor.reload(() => running.reload().catch(() => undefined));
   });
   try {
+    const { assigned, unused } = assignSockets(await handedSockets(host), config.databases);
+    closeUnused(unused, opened.log);
     daemon = await startDaemon(config, supervisor.watching(opened.log), {
       ...(configFile !== undefined && { configFile }),
       read,
+      handed: assigned,
       adjustLog: (log) => {
         opened.adjust(log);
       },

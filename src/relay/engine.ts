@@ -81,9 +81,10 @@ export interface EngineTunnel {
   /**
    * Opens one more listener.
    *
+   * @param handed the descriptor of a socket that listens for it already, and belongs to the engine from here on
    * @throws TunnelError `ST_LISTEN_FAILED` naming the address, `ST_CLOSED` where the tunnel drains or is closed
    */
-  listen(listener: ListenerConfig): Promise<EngineListener>;
+  listen(listener: ListenerConfig, handed?: number): Promise<EngineListener>;
   /** Changes the limits. No session is cut by it; those that wait or dial have the new times. */
   adjust(limits: TunnelLimits): void;
   /** Takes effect at once (for an engine in a worker: at its next turn, within a millisecond), then `steered` is told. */

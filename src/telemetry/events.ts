@@ -17,6 +17,8 @@ export const eventSentences = {
     'At most {limit} descriptors may be open, and {connections} connections take {needed}: raise the limit, or lower maxConnections',
   'config.reloaded': 'Configuration reloaded, changes: {changes}',
   'config.reload-failed': 'Configuration not reloaded, going on as before: {reason}',
+  'socket.unused':
+    'Descriptor {fd} ({name}) was handed over listening on {address}, and no listener is configured for it: closed',
   'systemd.notify-failed': 'Cannot tell systemd how the service does: {reason}',
   'log.reopened': 'Log opened anew on {signal}',
   'log.reopen-failed': 'Cannot open the log anew on {signal}, going on with the old one: {reason}',

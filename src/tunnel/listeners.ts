@@ -30,9 +30,12 @@ export class Listeners {
   readonly #database: string;
   readonly #relay: EngineTunnel;
   readonly #log: Log;
+  readonly #handed: Map<ListenerConfig, number>;
   #wanted: readonly Wanted[] = [];
 
-  constructor(database: string, relay: EngineTunnel, log: Log) {
+  /** @param handed descriptors of sockets that listen already; one that has been used is taken out */
+  constructor(database: string, relay: EngineTunnel, log: Log, handed: Map<ListenerConfig, number>) {
+    this.#handed = handed;
     this.#database = database;
     this.#relay = relay;
     this.#log = log;
@@ -136,9 +139,11 @@ export class Listeners {
   }
 
   async #try(wanted: Wanted): Promise<TunnelError | undefined> {
+    const handed = this.#handed.get(wanted.config);
+    this.#handed.delete(wanted.config);
     let listener: EngineListener;
     try {
-      listener = await this.#relay.listen(wanted.config);
+      listener = await this.#relay.listen(wanted.config, handed);
     } catch (error) {
       if (!(error instanceof TunnelError)) throw error;
       // Closed meanwhile: nobody wants it any more.
@@ -153,7 +158,11 @@ export class Listeners {
     wanted.listener = listener;
     wanted.failure = undefined;
     const address = formatListenAddress(listener.address);
-    this.#log.info('listener.opened', { database: this.#database, address });
+    this.#log.info('listener.opened', {
+      database: this.#database,
+      address,
+      ...(handed !== undefined && { handed: true }),
+    });
     if (
       listener.address.kind === 'tcp' &&
       wanted.config.allow.length === 0 &&

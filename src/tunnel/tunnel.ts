@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { DatabaseConfig } from '../config/config.ts';
+import type { DatabaseConfig, ListenerConfig } from '../config/config.ts';
 import type { TunnelError } from '../errors.ts';
 import type { ListenAddress } from '../net/endpoint.ts';
 import type {
@@ -31,6 +31,7 @@ export class Tunnel {
   readonly #chronicle: Chronicle;
   readonly #sentinels: Sentinels;
   readonly #watch: MasterWatch;
+  readonly #handed: Map<ListenerConfig, number>;
   #database: DatabaseConfig;
   readonly #reassurance: Reassurance;
   #relay: EngineTunnel | undefined;
@@ -39,7 +40,14 @@ export class Tunnel {
   readonly #hold: OperatorHold;
   #isEnding = false;
 
-  constructor(database: DatabaseConfig, sentinels: Sentinels, log: Log) {
+  /** @param handed descriptors of sockets that listen already */
+  constructor(
+    database: DatabaseConfig,
+    sentinels: Sentinels,
+    log: Log,
+    handed = new Map<ListenerConfig, number>(),
+  ) {
+    this.#handed = handed;
     this.#database = database;
     this.#log = log;
     this.#sentinels = sentinels;
@@ -84,7 +92,7 @@ export class Tunnel {
       return [];
     }
     this.#relay = relay;
-    this.#listeners = new Listeners(name, relay, this.#log);
+    this.#listeners = new Listeners(name, relay, this.#log, this.#handed);
     this.#steer(this.#watch.view());
     return await this.#listeners.open(listen);
   }

@@ -90,3 +90,9 @@ export function layoutOf(architecture: string): EventLayout | undefined {
       return undefined;
   }
 }
+
+// fcntl(2). A socket has no other status flags that are worth keeping.
+export const F_SETFD = 2;
+export const F_SETFL = 4;
+export const FD_CLOEXEC = 1;
+export const O_NONBLOCK = 0o4000;

@@ -187,9 +187,9 @@ class EpollTunnel implements EngineTunnel {
     return [...this.#listeners].map(({ address }) => address);
   }
 
-  async listen(wanted: ListenerConfig): Promise<EngineListener> {
+  async listen(wanted: ListenerConfig, handed?: number): Promise<EngineListener> {
     this.#assertOpen(wanted);
-    const bound = await bindListener(this.#sys, wanted, this.#threads.length);
+    const bound = await bindListener(this.#sys, wanted, this.#threads.length, handed);
     try {
       this.#assertOpen(wanted); // closed, perhaps, while its name was looked up
     } catch (error) {

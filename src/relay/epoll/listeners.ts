@@ -15,8 +15,11 @@ import {
 import * as abi from './abi.ts';
 import type { OpenListener } from './messages.ts';
 import { setSocketOptions } from './options.ts';
-import { inetAddress, portOf, unixAddress, type SocketAddress } from './sockaddr.ts';
+import { inetAddress, listenAddressOf, portOf, unixAddress, type SocketAddress } from './sockaddr.ts';
 import { errorName, type Syscalls } from './syscalls.ts';
+
+/** Larger than any `struct sockaddr`: `struct sockaddr_storage` has 128 bytes. */
+const sockaddrBytes = 128;
 
 /** A listener, bound but in nobody's epoll set yet. */
 export interface Bound {
@@ -31,11 +34,18 @@ export interface Bound {
  * Binds an address, for every thread. A TCP port has a socket per thread, among which the kernel spreads connections
  * (SO_REUSEPORT, socket(7)); a unix socket has one, which the threads share.
  *
+ * @param handed the descriptor of a socket that listens already
  * @throws TunnelError `ST_LISTEN_FAILED` naming the address; nothing stays bound then
  */
-export async function bindListener(sys: Syscalls, listener: ListenerConfig, threads: number): Promise<Bound> {
+export async function bindListener(
+  sys: Syscalls,
+  listener: ListenerConfig,
+  threads: number,
+  handed?: number,
+): Promise<Bound> {
   const { address, allow } = listener;
   try {
+    if (handed !== undefined) return takeOver(sys, listener, threads, handed);
     if (address.kind === 'tcp') return await bindTcp(sys, address, allow, threads);
     const { fd, file } = await bindUnix(sys, address.path, listener);
     const own = { fd, address, allow, isShared: threads > 1 };
@@ -59,6 +69,18 @@ export async function releaseListener(sys: Syscalls, { perThread, file }: Bound)
 export async function closeShared(sys: Syscalls, { perThread: [first], file }: Bound): Promise<void> {
   if (first?.isShared) sys.close(first.fd);
   if (file) await release(file);
+}
+
+/** A socket that listens already is shared by the threads, as it can be bound only once. Its file is not ours. */
+function takeOver(sys: Syscalls, { address, allow }: ListenerConfig, threads: number, fd: number): Bound {
+  checked(sys.adopt(fd));
+  const bytes = new Uint8Array(sockaddrBytes);
+  checked(sys.localAddress(fd, bytes));
+  const bound = listenAddressOf(bytes) ?? address;
+  if (bound.kind === 'tcp') setSocketOptions(sys, fd);
+  checked(sys.listen(fd, listenBacklog));
+  const own = { fd, address: bound, allow, isShared: threads > 1 };
+  return { address: bound, perThread: Array.from({ length: threads }, () => own), file: undefined };
 }
 
 async function bindTcp(

@@ -1,4 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net';
+import type { ListenAddress } from '../../net/endpoint.ts';
 import { groupsOf } from '../../net/network.ts';
 import { AF_INET, AF_INET6, AF_UNIX } from './abi.ts';
 
@@ -68,4 +69,21 @@ export function addressOf(sockaddr: Uint8Array): Uint8Array | undefined {
   bytes.set([0xff, 0xff], 10);
   bytes.set(sockaddr.subarray(4, 8), 12);
   return bytes;
+}
+
+/** The address in a `sockaddr_in`, `sockaddr_in6` or `sockaddr_un`, as a listener has it; `undefined` for others. */
+export function listenAddressOf(sockaddr: Uint8Array): ListenAddress | undefined {
+  const family = (sockaddr[0] ?? 0) | ((sockaddr[1] ?? 0) << 8);
+  const port = portOf(sockaddr);
+  if (family === AF_INET) return { kind: 'tcp', host: sockaddr.subarray(4, 8).join('.'), port };
+  if (family === AF_INET6) {
+    const groups = Array.from({ length: 8 }, (_, index) => {
+      return (((sockaddr[8 + index * 2] ?? 0) << 8) | (sockaddr[9 + index * 2] ?? 0)).toString(16);
+    });
+    // In the shortest spelling (RFC 5952), as configurations have it.
+    return { kind: 'tcp', host: new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1), port };
+  }
+  if (family !== AF_UNIX || sockaddr[2] === 0) return undefined;
+  const end = sockaddr.indexOf(0, 2);
+  return { kind: 'unix', path: new TextDecoder().decode(sockaddr.subarray(2, end < 0 ? undefined : end)) };
 }

@@ -32,6 +32,8 @@ export interface Syscalls {
   pendingError(fd: number): number;
   /** Ends our sending; the other direction goes on. */
   shutdown(fd: number): number;
+  /** Makes a descriptor that another process has opened fit for a loop: it does not block, and children do not inherit it. */
+  adopt(fd: number): number;
   close(fd: number): number;
   epollCreate(): number;
   epollAdd(epoll: number, fd: number, events: number, tag: number): number;
@@ -173,6 +175,9 @@ function bindSyscalls(
   ) as KoffiFunc<(fd: number, flags: number, next: Uint8Array, last: number) => number>;
   const read = library.func('long read(int fd, size_t at, size_t n)') as Numbers<[number, number, number]>;
   const shutdown = library.func('int shutdown(int fd, int how)') as Numbers<[number, number]>;
+  const fcntl = library.func('int fcntl(int fd, int command, int value)') as Numbers<
+    [number, number, number]
+  >;
   const close = library.func('int close(int fd)') as Numbers<[number]>;
 
   // One scratch for small arguments: an option's value (8 bytes), its length (4), an event (16), a peeked byte, the
@@ -256,6 +261,10 @@ function bindSyscalls(
       return result < 0 ? done(result) : -(words.at(0) ?? 0);
     },
     shutdown: (fd) => done(shutdown(valid(fd), abi.SHUT_WR)),
+    adopt(fd) {
+      const result = done(fcntl(valid(fd), abi.F_SETFD, abi.FD_CLOEXEC));
+      return result < 0 ? result : done(fcntl(fd, abi.F_SETFL, abi.O_NONBLOCK));
+    },
     close: (fd) => done(close(valid(fd))),
     epollCreate: () => done(epollCreate(abi.SOCK_CLOEXEC)),
     epollAdd: (epoll, fd, events, tag) => control(epoll, abi.EPOLL_CTL_ADD, fd, events, tag),

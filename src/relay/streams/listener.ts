@@ -34,9 +34,18 @@ export class Listener {
   #stopping: Promise<void> | undefined;
   readonly #closed: Promise<unknown>;
 
-  /** @throws TunnelError `ST_LISTEN_FAILED` */
-  static async open(listener: ListenerConfig, events: ListenerEvents): Promise<Listener> {
+  /**
+   * @param handed the descriptor of a socket that listens already
+   * @throws TunnelError `ST_LISTEN_FAILED`
+   */
+  static async open(
+    listener: ListenerConfig,
+    handed: number | undefined,
+    events: ListenerEvents,
+  ): Promise<Listener> {
     const { address } = listener;
+    // The file of a socket that was handed over belongs to whoever bound it.
+    const isOurFile = address.kind === 'unix' && handed === undefined;
     // Half-open: a client that has sent its last command still waits for the reply.
     const server = createServer({
       allowHalfOpen: true,
@@ -45,20 +54,21 @@ export class Listener {
       keepAliveInitialDelay: keepAliveIdleMs,
     });
     try {
-      if (address.kind === 'unix') await prepareClaim(address.path);
-      const where =
+      if (isOurFile) await prepareClaim(address.path);
+      const own =
         address.kind === 'unix'
           ? { path: temporaryPath(address.path) }
           : { host: address.host, port: address.port };
+      const where = handed === undefined ? own : { fd: handed };
       server.listen({ ...where, backlog: listenBacklog, exclusive: true });
       await once(server, 'listening');
       // Made before the socket takes its place: whoever connects to it must be heard from the first moment.
       const opened = new Listener(bound(server, address), listener, server, events);
-      if (address.kind === 'unix') opened.#file = await claim(address.path, listener);
+      if (isOurFile) opened.#file = await claim(address.path, listener);
       return opened;
     } catch (cause) {
       server.close();
-      if (address.kind === 'unix') await abandon(address.path);
+      if (isOurFile) await abandon(address.path);
       throw new TunnelError(
         'ST_LISTEN_FAILED',
         `Cannot listen on "${formatListenAddress(address)}": ${messageOf(cause)}`,

@@ -114,9 +114,9 @@ export class StreamsTunnel implements EngineTunnel {
     return [...this.#listeners].map(({ address }) => address);
   }
 
-  async listen(wanted: ListenerConfig): Promise<EngineListener> {
+  async listen(wanted: ListenerConfig, handed?: number): Promise<EngineListener> {
     this.#assertOpen(wanted);
-    const listener = await this.#listen(wanted);
+    const listener = await this.#listen(wanted, handed);
     if (this.#isEnding) await listener.stop();
     this.#assertOpen(wanted);
     this.#listeners.add(listener);
@@ -201,8 +201,8 @@ export class StreamsTunnel implements EngineTunnel {
     );
   }
 
-  #listen(listener: ListenerConfig): Promise<Listener> {
-    return Listener.open(listener, {
+  #listen(listener: ListenerConfig, handed: number | undefined): Promise<Listener> {
+    return Listener.open(listener, handed, {
       accepted: (socket) => {
         this.#admit(socket);
       },
