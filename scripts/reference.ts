@@ -17,7 +17,7 @@ export function jsonSchema(): Node {
 
 interface Node {
   readonly description?: string;
-  readonly default?: string | number | boolean;
+  readonly default?: string | number | boolean | object;
   readonly enum?: readonly unknown[];
   readonly properties?: Readonly<Record<string, Node>>;
   readonly required?: readonly string[];
@@ -57,7 +57,8 @@ function itemsOf(items: Node | undefined): readonly Node[] {
 }
 
 function defaultOf(node: Node, isRequired: boolean): string {
-  if (node.default !== undefined) return `\`${String(node.default)}\``;
+  if (node.default !== undefined)
+    return `\`${typeof node.default === 'object' ? JSON.stringify(node.default) : String(node.default)}\``;
   return isRequired ? 'required' : 'none';
 }
 

@@ -7,6 +7,7 @@ import { changeLine, diffConfigs, pairUp, type Change } from './config/diff.ts';
 import { messageOf, TunnelError } from './errors.ts';
 import { Latest } from './lifecycle/latest.ts';
 import type { ListenAddress } from './net/endpoint.ts';
+import { OwnListeners } from './net/own-listeners.ts';
 import { chooseEngine } from './relay/choose.ts';
 import { shortageFor } from './relay/descriptor-limit.ts';
 import type { Engine, TunnelCounters } from './relay/engine.ts';
@@ -101,9 +102,11 @@ export async function startDaemon(
   });
   engine.limit(config.maxConnections);
   warnOfShortage(config, log);
-  const sentinels = new Sentinels(config.sentinels, config.sentinel, log);
+  const own = new OwnListeners(() => daemon.listening().map(({ address }) => address));
+  const { addressMap } = config;
+  const sentinels = new Sentinels(config.sentinels, config.sentinel, log, { addressMap, own });
   later.sentinels = sentinels;
-  const daemon = new RunningDaemon(config, log, engine, sentinels, feed, surroundings);
+  const daemon: RunningDaemon = new RunningDaemon(config, log, engine, sentinels, feed, surroundings);
   const failures = await daemon.open();
   if (failures.length > 0 && daemon.listening().length === 0) {
     await daemon.abandon();
@@ -267,7 +270,7 @@ class RunningDaemon implements Daemon {
     // What only a restart changes stays what it is, and is said again by the next reload.
     this.#config = { ...next, engine: before.engine, threads: before.threads };
     this.#engine.limit(next.maxConnections);
-    this.#sentinels.adjust(next.sentinels, next.sentinel);
+    this.#sentinels.adjust(next.sentinels, next.sentinel, next.addressMap);
     const pairs = pairUp(before.databases, next.databases, ({ name }) => name);
     const tunnelOf = new Map(before.databases.map((database, index) => [database, this.#tunnels[index]]));
     const fresh: Tunnel[] = [];

@@ -1,3 +1,4 @@
+import type { AddressMap } from '../net/address-map.ts';
 import type { Endpoint, ListenAddress } from '../net/endpoint.ts';
 import type { Access } from '../net/tls.ts';
 import type { LogLevel } from '../telemetry/log.ts';
@@ -9,6 +10,8 @@ export interface Config {
   readonly sentinel: SentinelConfig;
   /** At least one. */
   readonly databases: readonly DatabaseConfig[];
+  /** Where to dial what is announced under addresses that cannot be reached from here. */
+  readonly addressMap: AddressMap;
   /** The listener for probes, metrics and operators; `undefined` where there is none. */
   readonly admin: AdminConfig | undefined;
   readonly engine: EngineChoice;

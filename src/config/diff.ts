@@ -40,6 +40,7 @@ export interface Change {
 export const effectAt: Readonly<Record<string, Effect>> = {
   sentinels: 'atOnce',
   sentinel: 'links',
+  addressMap: 'links',
   'sentinel.discover': 'atOnce',
   'sentinel.pollMs': 'atOnce',
   'databases[].listen': 'opens',

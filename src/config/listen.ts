@@ -72,7 +72,7 @@ function canonicalHost(host: string): string {
 }
 
 /** A literal address or what may be a name; `*`, `1.2.3` and other slips are neither. */
-function isHost(host: string): boolean {
+export function isHost(host: string): boolean {
   if (isIP(host) === 6 || isIPv4(host)) return true;
   return /^[\w-]+(\.[\w-]+)*\.?$/.test(host) && !/^[\d.]+$/.test(host);
 }

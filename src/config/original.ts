@@ -12,6 +12,7 @@ const ownKeys = [
   'sentinels',
   'sentinel',
   'redis',
+  'addressMap',
   'admin',
   'engine',
   'threads',

@@ -3,6 +3,7 @@ import { type ListenAddress, formatListenAddress } from '../net/endpoint.ts';
 import type { Access } from '../net/tls.ts';
 import { Loader, type AccessInput } from './access.ts';
 import { settleAdmin } from './admin.ts';
+import { settleAddressMap } from './address-map.ts';
 import type { AdminConfig, Config, ListenerConfig } from './config.ts';
 import { expand, type Environment } from './expand.ts';
 import { readSmallFile, type ReadFile } from './files.ts';
@@ -166,6 +167,7 @@ function settle(
   return {
     ...rest,
     admin,
+    addressMap: settleAddressMap(input.addressMap),
     sentinels: input.sentinels.map((text) => readable(readEndpoint(text), text)),
     sentinel: { discover, replyMs, pollMs, ...loader.access(input.sentinel, ['sentinel']) },
     databases: input.databases.map((database, index) => ({

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { parseNetwork } from '../net/network.ts';
 import { logLevels } from '../telemetry/log.ts';
 import { tlsVersions } from '../net/tls.ts';
+import { readMapSource, readMapTarget, sourceKey } from './address-map.ts';
 import { readEndpoint, readListenAddress } from './listen.ts';
 
 // The largest delay of a timer: 2^31 - 1 ms; above it setTimeout fires at once
@@ -227,6 +228,30 @@ const admin = z.strictObject(
   adminWanted,
 );
 
+const mapWanted = { error: 'a mapping of announced addresses to addresses' };
+const targetWanted = { error: '"host:port" or "host" to connect to' };
+const mapTarget = z.string(targetWanted).refine((text) => readMapTarget(text) !== undefined, targetWanted);
+
+function assertSources(map: Readonly<Record<string, string>>, context: z.RefinementCtx): void {
+  const seen = new Map<string, string>();
+  for (const key of Object.keys(map)) {
+    const from = readMapSource(key);
+    if (!from) {
+      const message = 'a key that is "host:port", "host" or a network such as "172.18.0.0/16"';
+      context.addIssue({ code: 'custom', path: [key], message });
+      continue;
+    }
+    const same = seen.get(sourceKey(from));
+    if (same !== undefined)
+      context.addIssue({
+        code: 'custom',
+        path: [key],
+        message: `no other key for what "${same}" says already`,
+      });
+    seen.set(sourceKey(from), key);
+  }
+}
+
 const sentinelsWanted = { error: 'a list of at least one "host:port"' };
 const databasesWanted = { error: 'a list of at least one database' };
 
@@ -266,6 +291,10 @@ export const configSchema = z
         .array(database, databasesWanted)
         .min(1, databasesWanted)
         .meta({ description: 'The masters to lead to, and where to listen for each.' }),
+      addressMap: z.record(z.string(), mapTarget, mapWanted).superRefine(assertSources).default({}).meta({
+        description:
+          'Where to connect to servers that are announced under addresses which cannot be reached from here (NAT, containers): from `"host:port"`, `"host"` or a network (`"172.18.0.0/16"`) to `"host:port"` or `"host"`. The most specific key counts.',
+      }),
       admin: z
         .union([z.literal(false), admin], adminWanted)
         .optional()

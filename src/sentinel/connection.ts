@@ -2,6 +2,7 @@ import { connect, type Socket } from 'node:net';
 
 import { TunnelError } from '../errors.ts';
 import { formatEndpoint, type Endpoint } from '../net/endpoint.ts';
+import type { OwnListeners } from '../net/own-listeners.ts';
 import { authCommand, type Credentials } from '../net/secret.ts';
 import {
   isTlsError,
@@ -95,6 +96,7 @@ export class Connection {
    * @param ms deadline for connecting and for the TLS handshake, together, and another one for the reply to the
    *   credentials; in milliseconds
    * @param signal closes the connection, whenever it aborts
+   * @param own where not to connect to: a connection to one of them fails as one that cannot be reached
    * @throws TunnelError `ST_SENTINEL_UNREACHABLE`, `ST_SENTINEL_TIMEOUT` or `ST_TLS_FAILED`
    */
   static async open(
@@ -102,8 +104,9 @@ export class Connection {
     ms: number,
     signal?: AbortSignal,
     { credentials, tls }: Access = {},
+    own?: OwnListeners,
   ): Promise<Connection> {
-    const connection = await Connection.#connect(endpoint, ms, signal, tls);
+    const connection = await Connection.#connect(endpoint, ms, signal, tls, own);
     if (credentials) connection.#login = await connection.#logIn(credentials, ms);
     return connection;
   }
@@ -113,9 +116,14 @@ export class Connection {
     ms: number,
     signal: AbortSignal | undefined,
     tls: ClientTls | undefined,
+    own: OwnListeners | undefined,
   ): Promise<Connection> {
+    const objection = own?.objection(endpoint);
+    if (objection) return Promise.reject(cannotReach(endpoint, objection));
     return new Promise((resolve, reject) => {
-      const plain = connect({ host: endpoint.host, port: endpoint.port, noDelay: true, keepAlive: true });
+      const { host, port } = endpoint;
+      const lookup = own && { lookup: own.lookupFor(port) };
+      const plain = connect({ host, port, noDelay: true, keepAlive: true, ...lookup });
       let isConnected = false;
       plain.once('connect', () => {
         isConnected = true;

@@ -1,4 +1,5 @@
 import type { Endpoint } from '../net/endpoint.ts';
+import type { OwnListeners } from '../net/own-listeners.ts';
 import type { Access } from '../net/tls.ts';
 import { Connection, type Login } from './connection.ts';
 import { asMap, ReplyError } from './resp.ts';
@@ -15,10 +16,17 @@ export class Inquiry {
 
   /**
    * @param ms deadline for connecting, and another for the credentials, in milliseconds
+   * @param own where not to connect to
    * @throws TunnelError as `Connection.open`
    */
-  static async open(endpoint: Endpoint, ms: number, access: Access, signal?: AbortSignal): Promise<Inquiry> {
-    return new Inquiry(await Connection.open(endpoint, ms, signal, access));
+  static async open(
+    endpoint: Endpoint,
+    ms: number,
+    access: Access,
+    own?: OwnListeners,
+    signal?: AbortSignal,
+  ): Promise<Inquiry> {
+    return new Inquiry(await Connection.open(endpoint, ms, signal, access, own));
   }
 
   get login(): Login {

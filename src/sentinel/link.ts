@@ -1,5 +1,6 @@
 import { messageOf, TunnelError } from '../errors.ts';
 import { Backoff } from '../lifecycle/backoff.ts';
+import type { AddressMap } from '../net/address-map.ts';
 import { formatEndpoint, type Endpoint } from '../net/endpoint.ts';
 import type { Access } from '../net/tls.ts';
 import { Connection } from './connection.ts';
@@ -20,6 +21,7 @@ export interface Question {
 /** What a link needs to know and whom it tells. The callbacks must not throw. */
 export interface LinkPort {
   readonly replyMs: number;
+  readonly addressMap: AddressMap;
   /** How to get into a Sentinel, for connections made from now on. */
   access(): Access;
   /** The names to ask about now. */
@@ -71,6 +73,7 @@ export class SentinelLink {
     this.port = port;
     this.#pulse = new Pulse(floorMs, () => this.#round());
     this.#subscription = new Subscription(endpoint, port.replyMs, {
+      addressMap: port.addressMap,
       access: () => port.access(),
       announced: (announcement) => {
         port.announced(this, announcement);
@@ -200,7 +203,7 @@ export class SentinelLink {
       this.#isWithoutEpoch ? null : connection.ask(['SENTINEL', 'MASTER', question.name], replyMs),
       connection.ask(['SENTINEL', 'get-master-addr-by-name', question.name], replyMs),
     ]);
-    const answer = readAnswer(address, master);
+    const answer = readAnswer(address, master, this.port.addressMap);
     // Not "No such master with that name": that is so only until it is monitored.
     if (master instanceof ReplyError && /^NOPERM |^ERR unknown (sub)?command/i.test(master.text))
       this.#isWithoutEpoch = true;
@@ -214,6 +217,10 @@ export class SentinelLink {
     const replies = await Promise.all(
       questions.map(({ name }) => connection.ask(['SENTINEL', 'SENTINELS', name], replyMs)),
     );
-    if (!this.#closing.signal.aborted) this.port.named(this, replies.flatMap(readSentinels));
+    if (!this.#closing.signal.aborted)
+      this.port.named(
+        this,
+        replies.flatMap((reply) => readSentinels(reply, this.port.addressMap)),
+      );
   }
 }

@@ -1,5 +1,6 @@
 import { TunnelError, messageOf } from '../errors.ts';
 import type { Endpoint } from '../net/endpoint.ts';
+import type { OwnListeners } from '../net/own-listeners.ts';
 import type { Access } from '../net/tls.ts';
 import type { Connection, Login } from './connection.ts';
 import { Inquiry } from './inquiry.ts';
@@ -20,6 +21,8 @@ export interface ProbePace {
 /** How a probe gets in, and whom it tells what came of its credentials. */
 export interface ProbeEntry {
   readonly access: Access;
+  /** Where not to connect to. */
+  readonly own?: OwnListeners;
   loggedIn(login: Login): void;
 }
 
@@ -74,7 +77,13 @@ export class RoleProbe {
     let role: Role;
     try {
       const { silentMs } = this.#pace;
-      const inquiry = await Inquiry.open(this.endpoint, silentMs, this.#entry.access, this.#closing.signal);
+      const inquiry = await Inquiry.open(
+        this.endpoint,
+        silentMs,
+        this.#entry.access,
+        this.#entry.own,
+        this.#closing.signal,
+      );
       const { connection } = inquiry;
       this.#connections.add(connection);
       connection.onEnded(() => this.#connections.delete(connection));
@@ -113,7 +122,8 @@ export class RoleProbe {
     let answers = 0;
     try {
       const { silentMs } = this.#pace;
-      const inquiry = await Inquiry.open(this.endpoint, silentMs, this.#entry.access, this.#closing.signal);
+      const { access, own } = this.#entry;
+      const inquiry = await Inquiry.open(this.endpoint, silentMs, access, own, this.#closing.signal);
       const { connection } = inquiry;
       this.#connections.add(connection);
       connection.onEnded(() => {
@@ -165,7 +175,8 @@ export class RoleProbe {
   }
 }
 
-function whyUnusable(error: unknown): string {
+/** Why a server cannot be asked, in few words. */
+export function whyUnusable(error: unknown): string {
   if (!(error instanceof TunnelError) || error.code === 'ST_TLS_FAILED') return messageOf(error);
   const code = error.cause instanceof Error && 'code' in error.cause ? String(error.cause.code) : undefined;
   // Why a connection was reset takes a sentence.

@@ -1,6 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { SentinelConfig } from '../config/config.ts';
+import type { AddressMap } from '../net/address-map.ts';
 import { formatEndpoint, type Endpoint } from '../net/endpoint.ts';
+import type { OwnListeners } from '../net/own-listeners.ts';
 import type { Access } from '../net/tls.ts';
 import type { Log } from '../telemetry/log.ts';
 import { Account, type SentinelView } from './account.ts';
@@ -43,6 +45,12 @@ export type WatchRules = Pick<Rules, 'name' | 'failover' | 'onSentinelLoss'> & {
   readonly redis?: Access;
 };
 
+/** Where servers really are, and where we are ourselves. */
+export interface Whereabouts {
+  readonly addressMap: AddressMap;
+  readonly own: OwnListeners | undefined;
+}
+
 /**
  * All Sentinels, and the watches that listen to them: one link per Sentinel serves every database, and each database
  * has a watch of its own, so that what one learns or suffers is nothing to another.
@@ -68,11 +76,20 @@ export class Sentinels {
   readonly #refusals = new Map<string, string>();
   /** Who was given a password without having one. */
   readonly #needless = new Set<string>();
+  readonly #own: OwnListeners | undefined;
+  #addressMap: AddressMap;
   #roster: readonly Member[];
   /** As the watches have been told. */
   #voters: Voters = { keys: [], twins: new Map() };
 
-  constructor(seeds: readonly Endpoint[], config: SentinelConfig, log: Log) {
+  constructor(
+    seeds: readonly Endpoint[],
+    config: SentinelConfig,
+    log: Log,
+    { addressMap, own }: Whereabouts = { addressMap: [], own: undefined },
+  ) {
+    this.#addressMap = addressMap;
+    this.#own = own;
     this.#config = config;
     this.#log = log;
     this.#roster = seedRoster(seeds);
@@ -92,6 +109,7 @@ export class Sentinels {
       tell,
       () => performance.now(),
       rules.redis,
+      this.#own,
     );
     this.#watches.add(watch);
     this.#wake();
@@ -109,14 +127,20 @@ export class Sentinels {
    * is believed of the masters; where the way to speak changes, links are replaced one after another, each by one that
    * has answered.
    */
-  adjust(seeds: readonly Endpoint[], config: SentinelConfig): void {
+  adjust(
+    seeds: readonly Endpoint[],
+    config: SentinelConfig,
+    addressMap: AddressMap = this.#addressMap,
+  ): void {
     const before = this.#config;
+    const isRemapped = !isDeepStrictEqual(addressMap, this.#addressMap);
+    this.#addressMap = addressMap;
     this.#config = config;
     for (const watch of this.#watches) watch.adjust({ freshMs: this.#freshMs() });
     const known = new Set(this.#keys());
     const configured = seeds.map(formatEndpoint).filter((key) => !known.has(key));
     for (const watch of this.#watches) watch.hear({ kind: 'configured', sentinels: configured });
-    const isRenewed = !isDeepStrictEqual(mannerOf(before), mannerOf(config));
+    const isRenewed = isRemapped || !isDeepStrictEqual(mannerOf(before), mannerOf(config));
     if (isRenewed) {
       this.#port = this.#newPort();
       this.#needless.clear();
@@ -183,6 +207,7 @@ export class Sentinels {
     const access = this.#config;
     return {
       replyMs: access.replyMs,
+      addressMap: this.#addressMap,
       access: () => access,
       questions: () => [...this.#watches].map((watch) => ({ watch, name: watch.name, turn: watch.turn })),
       beatMs: () => this.#beatMs(),

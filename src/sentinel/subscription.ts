@@ -1,5 +1,6 @@
 import { messageOf, TunnelError } from '../errors.ts';
 import { Backoff } from '../lifecycle/backoff.ts';
+import type { AddressMap } from '../net/address-map.ts';
 import type { Endpoint } from '../net/endpoint.ts';
 import type { Access } from '../net/tls.ts';
 import { Connection } from './connection.ts';
@@ -16,6 +17,7 @@ export type SubscriptionEvent =
   | { readonly kind: 'ended'; readonly why: string };
 
 export interface SubscriptionPort {
+  readonly addressMap: AddressMap;
   /** How to get into the Sentinel, for connections made from now on. */
   access(): Access;
   announced(announcement: Announcement): void;
@@ -94,7 +96,7 @@ export class Subscription {
     );
     assertLoggedIn(connection);
     connection.onMessage((channel, payload) => {
-      const announcement = readAnnouncement(channel, payload);
+      const announcement = readAnnouncement(channel, payload, this.#port.addressMap);
       if (announcement) this.#port.announced(announcement);
     });
     // From the first moment: what is announced while the channels are still being asked for is heard already.

@@ -1,11 +1,14 @@
 import type { Config, DatabaseConfig, SentinelConfig } from '../config/config.ts';
 import { messageOf, TunnelError } from '../errors.ts';
+import type { AddressMap } from '../net/address-map.ts';
 import { formatEndpoint, type Endpoint } from '../net/endpoint.ts';
+import { OwnListeners } from '../net/own-listeners.ts';
 import type { Access } from '../net/tls.ts';
 import { choose, type Adopted, type Vote } from './choose.ts';
 import { Connection } from './connection.ts';
 import { assertLoggedIn } from './denial.ts';
 import { Inquiry } from './inquiry.ts';
+import { whyUnusable } from './probe.ts';
 import type { Role } from './role.ts';
 import { readAnswer, type Answer } from './words.ts';
 
@@ -38,10 +41,14 @@ export function survey(config: Config): Promise<readonly DatabaseSurvey[]> {
 }
 
 async function surveyDatabase(database: DatabaseConfig, config: Config): Promise<DatabaseSurvey> {
+  // Where this configuration listens, a tunnel may run that has it, or be meant to.
+  const own = new OwnListeners(() =>
+    config.databases.flatMap(({ listen }) => listen.map(({ address }) => address)),
+  );
   const asked = await Promise.all(
     config.sentinels.map(async (endpoint) => ({
       sentinel: formatEndpoint(endpoint),
-      ...(await askSentinel(endpoint, database.name, config.sentinel)),
+      ...(await askSentinel(endpoint, database.name, config.sentinel, config.addressMap)),
     })),
   );
   const sentinels = asked.map(({ sentinel, answer, id }, index) => {
@@ -53,7 +60,7 @@ async function surveyDatabase(database: DatabaseConfig, config: Config): Promise
     answer.kind === 'address' ? [{ sentinel, endpoint: answer.endpoint, epoch: answer.epoch }] : [],
   );
   const adopted = choose(votes, undefined, voters.length);
-  const role = adopted && (await askRole(adopted.endpoint, database.redis));
+  const role = adopted && (await askRole(adopted.endpoint, database.redis, own));
   return { database, sentinels, adopted, role, trouble: troubleOf(database, voters, adopted, role) };
 }
 
@@ -61,6 +68,7 @@ async function askSentinel(
   endpoint: Endpoint,
   name: string,
   config: SentinelConfig,
+  map: AddressMap,
 ): Promise<{ answer: Answer; id: string | undefined }> {
   const { replyMs } = config;
   let connection: Connection | undefined;
@@ -72,7 +80,7 @@ async function askSentinel(
       connection.ask(['SENTINEL', 'MASTER', name], replyMs),
       connection.ask(['SENTINEL', 'get-master-addr-by-name', name], replyMs),
     ]);
-    return { answer: readAnswer(address, master), id: typeof id === 'string' ? id : undefined };
+    return { answer: readAnswer(address, master, map), id: typeof id === 'string' ? id : undefined };
   } catch (error) {
     const isDenied = error instanceof TunnelError && error.code === 'ST_SENTINEL_AUTH';
     const answer: Answer = isDenied
@@ -84,13 +92,13 @@ async function askSentinel(
   }
 }
 
-async function askRole(endpoint: Endpoint, access: Access): Promise<Role> {
+async function askRole(endpoint: Endpoint, access: Access, own: OwnListeners): Promise<Role> {
   let inquiry: Inquiry | undefined;
   try {
-    inquiry = await Inquiry.open(endpoint, roleMs, access);
+    inquiry = await Inquiry.open(endpoint, roleMs, access, own);
     return await inquiry.role(roleMs);
   } catch (error) {
-    return { kind: 'unusable', why: messageOf(error) };
+    return { kind: 'unusable', why: whyUnusable(error) };
   } finally {
     inquiry?.connection.close();
   }

@@ -1,5 +1,6 @@
 import { unreachable } from '../lifecycle/unreachable.ts';
 import { sameEndpoint, type Endpoint } from '../net/endpoint.ts';
+import type { OwnListeners } from '../net/own-listeners.ts';
 import type { Access } from '../net/tls.ts';
 import { isUsable, newBelief, nextDeadline, type Belief, type Rules, type Word } from './belief.ts';
 import type { Login } from './connection.ts';
@@ -57,6 +58,7 @@ export class MasterWatch {
   #steady: RoleProbe | undefined;
   #candidate: Candidate | undefined;
   #deadline: NodeJS.Timeout | undefined;
+  readonly #own: OwnListeners | undefined;
   readonly #look: NodeJS.Timeout;
   #suspectedMs = -Infinity;
   readonly #told = new Map<string, string>();
@@ -68,7 +70,9 @@ export class MasterWatch {
     tell: (event: WatchEvent) => void,
     now: () => number,
     access: Access = {},
+    own?: OwnListeners,
   ) {
+    this.#own = own;
     this.#wakeSentinels = wakeSentinels;
     this.#tell = tell;
     this.#now = now;
@@ -216,6 +220,7 @@ export class MasterWatch {
   #entry(endpoint: Endpoint): ProbeEntry {
     return {
       access: this.#access,
+      ...(this.#own && { own: this.#own }),
       loggedIn: (login) => {
         if (this.#isNews(`AUTH ${endpoint.host} ${String(endpoint.port)}`, login))
           this.#tell({ kind: 'logged-in', endpoint, login });

@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../errors.ts';
+import type { AddressMap } from '../net/address-map.ts';
 import type { Endpoint } from '../net/endpoint.ts';
 import { announcedEndpoint } from './announced.ts';
 import { denialOf, explainDenial } from './denial.ts';
@@ -33,7 +34,7 @@ export interface Named {
  * The address comes from the second alone: on the leader of a failover the first still prints the old address, with
  * the new epoch, until the failover ends (redis 7.0.15, sentinel.c, addReplySentinelRedisInstance).
  */
-export function readAnswer(address: Reply, master: Reply): Answer {
+export function readAnswer(address: Reply, master: Reply, map: AddressMap = []): Answer {
   if (address instanceof ReplyError) {
     const code = denialOf(address.text);
     return { kind: 'error', text: explainDenial(address.text), ...(code && { code }) };
@@ -44,7 +45,7 @@ export function readAnswer(address: Reply, master: Reply): Answer {
   if (parts.length !== 2 || typeof host !== 'string' || typeof port !== 'string') {
     return { kind: 'error', text: 'the answer is not an address' };
   }
-  const endpoint = announcedEndpoint(host, port);
+  const endpoint = announcedEndpoint(host, port, map);
   if (!endpoint) return { kind: 'error', text: `nobody can connect to "${host}" port "${port}"` };
   const facts = asMap(master);
   const epoch = facts.get('config-epoch');
@@ -57,11 +58,11 @@ export function readAnswer(address: Reply, master: Reply): Answer {
 }
 
 /** Reads the reply to `SENTINEL SENTINELS`; entries that make no sense are left out. */
-export function readSentinels(reply: Reply): readonly Named[] {
+export function readSentinels(reply: Reply, map: AddressMap = []): readonly Named[] {
   if (!Array.isArray(reply)) return [];
   return (reply as readonly Reply[]).flatMap((entry) => {
     const facts = asMap(entry);
-    const endpoint = announcedEndpoint(facts.get('ip') ?? '', facts.get('port') ?? '');
+    const endpoint = announcedEndpoint(facts.get('ip') ?? '', facts.get('port') ?? '', map);
     if (!endpoint) return [];
     const flags = facts.get('flags')?.split(',') ?? [];
     return [
@@ -138,7 +139,11 @@ const promoting = new Set<string>(promotionChannels);
  *
  * @returns the announcement, or `undefined` where it names no master
  */
-export function readAnnouncement(channel: string, payload: string): Announcement | undefined {
+export function readAnnouncement(
+  channel: string,
+  payload: string,
+  map: AddressMap = [],
+): Announcement | undefined {
   const words = payload.split(' ');
   if (channel === '+switch-master') {
     const [name = ''] = words;
@@ -148,8 +153,8 @@ export function readAnnouncement(channel: string, payload: string): Announcement
   const name = at === '@' ? master : type === 'master' ? own : undefined;
   if (name === undefined || name === '') return undefined;
   if (promoting.has(channel)) {
-    const candidate = announcedEndpoint(host, port);
-    const from = announcedEndpoint(masterHost, masterPort);
+    const candidate = announcedEndpoint(host, port, map);
+    const from = announcedEndpoint(masterHost, masterPort, map);
     if (candidate && from) {
       const isOrdered = channel === ordered;
       return { kind: 'promoting', name, channel, payload, candidate, master: from, isOrdered };

@@ -61,6 +61,7 @@ test('parseConfig() fills in every default', () => {
         redis: {},
       },
     ],
+    addressMap: [],
     engine: 'auto',
     admin: undefined,
     threads: 1,
@@ -133,6 +134,7 @@ test('parseConfig() reads what else a listener may say', () => {
   ]);
 });
 
+const sourceWanted = 'expected a key that is "host:port", "host" or a network such as "172.18.0.0/16"';
 const listenWanted = 'expected "host:port", a port, or "unix:/path"';
 const messages: readonly (readonly [string, unknown, readonly string[]])[] = [
   ['nothing', null, ['expected a mapping of keys to values, got nothing']],
@@ -363,7 +365,43 @@ const messages: readonly (readonly [string, unknown, readonly string[]])[] = [
       '["a b"]: unknown key',
     ],
   ],
-  ['a key that is not built', { ...whole, addressMap: {} }, ['addressMap: unknown key']],
+  [
+    'an address map that nobody can read',
+    {
+      ...whole,
+      addressMap: {
+        '10.0.0.1/8': 'a',
+        'a b': 'a',
+        'a:0': 'a',
+        '10.0.0.1': 'b:x',
+        c: 7,
+        'FD00::1': 'a',
+        '[fd00:0::1]': 'b',
+      },
+    },
+    [
+      'addressMap["10.0.0.1"]: expected "host:port" or "host" to connect to, got "b:x"',
+      'addressMap.c: expected "host:port" or "host" to connect to, got 7',
+    ],
+  ],
+  [
+    'an address map with keys that nobody can read',
+    {
+      ...whole,
+      addressMap: { '10.0.0.1/8': 'a', 'a b': 'a', 'a:0': 'a', 'FD00::1': 'a', '[fd00:0::1]': 'b' },
+    },
+    [
+      `addressMap["10.0.0.1/8"]: ${sourceWanted}, got "a"`,
+      `addressMap["a b"]: ${sourceWanted}, got "a"`,
+      `addressMap["a:0"]: ${sourceWanted}, got "a"`,
+      'addressMap["[fd00:0::1]"]: expected no other key for what "FD00::1" says already, got "b"',
+    ],
+  ],
+  [
+    'a key that is not built',
+    { ...whole, databases: [{ name: 'one', listen: 6379, role: 'replica' }] },
+    ['databases[0].role: unknown key'],
+  ],
   [
     'keys of the original in a database of ours',
     { ...whole, databases: [{ Name: 'one', Local_port: 6379 }] },

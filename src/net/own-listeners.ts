@@ -1,0 +1,64 @@
+import { lookup } from 'node:dns';
+import { type LookupFunction, isIP } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import type { Endpoint, ListenAddress } from './endpoint.ts';
+import { canonicalHost } from './address-map.ts';
+
+/** Why an endpoint is not dialled at which we listen ourselves. */
+export const whyOwn = 'that is this tunnel itself';
+
+/**
+ * Where this process listens, so that it never dials itself: what a Sentinel announces, or what the address map makes of
+ * it, may lead back here, and a session would then open another one, and so on.
+ */
+export class OwnListeners {
+  readonly #listening: () => readonly ListenAddress[];
+
+  /** @param listening gives the addresses that are listened on now */
+  constructor(listening: () => readonly ListenAddress[]) {
+    this.#listening = listening;
+  }
+
+  /** Whether dialling an IP address would lead here. Names are for `lookup`. */
+  has({ host, port }: Endpoint): boolean {
+    const address = canonicalHost(host);
+    return this.#listening().some((own) => {
+      if (own.kind !== 'tcp' || own.port !== port) return false;
+      const ownHost = canonicalHost(own.host);
+      return ownHost === address || (isWildcard(ownHost, address) && isOfThisMachine(address));
+    });
+  }
+
+  /** Looks a name up for a connection to `port`, and fails where it leads here. */
+  lookupFor(port: number): LookupFunction {
+    return (name, options, answer) => {
+      lookup(name, { ...options, all: true }, (error, addresses) => {
+        const [first] = addresses;
+        const isOwn = !error && addresses.some(({ address }) => this.has({ host: address, port }));
+        if (error || !first || isOwn) answer(error ?? ownListenerError(), '');
+        else if (options.all) answer(null, addresses);
+        else answer(null, first.address, first.family);
+      });
+    };
+  }
+
+  /** @returns the error with which a connection to the endpoint fails; `undefined` where it may be tried */
+  objection(endpoint: Endpoint): NodeJS.ErrnoException | undefined {
+    return isIP(endpoint.host) !== 0 && this.has(endpoint) ? ownListenerError() : undefined;
+  }
+}
+
+function ownListenerError(): NodeJS.ErrnoException {
+  return Object.assign(new Error(whyOwn), { code: whyOwn });
+}
+
+function isWildcard(own: string, address: string): boolean {
+  return own === '::' || (own === '0.0.0.0' && !address.includes(':'));
+}
+
+function isOfThisMachine(address: string): boolean {
+  if (address.startsWith('127.') || address === '::1') return true;
+  return Object.values(networkInterfaces()).some((addresses) =>
+    addresses?.some((each) => canonicalHost(each.address) === address),
+  );
+}
