@@ -13,6 +13,9 @@ export interface Host {
   onSignal(signal: Signal, then: () => void): () => void;
 }
 
+/** What a reader of our output may leave unread before lines are dropped, beyond what the kernel holds for it. */
+const mostUnreadBytes = 1024 * 1024;
+
 export type Signal = 'SIGTERM' | 'SIGINT' | 'SIGHUP';
 
 export function hostOf(self: NodeJS.Process): Host {
@@ -29,6 +32,9 @@ export function hostOf(self: NodeJS.Process): Host {
     },
     stdout: {
       write: (text) => void stdout.write(text),
+      get isBehind() {
+        return stdout.writableLength > mostUnreadBytes;
+      },
       isTerminal,
       // https://no-color.org: present and not empty.
       isColoured: isTerminal && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb',

@@ -37,7 +37,7 @@ function phaseOf(belief: Belief): Phase {
   if (fence?.kind === 'provisional') {
     return { kind: 'serving', endpoint: fence.candidate, standing: 'provisional' };
   }
-  if (!adopted) return { kind: 'unknown', reason: whyUnknown(belief) };
+  if (!adopted) return { kind: 'unknown', ...whyUnknown(belief) };
   if (fence?.kind === 'asking') {
     return { kind: 'lost', reason: `${fence.why}; asking the Sentinels again`, named: adopted.endpoint };
   }
@@ -46,12 +46,12 @@ function phaseOf(belief: Belief): Phase {
     return { kind: 'lost', reason: whyUnusable(adopted.endpoint, adopted.by, role), named: adopted.endpoint };
   const reason = `verifying ${formatEndpoint(adopted.endpoint)}, the master of "${rules.name}" by the word of ${adopted.by}`;
   return belief.generation <= 1
-    ? { kind: 'unknown', reason }
+    ? { kind: 'unknown', reason, isMissing: false }
     : { kind: 'fenced', reason, candidate: adopted.endpoint };
 }
 
 /** The two cases that the Sentinel client guidelines ask to tell apart, and what lies between them. */
-function whyUnknown(belief: Belief): string {
+function whyUnknown(belief: Belief): { reason: string; isMissing: boolean } {
   const { name } = belief.rules;
   const said = belief.roster.map((sentinel) => ({ sentinel, answer: belief.reports.get(sentinel)?.answer }));
   const unknown = said.filter(({ answer }) => answer?.kind === 'unknown').length;
@@ -60,12 +60,15 @@ function whyUnknown(belief: Belief): string {
   );
   const trouble = troubles.length === 0 ? '' : ` (${troubles.slice(0, 3).join('; ')})`;
   if (unknown > 0 && unknown + troubles.length === said.length) {
-    return troubles.length === 0
-      ? `no Sentinel monitors "${name}"`
-      : `no Sentinel that answers monitors "${name}"${trouble}`;
+    const reason =
+      troubles.length === 0
+        ? `no Sentinel monitors "${name}"`
+        : `no Sentinel that answers monitors "${name}"${trouble}`;
+    return { reason, isMissing: true };
   }
-  if (said.length > 0 && troubles.length === said.length) return `no Sentinel gives an answer${trouble}`;
-  return `asking the Sentinels for "${name}"`;
+  if (said.length > 0 && troubles.length === said.length)
+    return { reason: `no Sentinel gives an answer${trouble}`, isMissing: true };
+  return { reason: `asking the Sentinels for "${name}"`, isMissing: false };
 }
 
 function whyUnusable(endpoint: Parameters<typeof formatEndpoint>[0], by: string, role: Role): string {

@@ -20,7 +20,12 @@ export interface MasterView {
 
 export type Phase =
   /** Nothing learnt yet: no Sentinel has answered, or none knows the name, or the first address is being verified. */
-  | { readonly kind: 'unknown'; readonly reason: string }
+  | {
+      readonly kind: 'unknown';
+      readonly reason: string;
+      /** Whether all Sentinels have been heard, and not one names a master. */
+      readonly isMissing: boolean;
+    }
   | { readonly kind: 'serving'; readonly endpoint: Endpoint; readonly standing: Standing }
   /** A failover has begun, or the address has moved and the new one is not verified yet: sessions cut, new ones held. */
   | { readonly kind: 'fenced'; readonly reason: string; readonly candidate: Endpoint | undefined }

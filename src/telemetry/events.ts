@@ -54,6 +54,8 @@ export const eventSentences = {
   'sentinel.announced': '{sentinel} announced {channel} {payload}',
   // one master
   'master.unknown': '{database}: no master known: {reason}',
+  'master.missing': '{database}: no master: {reason}; "sentinel-tunnel check" shows which names there are',
+  'log.dropped': '{count} lines were not written, since nobody read them',
   'master.serving': '{database}: serving {endpoint}, generation {generation} ({standing})',
   'master.fenced': '{database}: fenced, generation {generation}: {reason}',
   'master.lost': '{database}: no usable master: {reason}',

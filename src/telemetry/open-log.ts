@@ -15,6 +15,8 @@ export interface LogOptions {
 /** Standard output, and what is known of it. */
 export interface StandardOutput {
   write(text: string): void;
+  /** Whether its reader is so far behind that more would only fill memory. */
+  readonly isBehind?: boolean;
   readonly isTerminal: boolean;
   /** Whether the journal of systemd reads it. */
   readonly isJournal?: boolean;
@@ -86,8 +88,17 @@ function openTarget(
 ): { readonly log: Log; readonly sink: FileSink | undefined } {
   const isStandard = options.file === '-';
   const sink = isStandard ? undefined : (open ?? new FileSink(options.file));
+  let dropped = 0;
   const write = (line: string): void => {
+    if (!sink && standardOutput.isBehind === true) {
+      dropped += 1;
+      return;
+    }
     (sink ?? standardOutput).write(line);
+    if (dropped === 0) return;
+    const count = dropped;
+    dropped = 0;
+    log.warn('log.dropped', { count });
   };
   const isPretty =
     options.format === 'pretty' || (options.format === 'auto' && isStandard && standardOutput.isTerminal);

@@ -4,7 +4,7 @@ import type { TunnelEvent } from '../relay/engine.ts';
 import type { Login } from '../sentinel/connection.ts';
 import type { MasterView } from '../sentinel/view.ts';
 import type { WatchEvent } from '../sentinel/watch.ts';
-import type { Answer } from '../sentinel/words.ts';
+import type { Announcement, Answer } from '../sentinel/words.ts';
 import type { Log } from '../telemetry/log.ts';
 import { Degradation } from './degradation.ts';
 import { FailoverCounts, type FailoverCountsView } from './failover-counts.ts';
@@ -77,7 +77,7 @@ export class Chronicle {
       case 'announced': {
         const { sentinel, announcement } = event;
         const { channel, payload } = announcement;
-        this.#storyteller.said(sentinel, channel);
+        this.#storyteller.said(sentinel, sayAnnouncement(announcement));
         this.#log.debug('sentinel.announced', { database: this.#database, sentinel, channel, payload });
         return;
       }
@@ -193,7 +193,8 @@ export class Chronicle {
         this.#log.warn('master.lost', { database, generation, reason: phase.reason });
         return;
       case 'unknown':
-        this.#log.info('master.unknown', { database, reason: phase.reason });
+        if (phase.isMissing) this.#log.warn('master.missing', { database, reason: phase.reason });
+        else this.#log.info('master.unknown', { database, reason: phase.reason });
         return;
       default:
         unreachable(phase);
@@ -257,6 +258,14 @@ function isConfirmed({ phase }: MasterView): boolean {
 
 function isSamePhase(view: MasterView, before: MasterView): boolean {
   return view.generation === before.generation && JSON.stringify(view.phase) === JSON.stringify(before.phase);
+}
+
+/** Channels whose payload says of which server they are: that one is worth a place in the line. */
+const ofServers = new Set(['+sdown', '-sdown', '+reboot', '+convert-to-slave', '+promoted-slave']);
+
+function sayAnnouncement({ channel, payload }: Announcement): string {
+  const [type = '', , host = '', port = ''] = payload.split(' ');
+  return ofServers.has(channel) ? `${channel} ${type} ${host}:${port}` : channel;
 }
 
 function sayAnswer(answer: Answer): string {

@@ -124,7 +124,7 @@ test('OpenMetrics is printed for who asks for it, and leaves the other form as i
 
 test('what is not known has no sample', async () => {
   const metrics = new Metrics(() =>
-    overviewOf([tunnelWith({ kind: 'unknown', reason: 'x' }, { listeners: [] })]),
+    overviewOf([tunnelWith({ kind: 'unknown', reason: 'x', isMissing: false }, { listeners: [] })]),
   );
   const { text } = await metrics.scrape(undefined);
   assert.doesNotMatch(text, /^sentinel_tunnel_sessions_open\{/m);

@@ -16,7 +16,11 @@ test('the probes say what is missing', async () => {
       const answer = await ask(where, path);
       return [answer.status, answer.json()];
     };
-    const unknown = { kind: 'unknown', reason: 'asking the Sentinels for "mymaster"' } as const;
+    const unknown = {
+      kind: 'unknown',
+      reason: 'asking the Sentinels for "mymaster"',
+      isMissing: false,
+    } as const;
     port.shown = overviewOf([tunnelWith(unknown)]);
     assert.deepEqual(await probe('/startupz'), [503, { started: false, waiting: ['mymaster'] }]);
     const reason = 'unknown: asking the Sentinels for "mymaster"';

@@ -120,3 +120,28 @@ test('a log file that cannot be opened is an error with a code', () => {
     message: /^Cannot write log "\/nonexistent\/st\.log": ENOENT/,
   });
 });
+
+test('lines are dropped while nobody reads standard output, and then their number is told', () => {
+  const lines: string[] = [];
+  const output = {
+    write: (text: string) => void lines.push(text),
+    isTerminal: false,
+    isColoured: false,
+    isBehind: true,
+  };
+  const opened = openLog({ level: 'info', format: 'json', file: '-' }, output);
+  opened.log.info('tunnel.stopped', { outcome: 'drained', left: 0 });
+  opened.log.info('tunnel.stopped', { outcome: 'drained', left: 0 });
+  assert.deepEqual(lines, []);
+  output.isBehind = false;
+  opened.log.info('tunnel.stopped', { outcome: 'cut', left: 1 });
+  const events = lines.map((line) => JSON.parse(line) as { event: string; count?: number });
+  assert.deepEqual(
+    events.map(({ event, count }) => [event, count]),
+    [
+      ['tunnel.stopped', undefined],
+      ['log.dropped', 2],
+    ],
+  );
+  opened.close();
+});

@@ -24,7 +24,7 @@ test('routeOf() serves what is served, holds while there is nothing, refuses onl
     endpoint,
   });
   for (const phase of [
-    { kind: 'unknown', reason },
+    { kind: 'unknown', reason, isMissing: false },
     { kind: 'fenced', reason, candidate: endpoint },
     { kind: 'lost', reason, named: endpoint },
   ] as const) {
