@@ -8,6 +8,7 @@ import { messageOf, TunnelError } from './errors.ts';
 import { Latest } from './lifecycle/latest.ts';
 import type { ListenAddress } from './net/endpoint.ts';
 import { OwnListeners } from './net/own-listeners.ts';
+import { speaksTls } from './net/tls.ts';
 import { chooseEngine } from './relay/choose.ts';
 import { shortageFor } from './relay/descriptor-limit.ts';
 import type { Engine, TunnelCounters } from './relay/engine.ts';
@@ -280,10 +281,13 @@ class RunningDaemon implements Daemon {
     for (const pair of pairs) {
       const known = pair.before && tunnelOf.get(pair.before);
       if (pair.after) {
-        const tunnel = known ?? new Tunnel(pair.after, this.#sentinels, this.#log);
+        // The engine of one cannot do for the other.
+        const fit = known && speaksTls(known.database) === speaksTls(pair.after) ? known : undefined;
+        const tunnel = fit ?? new Tunnel(pair.after, this.#sentinels, this.#log);
         tunnels.push(tunnel);
-        if (known) kept.push({ tunnel, database: pair.after });
+        if (fit) kept.push({ tunnel, database: pair.after });
         else fresh.push(tunnel);
+        if (known && !fit) gone.push(known);
       } else if (known) gone.push(known);
     }
     this.#tunnels = tunnels;

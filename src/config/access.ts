@@ -1,7 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
 import { messageOf } from '../errors.ts';
 import { Secret, type Credentials } from '../net/secret.ts';
-import type { Access, ClientTls, Identity, TlsVersion } from '../net/tls.ts';
+import type { Access, ClientTls, Identity, ServerTls, TlsVersion } from '../net/tls.ts';
 import type { ReadFile } from './files.ts';
 import { readCertificates, readKey, whyOutOfDate } from './pem.ts';
 import { formatPath, type Path, type Problem } from './problems.ts';
@@ -19,6 +19,14 @@ interface ClientTlsInput {
   readonly cert?: string | undefined;
   readonly key?: string | undefined;
   readonly servername?: string | undefined;
+  readonly minVersion: TlsVersion;
+}
+
+interface ServerTlsInput {
+  readonly cert: string;
+  readonly key: string;
+  readonly clientCa?: string | undefined;
+  readonly allowNames?: readonly string[] | undefined;
   readonly minVersion: TlsVersion;
 }
 
@@ -41,8 +49,17 @@ export class Loader {
     return { ...(credentials && { credentials }), ...(tls && { tls }) };
   }
 
+  serverTls(input: ServerTlsInput, path: Path): ServerTls | undefined {
+    const { cert, key, clientCa, allowNames = [], minVersion } = input;
+    if (clientCa === undefined && allowNames.length > 0)
+      this.problems.push({ path: [...path, 'allowNames'], text: 'needs "clientCa" beside it' });
+    const ca = clientCa === undefined ? undefined : this.#certificates(clientCa, [...path, 'clientCa']);
+    const identity = this.#identity(cert, key, path);
+    return identity && { identity, ...(ca && { clientCa: ca.text }), allowNames, minVersion };
+  }
+
   /** A certificate and its key; `undefined` where one is not there or not of use, of which a problem tells. */
-  identity(cert: string | undefined, key: string | undefined, path: Path): Identity | undefined {
+  #identity(cert: string | undefined, key: string | undefined, path: Path): Identity | undefined {
     if (cert === undefined || key === undefined) {
       if (cert !== undefined || key !== undefined) {
         const [given, missing] = cert === undefined ? ['key', 'cert'] : ['cert', 'key'];
@@ -50,7 +67,7 @@ export class Loader {
       }
       return undefined;
     }
-    const certificates = this.certificates(cert, [...path, 'cert']);
+    const certificates = this.#certificates(cert, [...path, 'cert']);
     const ownKey = this.#read(key, [...path, 'key'], (text) => ({ text, read: readKey(text) }), true);
     if (!certificates || !ownKey) return undefined;
     if (!certificates.first.checkPrivateKey(ownKey.read)) {
@@ -63,7 +80,7 @@ export class Loader {
     return { cert: certificates.text, key: new Secret(ownKey.text) };
   }
 
-  certificates(
+  #certificates(
     file: string,
     path: Path,
   ): { readonly text: string; readonly first: X509Certificate } | undefined {
@@ -104,8 +121,8 @@ export class Loader {
   #clientTls(input: ClientTlsInput | boolean | undefined, path: Path): ClientTls | undefined {
     if (input === undefined || input === false) return undefined;
     if (input === true) return { minVersion: 'TLSv1.2' };
-    const ca = input.ca === undefined ? undefined : this.certificates(input.ca, [...path, 'ca']);
-    const identity = this.identity(input.cert, input.key, path);
+    const ca = input.ca === undefined ? undefined : this.#certificates(input.ca, [...path, 'ca']);
+    const identity = this.#identity(input.cert, input.key, path);
     return {
       ...(ca && { ca: ca.text }),
       ...(identity && { identity }),

@@ -1,6 +1,6 @@
 import type { AddressMap } from '../net/address-map.ts';
 import type { Endpoint, ListenAddress } from '../net/endpoint.ts';
-import type { Access } from '../net/tls.ts';
+import type { Access, ServerTls } from '../net/tls.ts';
 import type { LogLevel } from '../telemetry/log.ts';
 
 /** The whole configuration after parsing: frozen, nothing optional that has a default, units in names. */
@@ -66,6 +66,8 @@ export interface ListenerConfig {
   readonly mode: number | undefined;
   /** Owner of a unix socket's file, `user`, `user:group` or `:group`; `undefined` for whoever runs the tunnel. */
   readonly owner: string | undefined;
+  /** Clients speak TLS; plain without it. */
+  readonly tls?: ServerTls;
 }
 
 export interface AdminConfig {

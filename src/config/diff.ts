@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { formatEndpoint, formatListenAddress } from '../net/endpoint.ts';
+import { speaksTls } from '../net/tls.ts';
 import type { Config, DatabaseConfig } from './config.ts';
 import { show } from './problems.ts';
 
@@ -7,6 +8,7 @@ import { show } from './problems.ts';
 export const effects = {
   opens: 'opens',
   closes: 'closes; its sessions go on',
+  replaces: 'opened anew, with TLS or without; its sessions have drainMs to end',
   retires: 'its listeners close, its sessions have drainMs to end',
   reopens: 'closes and opens anew; its sessions go on',
   newSessions: 'new sessions only',
@@ -45,8 +47,11 @@ export const effectAt: Readonly<Record<string, Effect>> = {
   'sentinel.pollMs': 'atOnce',
   'databases[].listen': 'opens',
   'databases[].listen[]': 'reopens',
+  'databases[].listen[].tls': 'newSessions',
   redis: 'probes',
+  'redis.tls': 'newSessions',
   'databases[].redis': 'probes',
+  'databases[].redis.tls': 'newSessions',
   'databases[].failover': 'nextFailover',
   'databases[].onSentinelLoss': 'atOnce',
   'databases[].holdMs': 'waiting',
@@ -119,6 +124,8 @@ function diffDatabases(
     const path = `databases[${pair.key}]`;
     if (!pair.after) return [{ path, kind: 'removed', effect: 'retires' }];
     if (!pair.before) return [{ path, kind: 'added', to: listenersOf(pair.after), effect: 'opens' }];
+    if (speaksTls(pair.before) !== speaksTls(pair.after))
+      return [{ path, kind: 'changed', effect: 'replaces' }];
     const { listen: fromListen, ...from } = pair.before;
     const { listen: toListen, ...to } = pair.after;
     return [

@@ -1,6 +1,6 @@
 import { TunnelError } from '../errors.ts';
 import { type ListenAddress, formatListenAddress } from '../net/endpoint.ts';
-import type { Access } from '../net/tls.ts';
+import { speaksTls, type Access } from '../net/tls.ts';
 import { Loader, type AccessInput } from './access.ts';
 import { settleAdmin } from './admin.ts';
 import { settleAddressMap } from './address-map.ts';
@@ -67,7 +67,7 @@ export function parseConfig(input: unknown, source: string, overlay: Overlay = {
   if (!parsed.success) throw invalid(problems, source);
   const loader = new Loader(overlay.readFile ?? readSmallFile, Date.now());
   const config = settle(parsed.data, settled.admin, loader);
-  problems.push(...loader.problems.map(tell));
+  problems.push(...[...loader.problems, ...engineProblems(config)].map(tell));
   if (problems.length > 0) throw invalid(problems, source);
   return deepFreeze({ ...config, warnings: loader.warnings });
 }
@@ -172,21 +172,34 @@ function settle(
     sentinel: { discover, replyMs, pollMs, ...loader.access(input.sentinel, ['sentinel']) },
     databases: input.databases.map((database, index) => ({
       ...database,
-      listen: [database.listen].flat().map(settleListener),
+      listen: [database.listen].flat().map((listener, place) => {
+        const path: Path = ['databases', index, 'listen'];
+        return settleListener(listener, loader, Array.isArray(database.listen) ? [...path, place] : path);
+      }),
       redis: overriding(common, database.redis, loader, ['databases', index, 'redis']),
     })),
   };
 }
 
-function settleListener(listener: ListenerInput): ListenerConfig {
+function settleListener(listener: ListenerInput, loader: Loader, path: Path): ListenerConfig {
   const written = writtenAddress(listener);
-  const { allow = [], mode, owner } = typeof listener === 'object' ? listener : {};
+  const { allow = [], mode, owner, tls: wanted } = typeof listener === 'object' ? listener : {};
+  const tls = wanted && loader.serverTls(wanted, [...path, 'tls']);
   return {
     address: readable(readListenAddress(written), written),
     allow,
     mode: mode === undefined ? undefined : Number.parseInt(mode, 8),
     owner,
+    ...(tls && { tls }),
   };
+}
+
+/** TLS is for `streams`, whichever engine carries the rest. */
+function engineProblems({ engine, databases }: Pick<Config, 'engine' | 'databases'>): Problem[] {
+  const secured = databases.find(speaksTls);
+  if (engine !== 'epoll' || !secured) return [];
+  const text = `expected "auto" or "streams", because "${secured.name}" speaks TLS, which "epoll" cannot`;
+  return [{ path: ['engine'], text }];
 }
 
 /** User and password are one thing, and replaced together; TLS is another. */

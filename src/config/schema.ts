@@ -48,6 +48,60 @@ const network = z.string(networkWanted).refine((text) => parseNetwork(text) !== 
 const allowWanted = { error: 'a list of at least one network' };
 const modeWanted = { error: 'permissions in octal as a text, such as "0660"' };
 const ownerWanted = { error: '"user", "user:group" or ":group", by name or number' };
+const fileWanted = { error: 'the path of a file' };
+const textWanted = { error: 'text of at least one character; in quotes, if it looks like a number' };
+
+function file(description: string): z.ZodOptional<z.ZodString> {
+  return z.string(fileWanted).min(1, fileWanted).optional().meta({ description });
+}
+
+const clientTls = z.strictObject(
+  {
+    ca: file(
+      'The CA certificates to trust, a PEM file. Without it those that Node brings. A self-signed certificate may stand here itself.',
+    ),
+    cert: file('The certificate to show to a server that asks for one, a PEM file.'),
+    key: file('Its private key, a PEM file, not encrypted.'),
+    servername: z.string(textWanted).min(1, textWanted).optional().meta({
+      description:
+        'The name that the certificate of the server has to be for. Without it, the host that is connected to, be it a name or an IP address.',
+    }),
+    minVersion: choice(...tlsVersions)
+      .default('TLSv1.2')
+      .meta({ description: 'The oldest version of TLS to speak.' }),
+  },
+  mapping,
+);
+
+const namesWanted = { error: 'a list of at least one name, such as "app.example" or "*.example"' };
+
+const serverTls = z.strictObject(
+  {
+    cert: z.string(fileWanted).min(1, fileWanted).meta({
+      description: 'The certificate of this listener, with those that lead to its CA after it; a PEM file.',
+    }),
+    key: z
+      .string(fileWanted)
+      .min(1, fileWanted)
+      .meta({ description: 'Its private key, a PEM file, not encrypted.' }),
+    clientCa: file(
+      'Whoever connects has to show a certificate of these CAs, a PEM file. Without it nobody has to show one.',
+    ),
+    allowNames: z
+      .array(z.string(namesWanted).min(1, namesWanted), namesWanted)
+      .min(1, namesWanted)
+      .optional()
+      .meta({
+        description:
+          'Of these names the certificate of a client has to have one, as its common name, DNS name or URI; `*.` stands for one label. Without it every certificate of `clientCa` will do.',
+      }),
+    minVersion: choice(...tlsVersions)
+      .default('TLSv1.2')
+      .meta({ description: 'The oldest version of TLS to speak.' }),
+  },
+  mapping,
+);
+
 const listener = z
   .strictObject(
     {
@@ -66,6 +120,9 @@ const listener = z
           description:
             'Permissions of the file of a unix socket, in octal, as `"0660"`: who may write to it may connect. As the umask has it unless given.',
         }),
+      tls: serverTls
+        .optional()
+        .meta({ description: 'Clients speak TLS here. It takes the engine `streams`.' }),
       owner: z
         .string(ownerWanted)
         .regex(/^(?=.)([\w.-]+\$?)?(:[\w.-]+\$?)?$/, ownerWanted)
@@ -103,31 +160,6 @@ function assertFitting(
 
 const listeners = z.union([listenAddress, listener], listenWanted);
 
-const fileWanted = { error: 'the path of a file' };
-const textWanted = { error: 'text of at least one character; in quotes, if it looks like a number' };
-
-function file(description: string): z.ZodOptional<z.ZodString> {
-  return z.string(fileWanted).min(1, fileWanted).optional().meta({ description });
-}
-
-const clientTls = z.strictObject(
-  {
-    ca: file(
-      'The CA certificates to trust, a PEM file. Without it those that Node brings. A self-signed certificate may stand here itself.',
-    ),
-    cert: file('The certificate to show to a server that asks for one, a PEM file.'),
-    key: file('Its private key, a PEM file, not encrypted.'),
-    servername: z.string(textWanted).min(1, textWanted).optional().meta({
-      description:
-        'The name that the certificate of the server has to be for. Without it, the host that is connected to, be it a name or an IP address.',
-    }),
-    minVersion: choice(...tlsVersions)
-      .default('TLSv1.2')
-      .meta({ description: 'The oldest version of TLS to speak.' }),
-  },
-  mapping,
-);
-
 /** Who we are to one kind of server: the same keys for Sentinels and for Redis, and never one for the other. */
 const credentials = {
   username: z
@@ -147,7 +179,7 @@ const tls = z
   .optional()
   .meta({ description: 'Whether to speak TLS, and how: `true`, or a mapping.' });
 
-const redis = z.strictObject(credentials, mapping);
+const redis = z.strictObject({ ...credentials, tls }, mapping);
 
 const nameWanted = { error: 'the name of a master in Sentinel, as printable text' };
 
@@ -285,7 +317,7 @@ export const configSchema = z
         .meta({ description: 'How to speak to Sentinels.' }),
       redis: redis.prefault({}).meta({
         description:
-          'How to speak to Redis. User and password are for asking a server for its ROLE, and never used for a connection of a client.',
+          'How to speak to Redis. User and password are for asking a server for its ROLE, and never used for a connection of a client; TLS is for those too.',
       }),
       databases: z
         .array(database, databasesWanted)
@@ -350,6 +382,10 @@ export const keysAt: Readonly<Record<string, readonly string[]>> = {
   'databases[].listen[]': Object.keys(listener.shape),
   admin: Object.keys(admin.shape),
   'sentinel.tls': Object.keys(clientTls.shape),
+  'redis.tls': Object.keys(clientTls.shape),
+  'databases[].redis.tls': Object.keys(clientTls.shape),
+  'databases[].listen.tls': Object.keys(serverTls.shape),
+  'databases[].listen[].tls': Object.keys(serverTls.shape),
   'databases[].redis': Object.keys(redis.shape),
   log: Object.keys(configSchema.shape.log.unwrap().shape),
 };

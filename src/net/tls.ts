@@ -36,6 +36,36 @@ export interface Access {
   readonly tls?: ClientTls;
 }
 
+/** How a listener speaks TLS. */
+export interface ServerTls {
+  readonly identity: Identity;
+  /** The CAs whose certificates a client has to show, PEM; without it clients show none. */
+  readonly clientCa?: string;
+  /** The names of which the certificate of a client has to have one; empty: any certificate of `clientCa` will do. */
+  readonly allowNames: readonly string[];
+  readonly minVersion: TlsVersion;
+}
+
+/** Whether a database speaks TLS with anybody. Not every engine can, so one that begins to is opened anew. */
+export function speaksTls(database: {
+  readonly redis: Access;
+  readonly listen: readonly { readonly tls?: ServerTls }[];
+}): boolean {
+  return database.redis.tls !== undefined || database.listen.some(({ tls }) => tls !== undefined);
+}
+
+/** The connection under TLS, by the socket above it. */
+const bearers = new WeakMap<Socket, Socket>();
+
+/** The TCP socket that a TLS socket speaks over, where it is known. */
+export function bearerOf(socket: Socket): Socket | undefined {
+  return bearers.get(socket);
+}
+
+export function setBearer(socket: TLSSocket, bearer: Socket): void {
+  bearers.set(socket, bearer);
+}
+
 /** Contexts take a millisecond or more to make; a value never changes, so each has one. */
 const contexts = new WeakMap<ClientTls, SecureContext>();
 
@@ -65,7 +95,9 @@ export function secure(socket: Socket, { host }: Endpoint, tls: ClientTls): TLSS
     host: name,
     servername: isIP(name) === 0 ? name : '',
   };
-  return connect(options);
+  const secured = connect(options);
+  setBearer(secured, socket);
+  return secured;
 }
 
 const untrusted = new Set([

@@ -1,6 +1,7 @@
 import type { ListenerConfig } from '../config/config.ts';
 import type { Endpoint, ListenAddress } from '../net/endpoint.ts';
 import type { DurationsView } from './durations.ts';
+import type { ClientTls } from '../net/tls.ts';
 
 /**
  * The seam between what is known and what carries bytes. An engine accepts, dials, relays and cuts; it never
@@ -33,6 +34,8 @@ export type EngineName = 'streams' | 'epoll';
 export interface TunnelSpec extends TunnelLimits {
   /** The database's name, for messages. */
   readonly name: string;
+  /** Whether it will ever speak TLS, with clients or with Redis. Only `streams` can. */
+  readonly needsTls?: boolean;
   /** What to listen on from the beginning; `EngineTunnel.listen` adds to it. */
   readonly listen: readonly ListenerConfig[];
 }
@@ -49,6 +52,8 @@ export interface TunnelLimits {
   readonly maxConnections: number;
   /** A session in which no byte has moved for so long is ended, in milliseconds; 0 for never. */
   readonly idleMs: number;
+  /** How to speak TLS to Redis; plain without it. It holds for dials from now on. */
+  readonly upstreamTls?: ClientTls;
   /** Tell `session-opened` and `session-ended` of each session. Off unless somebody reads them: they cost. */
   readonly tellSessions: boolean;
 }
@@ -71,6 +76,8 @@ export type Route =
 export interface EngineListener {
   /** The address really bound: a port of 0 has become the real one. */
   readonly address: ListenAddress;
+  /** Other certificates or names, for clients from now on; for a listener that has TLS, and keeps its address. */
+  renew?(listener: ListenerConfig): void;
   /** Stops listening, and leaves sessions alone. Resolves when the address is free. Idempotent. */
   close(): Promise<void>;
 }

@@ -15,6 +15,7 @@ export const eventSentences = {
   'engine.fallback': 'Using engine "streams": {reason}',
   'descriptors.few':
     'At most {limit} descriptors may be open, and {connections} connections take {needed}: raise the limit, or lower maxConnections',
+  'engine.secured': '{database}: carried by engine "streams", because it speaks TLS',
   'config.reloaded': 'Configuration reloaded, changes: {changes}',
   'config.reload-failed': 'Configuration not reloaded, going on as before: {reason}',
   'socket.unused':

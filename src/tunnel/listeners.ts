@@ -13,7 +13,7 @@ const mostBindRetryMs = 10_000;
 
 /** One listener that is wanted: open, or tried again until it is or nobody wants it any more. */
 interface Wanted {
-  readonly config: ListenerConfig;
+  config: ListenerConfig;
   readonly unwanted: AbortController;
   listener: EngineListener | undefined;
   /** Why the last try failed. */
@@ -42,7 +42,7 @@ export class Listeners {
   }
 
   /**
-   * Closes those that are not among the wanted ones, or are wanted otherwise. Resolves when their addresses are free;
+   * Closes those that are not among the wanted ones, or are wanted otherwise; other certificates are taken over in place. Resolves when their addresses are free;
    * their sessions go on.
    */
   async keep(wanted: readonly ListenerConfig[]): Promise<void> {
@@ -50,12 +50,16 @@ export class Listeners {
     const kept: Wanted[] = [];
     const gone: Wanted[] = [];
     for (const each of this.#wanted) {
-      const at = left.findIndex((config) => isDeepStrictEqual(config, each.config));
-      if (at < 0) gone.push(each);
-      else {
-        left.splice(at, 1);
-        kept.push(each);
+      const same = left.findIndex((config) => isDeepStrictEqual(config, each.config));
+      const at = same >= 0 ? same : left.findIndex((config) => differsInCertificates(config, each.config));
+      const [config] = at < 0 ? [] : left.splice(at, 1);
+      if (!config) {
+        gone.push(each);
+        continue;
       }
+      each.config = config;
+      if (same < 0) each.listener?.renew?.(config);
+      kept.push(each);
     }
     this.#wanted = kept;
     await Promise.all(gone.map((each) => this.#close(each)));
@@ -185,4 +189,11 @@ export class Listeners {
     const address = formatListenAddress(config.address);
     this.#log.error('listener.failed', { database: this.#database, address, reason: failure.message });
   }
+}
+
+/** Whether two listeners speak TLS, and are the same but for how. */
+function differsInCertificates(one: ListenerConfig, other: ListenerConfig): boolean {
+  const { tls, ...rest } = one;
+  const { tls: otherTls, ...otherRest } = other;
+  return tls !== undefined && otherTls !== undefined && isDeepStrictEqual(rest, otherRest);
 }

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { DatabaseConfig, ListenerConfig } from '../config/config.ts';
 import type { TunnelError } from '../errors.ts';
 import type { ListenAddress } from '../net/endpoint.ts';
+import { speaksTls } from '../net/tls.ts';
 import type {
   Engine,
   EngineTunnel,
@@ -83,7 +84,7 @@ export class Tunnel {
    */
   async open(engine: Engine): Promise<readonly TunnelError[]> {
     const { name, listen } = this.#database;
-    const spec = { name, listen: [], ...this.#limits() };
+    const spec = { name, listen: [], needsTls: speaksTls(this.#database), ...this.#limits() };
     const relay = await engine.open(spec, (event) => {
       this.#relayed(event);
     });
@@ -201,8 +202,17 @@ export class Tunnel {
   }
 
   #limits(): TunnelLimits {
-    const { holdMs, holdMax, dialMs, maxConnections, idleMs } = this.#database;
-    return { holdMs, holdMax, dialMs, maxConnections, idleMs, tellSessions: this.#log.isDebugging };
+    const { holdMs, holdMax, dialMs, maxConnections, idleMs, redis } = this.#database;
+    const upstreamTls = redis.tls && { upstreamTls: redis.tls };
+    return {
+      holdMs,
+      holdMax,
+      dialMs,
+      maxConnections,
+      idleMs,
+      ...upstreamTls,
+      tellSessions: this.#log.isDebugging,
+    };
   }
 
   #steer(view: MasterView): void {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { eventually } from './eventually.ts';
 import { freePort } from './free-port.ts';
 import { awaitFormed, Group } from './group.ts';
-import { RedisProcess } from './redis-process.ts';
+import { RedisProcess, type RedisTls } from './redis-process.ts';
 import { Scope } from '../../src/lifecycle/scope.ts';
 import type { Exit } from './child.ts';
 
@@ -12,6 +12,8 @@ export interface GroupOptions {
   readonly redisConfig?: readonly string[];
   /** `requirepass` and `masterauth` of the servers, `auth-pass` of the Sentinels. */
   readonly password?: string;
+  /** All of it speaks TLS, and nothing else. */
+  readonly tls?: RedisTls;
 }
 
 export interface ClusterOptions extends GroupOptions {
@@ -116,9 +118,9 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
 async function startServers(
   scope: Scope,
   host: string,
-  { replicas: count = 2, redisConfig = [], password }: GroupOptions,
+  { replicas: count = 2, redisConfig = [], password, tls }: GroupOptions,
 ): Promise<[RedisProcess, readonly RedisProcess[]]> {
-  const common = { host, ...(password !== undefined && { password }) };
+  const common = { host, ...(password !== undefined && { password }), ...(tls && { tls }) };
   const master = scope.use(await RedisProcess.start({ ...common, config: redisConfig }));
   const config = [...redisConfig, `replicaof ${host} ${master.port}`];
   const replicas = await startAll(scope, count, () => RedisProcess.start({ ...common, config }));
@@ -165,6 +167,7 @@ async function startSentinels(
       host,
       port: own.port,
       ...(sentinelPassword !== undefined && { password: sentinelPassword }),
+      ...(options.tls && { tls: options.tls }),
       config: [
         // First, since some of them, such as resolve-hostnames, must stand before the addresses.
         ...more,

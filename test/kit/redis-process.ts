@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Child, type Exit } from './child.ts';
 import { freePort } from './free-port.ts';
-import { RespClient } from './resp-client.ts';
+import type { Issued } from './certificates.ts';
+import { RespClient, type ClientTls } from './resp-client.ts';
 import type { Argument, Reply } from './resp.ts';
 
 export interface RedisOptions {
@@ -14,8 +15,19 @@ export interface RedisOptions {
   readonly host?: string;
   /** `requirepass` and `masterauth`; `command()` uses it too. */
   readonly password?: string;
+  /** Speaks TLS on its port, and nothing else; `command()` does too. */
+  readonly tls?: RedisTls;
   /** Put before the command line, such as `['ip', 'netns', 'exec', 'a']`. */
   readonly prefix?: readonly string[];
+}
+
+/** Certificates of a server that speaks TLS, also to its replicas and to other Sentinels. */
+export interface RedisTls {
+  readonly caFile: string;
+  readonly ca: string;
+  readonly server: Issued;
+  /** Whether whoever connects has to show a certificate. */
+  readonly asksClients?: boolean;
 }
 
 const startMs = 10_000;
@@ -69,7 +81,11 @@ export class RedisProcess implements AsyncDisposable {
 
   /** A connection of its own, authenticated when the server has a password. */
   async connect(deadlineMs = 2000): Promise<RespClient> {
-    const client = await RespClient.connect(this.port, { host: this.host, deadlineMs });
+    const client = await RespClient.connect(this.port, {
+      host: this.host,
+      deadlineMs,
+      ...tlsOf(this.#options),
+    });
     try {
       if (this.#options.password !== undefined) await client.command('AUTH', this.#options.password);
     } catch (error) {
@@ -121,8 +137,9 @@ export class RedisProcess implements AsyncDisposable {
 }
 
 function configuration(options: RedisOptions, host: string, port: number, dir: string): string[] {
-  const { config = [], password, sentinel = false } = options;
-  const common = [`port ${port}`, `bind ${host}`, `dir ${dir}`, 'daemonize no', 'protected-mode no'];
+  const { config = [], password, sentinel = false, tls } = options;
+  const ports = tls ? tlsLines(tls, port) : [`port ${port}`];
+  const common = [...ports, `bind ${host}`, `dir ${dir}`, 'daemonize no', 'protected-mode no'];
   if (password !== undefined) common.push(`requirepass ${password}`);
   if (sentinel) return [...common, ...config];
   const server = [
@@ -132,6 +149,24 @@ function configuration(options: RedisOptions, host: string, port: number, dir: s
     ...(password === undefined ? [] : [`masterauth ${password}`]),
   ];
   return [...common, ...server, ...config];
+}
+
+function tlsLines({ caFile, server, asksClients = false }: RedisTls, port: number): string[] {
+  return [
+    'port 0',
+    `tls-port ${port}`,
+    `tls-cert-file ${server.certFile}`,
+    `tls-key-file ${server.keyFile}`,
+    `tls-ca-cert-file ${caFile}`,
+    `tls-auth-clients ${asksClients ? 'yes' : 'no'}`,
+    'tls-replication yes',
+  ];
+}
+
+function tlsOf({ tls }: RedisOptions): { readonly tls?: ClientTls } {
+  if (!tls) return {};
+  const { ca, server } = tls;
+  return { tls: { ca, cert: server.cert, key: server.key } };
 }
 
 async function launch(options: RedisOptions, host: string, port: number, dir: string): Promise<Child> {
@@ -146,7 +181,7 @@ async function launch(options: RedisOptions, host: string, port: number, dir: st
     { name: `${role} ${port}`, cwd: dir },
   );
   try {
-    await child.until(() => answers(host, port), startMs);
+    await child.until(() => answers(host, port, options), startMs);
   } catch (error) {
     await child.kill();
     throw error;
@@ -155,9 +190,9 @@ async function launch(options: RedisOptions, host: string, port: number, dir: st
 }
 
 /** Any reply will do: a server that wants a password or is still loading is up. */
-async function answers(host: string, port: number): Promise<boolean> {
+async function answers(host: string, port: number, options: RedisOptions): Promise<boolean> {
   try {
-    await using client = await RespClient.connect(port, { host, deadlineMs: 500 });
+    await using client = await RespClient.connect(port, { host, deadlineMs: 500, ...tlsOf(options) });
     client.write('PING\r\n');
     await client.readReply();
     return true;

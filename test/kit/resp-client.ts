@@ -1,10 +1,19 @@
 import { createConnection, type Socket } from 'node:net';
+import { connect as connectSecurely } from 'node:tls';
 import { encodeCommand, ReplyError, RespDecoder, type Argument, type Reply } from './resp.ts';
 
 /** Who ended a connection: `fin`: the other side, in order; `reset`: by a reset; `local`: this side. */
 export type Ending = 'fin' | 'reset' | 'local';
 
+/** PEM. The server's certificate has to be for `localhost`. */
+export interface ClientTls {
+  readonly ca: string;
+  readonly cert?: string;
+  readonly key?: string;
+}
+
 export interface ConnectOptions {
+  readonly tls?: ClientTls;
   readonly host?: string;
   /** A file name of a Unix socket, instead of the port. */
   readonly path?: string;
@@ -31,21 +40,24 @@ export class RespClient implements AsyncDisposable {
 
   static async connect(port: number, options: ConnectOptions = {}): Promise<RespClient> {
     const { host = '127.0.0.1', path, deadlineMs = 5000 } = options;
-    const socket = createConnection({
+    const plain = createConnection({
       ...(path === undefined ? { host, port } : { path }),
       allowHalfOpen: true,
     });
+    const { tls } = options;
+    const socket = tls ? connectSecurely({ ...tls, socket: plain, servername: 'localhost' }) : plain;
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => {
         socket.destroy(new Error(`No connection to ${path ?? `${host}:${port}`} within ${deadlineMs} ms`));
       }, deadlineMs);
-      socket.once('connect', () => {
+      socket.once(tls ? 'secureConnect' : 'connect', () => {
         clearTimeout(timer);
         socket.off('error', reject);
         resolve();
       });
       socket.once('error', reject);
       socket.once('close', () => {
+        plain.destroy(); // which a TLS socket that fails leaves open
         clearTimeout(timer);
       });
     });

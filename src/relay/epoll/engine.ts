@@ -39,7 +39,8 @@ export class EpollEngine implements Engine {
   readonly #sys: Syscalls;
   readonly #threads: readonly ThreadHandle[];
   readonly #tunnels = new Map<number, EpollTunnel>();
-  readonly #places = Places.of(unlimited);
+  /** For another engine beside it, so that one limit holds for both. */
+  readonly places = Places.of(unlimited);
   readonly #catchUp: () => Promise<void>;
   #nextTunnel = 1;
   #isClosed = false;
@@ -89,7 +90,7 @@ export class EpollEngine implements Engine {
     }
     const id = this.#nextTunnel;
     this.#nextTunnel += 1;
-    const tunnel = new EpollTunnel(id, spec, bound, this.#threads, tell, this.#sys, this.#places);
+    const tunnel = new EpollTunnel(id, spec, bound, this.#threads, tell, this.#sys, this.places);
     this.#tunnels.set(id, tunnel);
     void tunnel.closed.then(() => this.#tunnels.delete(id));
     return tunnel;
@@ -103,7 +104,7 @@ export class EpollEngine implements Engine {
   }
 
   limit(maxConnections: number): void {
-    this.#places.most = maxConnections;
+    this.places.most = maxConnections;
   }
 
   async close(): Promise<void> {

@@ -1,15 +1,26 @@
 import { connect, Socket } from 'node:net';
 import type { Endpoint } from '../../net/endpoint.ts';
+import { secure, type ClientTls } from '../../net/tls.ts';
 import { keepAliveIdleMs, noDelay } from '../../net/socket-options.ts';
 import { descriptorShortage } from './descriptors.ts';
 
 /**
  * Opens an upstream. `ready` is called once when bytes may be written, never before `Dial` returns; a dial that fails
- * shows as the socket's `error`. The way to TLS: another `Dial`, whose `ready` follows the handshake.
+ * shows as the socket's `error`. With TLS, that is after the handshake.
  */
-export type Dial = (endpoint: Endpoint, ready: () => void) => Socket;
+export type Dial = (endpoint: Endpoint, tls: ClientTls | undefined, ready: () => void) => Socket;
 
-export function dialPlain({ host, port }: Endpoint, ready: () => void): Socket {
+export function dialUpstream(endpoint: Endpoint, tls: ClientTls | undefined, ready: () => void): Socket {
+  if (!tls) return dialPlain(endpoint, ready);
+  const bearer = dialPlain(endpoint, () => undefined);
+  if (bearer.destroyed) return bearer; // there was no descriptor for it
+  const socket = secure(bearer, endpoint, tls);
+  socket.once('secureConnect', ready);
+  socket.once('close', () => bearer.destroy());
+  return socket;
+}
+
+function dialPlain({ host, port }: Endpoint, ready: () => void): Socket {
   // One for the upstream, one to be left: to tell a client why it is turned away it has to be accepted.
   const shortage = descriptorShortage(2);
   if (shortage !== undefined) return new Socket().destroy(failure(shortage));

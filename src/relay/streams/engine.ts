@@ -1,6 +1,6 @@
 import type { Engine, EngineTunnel, TunnelEvent, TunnelSpec } from '../engine.ts';
 import { Places, unlimited } from '../places.ts';
-import { dialPlain, type Dial } from './dial.ts';
+import { dialUpstream, type Dial } from './dial.ts';
 import { Standstill } from './standstill.ts';
 import { StreamsTunnel } from './tunnel.ts';
 
@@ -8,18 +8,21 @@ export interface StreamsOptions {
   readonly dial?: Dial;
   /** Brings routes up to date after a standstill of this process; without it none is noticed. */
   readonly catchUp?: () => Promise<void>;
+  /** Those of another engine beside it, where one limit holds for both. */
+  readonly places?: Places;
 }
 
 /** The portable engine: sockets of `node:net`, on the event loop of whoever opened it. */
 export class StreamsEngine implements Engine {
   readonly name = 'streams';
   readonly #dial: Dial;
-  readonly #places = Places.of(unlimited);
+  readonly #places: Places;
   readonly #tunnels = new Set<StreamsTunnel>();
   readonly #standstill: Standstill | undefined;
 
-  constructor({ dial = dialPlain, catchUp }: StreamsOptions = {}) {
+  constructor({ dial = dialUpstream, catchUp, places = Places.of(unlimited) }: StreamsOptions = {}) {
     this.#dial = dial;
+    this.#places = places;
     this.#standstill =
       catchUp &&
       new Standstill(catchUp, (isOver) => {

@@ -9,6 +9,7 @@ import { AllowList, notAllowedLine } from '../allow-list.ts';
 import { firstPauseMs, longestPauseMs } from '../times.ts';
 import { abandon, claim, prepareClaim, release, temporaryPath, type SocketFile } from '../unix-socket.ts';
 import { descriptorShortage } from './descriptors.ts';
+import { TlsDoor } from './tls-door.ts';
 
 /** What a listener tells its tunnel. */
 export interface ListenerEvents {
@@ -33,6 +34,7 @@ export class Listener {
   #pausedBy: string | undefined;
   #stopping: Promise<void> | undefined;
   readonly #closed: Promise<unknown>;
+  readonly #door: TlsDoor | undefined;
 
   /**
    * @param handed the descriptor of a socket that listens already
@@ -79,7 +81,7 @@ export class Listener {
 
   private constructor(
     address: ListenAddress,
-    { allow }: ListenerConfig,
+    { allow, tls }: ListenerConfig,
     server: Server,
     events: ListenerEvents,
   ) {
@@ -87,6 +89,16 @@ export class Listener {
     this.#allow = AllowList.of(allow);
     this.#server = server;
     this.#events = events;
+    this.#door =
+      tls &&
+      new TlsDoor(tls, {
+        secured: (socket) => {
+          events.accepted(socket);
+        },
+        refused: (reason) => {
+          events.turnedAway(reason);
+        },
+      });
     this.#closed = new Promise((resolve) => server.once('close', resolve));
     server.on('connection', (socket) => {
       this.#accept(socket);
@@ -95,6 +107,11 @@ export class Listener {
       events.acceptFailed();
       this.#pause(error.code ?? error.name);
     });
+  }
+
+  /** Other certificates and names, for clients from now on. What had no TLS gets none by it. */
+  renew({ tls }: ListenerConfig): void {
+    if (tls) this.#door?.renew(tls);
   }
 
   /** Stops listening at once; resolves when the address is free. The sockets that it accepted go on. */
@@ -106,6 +123,7 @@ export class Listener {
   /** Stops listening at once; resolves when every socket it accepted has closed too. */
   async close(): Promise<void> {
     await this.stop();
+    this.#door?.close();
     await this.#closed;
   }
 
@@ -125,8 +143,10 @@ export class Listener {
     // The next `accept` needs one, or libuv closes that connection without a word.
     const code = descriptorShortage(1);
     if (code !== undefined) this.#pause(code);
-    if (this.#pausedBy === undefined) this.#events.accepted(socket);
-    else this.#turnAway(socket, this.#pausedBy);
+    if (this.#pausedBy === undefined) {
+      if (this.#door) this.#door.take(socket);
+      else this.#events.accepted(socket);
+    } else this.#turnAway(socket, this.#pausedBy);
   }
 
   #turnAway(socket: Socket, code: string): void {

@@ -1,4 +1,5 @@
 import { Socket } from 'node:net';
+import { bearerOf } from '../../net/tls.ts';
 import type { Side } from '../gate.ts';
 import { Session } from '../session.ts';
 
@@ -63,8 +64,9 @@ export class StreamsSession extends Session {
  * and would take a FIN for the end of its answer. (On Linux a client still reads what arrived before the reset.)
  */
 export function reset(socket: Socket): void {
+  const bearer = bearerOf(socket) ?? socket;
   // Only TCP has a reset, and libuv does not reset a socket whose shutdown is still on its way (uv_tcp_close_reset).
-  const isTcp = socket.constructor === Socket && socket.remotePort !== undefined;
-  if (isTcp && (!socket.writableEnded || socket.writableFinished)) socket.resetAndDestroy();
-  else socket.destroy();
+  const isTcp = bearer.constructor === Socket && bearer.remotePort !== undefined;
+  if (isTcp && (!socket.writableEnded || socket.writableFinished)) bearer.resetAndDestroy();
+  socket.destroy();
 }

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { ListenerConfig } from '../../config/config.ts';
 import { TunnelError } from '../../errors.ts';
 import { formatListenAddress, type Endpoint, type ListenAddress } from '../../net/endpoint.ts';
+import type { ClientTls } from '../../net/tls.ts';
 import { doubtWordAt } from '../doubt.ts';
 import type { DurationsView } from '../durations.ts';
 import type {
@@ -27,6 +28,7 @@ export class StreamsTunnel implements EngineTunnel {
   readonly #tell: (event: TunnelEvent) => void;
   readonly #dial: Dial;
   readonly #gate: Gate<StreamsSession>;
+  #upstreamTls: ClientTls | undefined;
   readonly #listeners = new Set<Listener>();
   #isEnding = false;
   #lastId = 0;
@@ -78,6 +80,7 @@ export class StreamsTunnel implements EngineTunnel {
     this.#whenClosed = whenClosed;
     this.#tell = tell;
     this.#dial = dial;
+    this.#upstreamTls = spec.upstreamTls;
     const port: GatePort<StreamsSession> = {
       dial: (session, endpoint) => {
         this.#dialFor(session, endpoint);
@@ -122,6 +125,9 @@ export class StreamsTunnel implements EngineTunnel {
     this.#listeners.add(listener);
     return {
       address: listener.address,
+      renew: (changed) => {
+        listener.renew(changed);
+      },
       close: async () => {
         this.#listeners.delete(listener);
         await listener.stop();
@@ -130,6 +136,7 @@ export class StreamsTunnel implements EngineTunnel {
   }
 
   adjust(limits: TunnelLimits): void {
+    this.#upstreamTls = limits.upstreamTls;
     this.#gate.adjust(limits);
     this.#arm();
   }
@@ -253,7 +260,7 @@ export class StreamsTunnel implements EngineTunnel {
   }
 
   #dialFor(session: StreamsSession, endpoint: Endpoint): void {
-    const upstream = this.#dial(endpoint, () => {
+    const upstream = this.#dial(endpoint, this.#upstreamTls, () => {
       if (session.upstream !== upstream) return;
       if (isSelfConnected(upstream)) upstream.destroy(failure('ECONNREFUSED'));
       else this.#relay(session, upstream);
