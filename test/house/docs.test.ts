@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { parseConfig } from '../../src/config/parse.ts';
@@ -8,6 +8,7 @@ import { readConfig } from '../../src/config/read.ts';
 import { eventNames } from '../../src/telemetry/events.ts';
 import { sessionMoves } from '../../src/relay/session.ts';
 import { parse } from 'yaml';
+import { Certificates } from '../kit/index.ts';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const pages = [
@@ -136,6 +137,24 @@ test('the configurations in examples/ are valid', async () => {
     ours.databases.map(({ name }) => name),
     original.databases.map(({ name }) => name),
   );
+});
+
+test('the configuration with passwords and TLS in examples/ is valid, with such files as it names', async () => {
+  await using own = await Certificates.make();
+  const { cert, key } = await own.issue('server');
+  const texts: Readonly<Record<string, string>> = {
+    sentinel: 'x',
+    'ca.pem': own.ca,
+    'server.pem': cert,
+    'server.key': key,
+  };
+  const config = await readConfig(join(root, 'examples/secure.yaml'), {
+    env: { REDIS_PROBE_PASSWORD: 'y' },
+    readFile: (path) => ({ text: texts[basename(path)] ?? '', isWorldReadable: false }),
+  });
+  assert.equal(config.sentinel.credentials?.username, 'watcher');
+  assert.equal(config.databases[0]?.redis.credentials?.password.reveal(), 'y');
+  assert.deepEqual(config.databases[1]?.listen[0]?.tls?.allowNames, ['ledger', '*.apps.example']);
 });
 
 function read(path: string): string {
