@@ -17,6 +17,9 @@ export const errorCodes = [
   'ST_SENTINEL_PERMISSION',
   'ST_REDIS_AUTH',
   'ST_TLS_FAILED',
+  'ST_ADMIN_UNREACHABLE',
+  'ST_ADMIN_DENIED',
+  'ST_ADMIN_REFUSED',
   'ST_CLOSED',
 ] as const;
 

@@ -1,15 +1,16 @@
 import { Command, CommanderError } from 'commander';
 import { closest } from '../config/closest.ts';
-import { show } from '../config/problems.ts';
+import { show } from '../config/show.ts';
 import { TunnelError } from '../errors.ts';
 import { version } from '../version.ts';
-import { check } from './check.ts';
+import { addConsole, consoleNames, withAdminFlags } from './console.ts';
 import { exitCodeOf, exitCodes } from './exit-codes.ts';
-import { health, type HealthFlags } from './health.ts';
+import type { HealthFlags } from './health.ts';
 import type { Host } from './host.ts';
-import { init, type InitFlags } from './init.ts';
-import { run } from './run.ts';
-import { configOf, configOfOriginalCall, fileOf, type Flags } from './sources.ts';
+import type { InitFlags } from './init.ts';
+import type { Flags } from './sources.ts';
+
+// What a command needs is loaded when it is called: `status` is there at once, and loads no parser and no engine.
 
 /**
  * Does what the arguments ask for.
@@ -21,6 +22,10 @@ export async function runCli(argv: readonly string[], host: Host): Promise<numbe
   try {
     const call = originalCall(argv);
     if (call) {
+      const [{ run }, { configOfOriginalCall }] = await Promise.all([
+        import('./run.ts'),
+        import('./sources.ts'),
+      ]);
       return await run(() => configOfOriginalCall(call.config, call.log, host.env), host, call.config);
     }
     return await runCommand(argv, host);
@@ -36,7 +41,7 @@ export async function runCli(argv: readonly string[], host: Host): Promise<numbe
   }
 }
 
-const commandNames = ['run', 'check', 'init', 'health', 'help'];
+const commandNames = ['run', 'check', 'init', 'health', ...consoleNames, 'help'];
 const seeHelp = 'See sentinel-tunnel --help';
 
 /** @throws TunnelError `ST_USAGE` where the first argument is neither a command nor the start of `CONFIG LOG` */
@@ -63,13 +68,14 @@ async function runCommand(argv: readonly string[], host: Host): Promise<number> 
   const program = configured(new Command('sentinel-tunnel'), host)
     .description('A local port that always leads to the Redis master Sentinel names.')
     .usage(
-      'CONFIG LOG\n       sentinel-tunnel run   --config FILE\n       sentinel-tunnel check --config FILE\n       sentinel-tunnel init  --sentinel HOST:PORT',
+      'CONFIG LOG\n       sentinel-tunnel run   --config FILE\n       sentinel-tunnel check --config FILE\n       sentinel-tunnel init  --sentinel HOST:PORT\n       sentinel-tunnel status | top | events | failovers\n       sentinel-tunnel hold | release | cut | failover NAME',
     )
     .version(version, '--version', 'print the version')
     .helpOption('--help', 'print this help')
     .addHelpText('after', examples);
   const runs = program.command('run').description('run the tunnel until a signal stops it');
   withFlags(configured(runs, host)).action(async (flags: Flags) => {
+    const [{ run }, { configOf, fileOf }] = await Promise.all([import('./run.ts'), import('./sources.ts')]);
     exitCode = await run(() => configOf(flags, host.env), host, fileOf(flags, host.env));
   });
   const checks = program
@@ -81,10 +87,9 @@ async function runCommand(argv: readonly string[], host: Host): Promise<number> 
     .command('health')
     .description('ask the tunnel that runs here whether it is well; exit 1 if it is not')
     .option('--ready', 'whether every database can be used now, rather than whether it is alive')
-    .option('--started', 'whether every database has once found its master')
-    .option('--config <file>', 'where its admin listener is told of; also SENTINEL_TUNNEL_CONFIG')
-    .option('--admin <address>', 'where its admin listener is; also SENTINEL_TUNNEL_ADMIN');
-  configured(healths, host).action(async (flags: HealthFlags) => {
+    .option('--started', 'whether every database has once found its master');
+  withAdminFlags(configured(healths, host)).action(async (flags: HealthFlags) => {
+    const { health } = await import('./health.ts');
     exitCode = await health(flags, host);
   });
   const inits = program
@@ -98,11 +103,13 @@ async function runCommand(argv: readonly string[], host: Host): Promise<number> 
     .option('--output <file>', 'where to write it; standard output unless given')
     .option('--force', 'write over a file that is there');
   configured(inits, host).action(async (flags: InitFlags) => {
+    const { init } = await import('./init.ts');
     exitCode = await init(flags, host);
   });
   withFlags(configured(checks, host))
     .option('--against <file>', 'the configuration in force: prints what a reload would change')
     .action(async (flags: Flags & { readonly against?: string }) => {
+      const [{ check }, { configOf }] = await Promise.all([import('./check.ts'), import('./sources.ts')]);
       const config = await configOf(flags, host.env);
       const { against: file } = flags;
       const against = file === undefined ? undefined : await configOf({ ...flags, config: file }, host.env);
@@ -112,6 +119,12 @@ async function runCommand(argv: readonly string[], host: Host): Promise<number> 
         against && file !== undefined ? { config: against, file } : undefined,
       );
     });
+  addConsole(
+    program,
+    host,
+    (command) => configured(command, host),
+    (code) => (exitCode = code),
+  );
   await program.parseAsync(argv, { from: 'user' });
   return exitCode;
 }
@@ -162,11 +175,15 @@ Examples:
   sentinel-tunnel check --config /etc/sentinel-tunnel.yaml
   sentinel-tunnel init --sentinel 10.0.0.1:26379 --output /etc/sentinel-tunnel.yaml
   sentinel-tunnel check --config new.yaml --against /etc/sentinel-tunnel.yaml
+  sentinel-tunnel status mymaster
+  sentinel-tunnel events --follow --database mymaster
+  sentinel-tunnel failover mymaster --graceful
   sentinel-tunnel /etc/sentinel_tunnel.json /var/log/sentinel_tunnel.log
 
 Flags win over the environment, the environment over the file. A bare port listens on 127.0.0.1.
 
 Signals: SIGTERM and SIGINT stop after a drain, a second one at once; SIGHUP
 reads the configuration anew and opens the log file anew.
-Exit codes: 0 stopped after a drain, 1 failed, 2 usage or configuration, 3 sessions had to be cut.
+Exit codes: 0 done (run: stopped after a drain), 1 failed (status, check, health: not all is well),
+2 usage or configuration, 3 run: sessions had to be cut, 4 no tunnel answers.
 `;

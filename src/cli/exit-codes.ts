@@ -9,6 +9,8 @@ export const exitCodes = {
   mistaken: 2,
   /** The deadline of the drain had passed, or a second signal came, and sessions were cut. */
   cut: 3,
+  /** No tunnel answers where one was asked for. */
+  unreachable: 4,
 } as const;
 
 export function exitCodeOf(code: ErrorCode): number {
@@ -16,7 +18,10 @@ export function exitCodeOf(code: ErrorCode): number {
     case 'ST_USAGE':
     case 'ST_CONFIG_UNREADABLE':
     case 'ST_CONFIG_INVALID':
+    case 'ST_ADMIN_DENIED':
       return exitCodes.mistaken;
+    case 'ST_ADMIN_UNREACHABLE':
+      return exitCodes.unreachable;
     default:
       return exitCodes.failed;
   }

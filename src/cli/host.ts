@@ -1,4 +1,5 @@
 import { fstatSync } from 'node:fs';
+import { terminalOf, type Terminal } from './terminal.ts';
 import type { StandardOutput } from '../telemetry/open-log.ts';
 
 /** The process as a command sees it. Tests may pass their own. */
@@ -7,14 +8,22 @@ export interface Host {
   readonly pid: number;
   /** Takes a variable away, so that children do not inherit it. */
   unsetEnv(name: string): void;
-  readonly stdout: StandardOutput & { readonly columns: number };
+  readonly stdout: HostOutput;
   readonly stderr: { write(text: string): void };
+  /** `undefined` where either end is something else. */
+  readonly terminal: Terminal | undefined;
   /** @returns what stops listening */
   onSignal(signal: Signal, then: () => void): () => void;
 }
 
 /** What a reader of our output may leave unread before lines are dropped, beyond what the kernel holds for it. */
 const mostUnreadBytes = 1024 * 1024;
+
+export interface HostOutput extends StandardOutput {
+  readonly columns: number;
+  /** Calls back when its reader has gone. @returns what stops listening */
+  onGone(then: () => void): () => void;
+}
 
 export type Signal = 'SIGTERM' | 'SIGINT' | 'SIGHUP';
 
@@ -40,8 +49,18 @@ export function hostOf(self: NodeJS.Process): Host {
       isColoured: isTerminal && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb',
       isJournal: isJournal(env['JOURNAL_STREAM']),
       columns: isTerminal ? stdout.columns : 100,
+      onGone: (then) => {
+        stdout.on('error', then);
+        return () => {
+          stdout.off('error', then);
+        };
+      },
     },
     stderr: { write: (text) => void stderr.write(text) },
+    // `stdin` is only touched where it is asked for: it opens what stands behind it.
+    get terminal() {
+      return isTerminal && self.stdin.isTTY && env['TERM'] !== 'dumb' ? terminalOf(self) : undefined;
+    },
     onSignal: (signal, then) => {
       self.on(signal, then);
       return () => {

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { resolve } from 'node:path';
 import { parseConfig } from '../config/parse.ts';
-import { show } from '../config/problems.ts';
+import { show } from '../config/show.ts';
 import { parseText } from '../config/read.ts';
 import { messageOf, TunnelError } from '../errors.ts';
 import { formatEndpoint } from '../net/endpoint.ts';

@@ -1,9 +1,8 @@
 import type { Config } from '../config/config.ts';
 import { type Overlay, parseConfig } from '../config/parse.ts';
-import { show } from '../config/problems.ts';
+import { show } from '../config/show.ts';
 import { readConfig } from '../config/read.ts';
 import { TunnelError } from '../errors.ts';
-import type { ListenAddress } from '../net/endpoint.ts';
 import type { Host } from './host.ts';
 
 type Env = Host['env'];
@@ -36,16 +35,6 @@ export async function configOf(flags: Flags, env: Env): Promise<Config> {
     throw new TunnelError('ST_USAGE', `Nothing to run: give --config FILE, or ${missing.join(' and ')}`);
   }
   return parseConfig({}, 'the command line', overlay);
-}
-
-/** Where the admin listener of `run` is, with the same flags and environment; `undefined` where there is none. */
-export async function adminOf(flags: Flags, env: Env): Promise<ListenAddress | undefined> {
-  if (fileOf(flags, env) !== undefined) return (await configOf(flags, env)).admin?.listen;
-  const { admin } = overlayOf(flags, env);
-  // It does not depend on the rest, which need not be told again.
-  const rest = { sentinels: ['localhost:26379'], databases: [{ name: 'any', listen: 0 }] };
-  const overlay: Overlay = { ...(admin && { admin }), hasAdmin: true };
-  return parseConfig(rest, 'the command line', overlay).admin?.listen;
 }
 
 /** The configuration of the original's call, `CONFIG LOG`. */

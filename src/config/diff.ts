@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { formatEndpoint, formatListenAddress } from '../net/endpoint.ts';
 import { speaksTls } from '../net/tls.ts';
 import type { Config, DatabaseConfig } from './config.ts';
-import { show } from './problems.ts';
+import { show } from './show.ts';
 
 /** What applying a change to a running tunnel does. */
 export const effects = {

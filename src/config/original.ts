@@ -1,5 +1,6 @@
 import { parsePort } from '../net/endpoint.ts';
-import { type Path, type Problem, expected, show } from './problems.ts';
+import { type Path, type Problem, expected } from './problems.ts';
+import { show } from './show.ts';
 import { closest } from './closest.ts';
 
 /**

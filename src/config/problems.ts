@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { closest } from './closest.ts';
 import { keysAt } from './schema.ts';
+import { show } from './show.ts';
 
 export type Path = readonly (string | number)[];
 
@@ -90,19 +91,4 @@ function valueAt(input: unknown, path: Path): unknown {
     value = (value as Record<string | number, unknown>)[step];
   }
   return value;
-}
-
-const longestShown = 60;
-
-/** A value in few words: quoted, cut, and with nothing in it that a terminal would obey. */
-export function show(value: unknown): string {
-  if (value === null) return 'nothing';
-  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
-  if (typeof value === 'object') return 'a mapping';
-  if (typeof value !== 'string')
-    return typeof value === 'symbol' ? 'a symbol' : `${value as number | boolean}`;
-  const text = value.length > longestShown ? `${value.slice(0, longestShown)}…` : value;
-  return JSON.stringify(text).replace(/[\u007f-\u009f]/g, (char) => {
-    return `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  });
 }

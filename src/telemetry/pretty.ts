@@ -60,10 +60,10 @@ function localTime(at: Date): string {
   return `${parts.join(':')}.${String(at.getMilliseconds()).padStart(3, '0')}`;
 }
 
-/** Words of others (a Sentinel's payload, a name) must not move the cursor or fake a line. */
+/** Words of others (a Sentinel's payload, a name) must not move the cursor, fake a line, or turn the direction of one. */
 function printable(value: Fields[string]): string {
   const text = typeof value === 'object' ? value.join(', ') : String(value ?? '?');
-  return text.replace(/[\p{Cc}\u2028\u2029]/gu, (char) => {
-    return `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`;
+  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (char) => {
+    return `\\x${(char.codePointAt(0) ?? 0).toString(16).padStart(2, '0')}`;
   });
 }

@@ -1,0 +1,96 @@
+import type { Command } from 'commander';
+import type { EventsFlags } from './events.ts';
+import type { FailoverFlags } from './failover.ts';
+import type { FailoversFlags } from './failovers.ts';
+import type { Host } from './host.ts';
+import type { HoldFlags, OperateFlags } from './operate.ts';
+import type { StatusFlags } from './status.ts';
+import type { TopFlags } from './top.ts';
+
+/** The commands that ask a tunnel that runs, over its admin listener. */
+export const consoleNames = [
+  ...['status', 'top', 'events', 'failovers'],
+  ...['hold', 'release', 'cut', 'failover', 'reload'],
+] as const;
+
+/**
+ * Adds the commands that ask a tunnel that runs.
+ *
+ * @param configured makes a command print and end as the others do
+ * @param end takes the exit code
+ */
+export function addConsole(
+  program: Command,
+  host: Host,
+  configured: (command: Command) => Command,
+  end: (exitCode: number) => void,
+): void {
+  const command = (name: (typeof consoleNames)[number], usage: string, description: string): Command =>
+    withAdminFlags(configured(program.command(`${name}${usage}`).description(description))).option(
+      '--token-file <file>',
+      'a file with its token; also SENTINEL_TUNNEL_ADMIN_TOKEN',
+    );
+  const json = ['--json', 'print what the tunnel answers'] as const;
+
+  command('status', ' [name]', 'what a running tunnel believes and does; exit 1 if a database is not served')
+    .option(...json)
+    .action(async (name: string | undefined, flags: StatusFlags) => {
+      end(await (await import('./status.ts')).status(name, flags, host));
+    });
+  command('top', '', 'the same and its rates, live in a terminal')
+    .option('--interval <seconds>', 'between two looks; 1 unless given')
+    .action(async (flags: TopFlags) => {
+      end(await (await import('./top.ts')).top(flags, host));
+    });
+  command('events', '', 'the latest events of its log')
+    .option('--follow', 'and those that come, until a signal ends it')
+    .option('--last <count>', 'how many of the past; 20 unless given')
+    .option('--level <level>', 'debug, info, warn or error, and above; info unless given')
+    .option('--database <name>', 'only those of this database')
+    .option('--json', 'print a line of JSON for each')
+    .action(async (flags: EventsFlags) => {
+      end(await (await import('./events.ts')).events(flags, host));
+    });
+  command('failovers', ' [name]', 'the stories of the latest failovers')
+    .option('--last <count>', 'how many; 5 unless given')
+    .option(...json)
+    .action(async (name: string | undefined, flags: FailoversFlags) => {
+      end(await (await import('./failovers.ts')).failovers(name, flags, host));
+    });
+  command('hold', ' <name>', 'let new clients of a database wait; open sessions go on')
+    .option('--for-ms <ms>', 'how long at most; ten minutes unless given')
+    .option(...json)
+    .action(async (name: string, flags: HoldFlags) => {
+      end(await (await import('./operate.ts')).hold(name, flags, host));
+    });
+  command('release', ' <name>', 'end a hold')
+    .option(...json)
+    .action(async (name: string, flags: OperateFlags) => {
+      end(await (await import('./operate.ts')).release(name, flags, host));
+    });
+  command('cut', ' <name>', 'cut every session of a database; their clients reconnect')
+    .option(...json)
+    .action(async (name: string, flags: OperateFlags) => {
+      end(await (await import('./operate.ts')).cut(name, flags, host));
+    });
+  command('failover', ' <name>', 'have Sentinel begin a failover, and wait until the next master is served')
+    .option('--graceful', 'first hold new clients, and let the replies that run finish')
+    .option('--finish-ms <ms>', 'how long they may take, with --graceful')
+    .option('--wait-ms <ms>', 'how long the failover may take; 60000 unless given')
+    .option(...json)
+    .action(async (name: string, flags: FailoverFlags) => {
+      end(await (await import('./failover.ts')).failover(name, flags, host));
+    });
+  command('reload', '', 'have it read its configuration file again')
+    .option(...json)
+    .action(async (flags: OperateFlags) => {
+      end(await (await import('./operate.ts')).reload(flags, host));
+    });
+}
+
+/** Says where the tunnel is that is asked. */
+export function withAdminFlags(command: Command): Command {
+  return command
+    .option('--admin <address>', 'where its admin listener is; also SENTINEL_TUNNEL_ADMIN')
+    .option('--config <file>', 'where its admin listener is told of; also SENTINEL_TUNNEL_CONFIG');
+}

@@ -1,0 +1,95 @@
+import type { DatabaseStatus } from '../admin/status.ts';
+import { TunnelError } from '../errors.ts';
+import type { FailoverStory } from '../tunnel/story.ts';
+import { AdminClient } from './admin-client.ts';
+import { adminPlaceOf } from './admin-place.ts';
+import { databaseOf, readFailovers, readStatus } from './admin-reads.ts';
+import { exitCodes } from './exit-codes.ts';
+import { wholeNumber } from './failovers.ts';
+import type { Host } from './host.ts';
+import { orderOf, strange, type OperateFlags } from './operate.ts';
+import { painter, plain, plainJson } from './plain.ts';
+import { isNumber, isText, mapping, orNone } from './shape.ts';
+import { storyText } from './story-text.ts';
+
+export interface FailoverFlags extends OperateFlags {
+  readonly graceful?: boolean;
+  readonly finishMs?: string;
+  readonly waitMs?: string;
+}
+
+/** A planned failover takes Sentinel two seconds; a slow one is ended by its `failover-timeout` of a minute or more. */
+const usualWaitMs = 60_000;
+const mostWaitMs = 3_600_000;
+const mostFinishMs = 600_000;
+const lookMs = 100;
+/** A look that is missed is no reason to give up: the tunnel may be asked again. */
+const lookAnswerMs = 5_000;
+
+/**
+ * Has Sentinel begin a failover, waits until the next master is served, and prints the story.
+ *
+ * @returns the exit code: failed where it came to nothing, or was not served in time
+ */
+export async function failover(name: string, flags: FailoverFlags, host: Host): Promise<number> {
+  if (flags.finishMs !== undefined && !flags.graceful) {
+    throw new TunnelError('ST_USAGE', '--finish-ms is for --graceful');
+  }
+  const waitMs =
+    flags.waitMs === undefined ? usualWaitMs : wholeNumber(flags.waitMs, '--wait-ms', 1, mostWaitMs);
+  const finishMs =
+    flags.finishMs === undefined ? undefined : wholeNumber(flags.finishMs, '--finish-ms', 1, mostFinishMs);
+  const client = new AdminClient(await adminPlaceOf(flags, host.env));
+  const before = databaseOf(await readStatus(client), name);
+  const wishes = flags.graceful ? { graceful: true, ...(finishMs !== undefined && { finishMs }) } : {};
+  const deadlineMs = performance.now() + waitMs;
+  const body = await orderOf(client, name, 'failover', wishes, waitMs);
+  if (!mapping({ sentinel: isText, lost: orNone(isNumber) })(body)) throw strange(client);
+  const { sentinel, lost } = body as { readonly sentinel: string; readonly lost?: number | null };
+  host.stderr.write(`${plain(name)}: ${plain(sentinel)} has begun a failover, waiting for the next master\n`);
+  const after = await served(client, name, before, deadlineMs);
+  if (!after) {
+    throw new TunnelError(
+      'ST_ADMIN_REFUSED',
+      `"${plain(name)}" has no next master after ${String(waitMs)} ms: "sentinel-tunnel status ${plain(name)}" says what it waits for`,
+    );
+  }
+  const story = (await readFailovers(client, name, 1)).at(-1);
+  return tell(flags, host, story, lost ?? null);
+}
+
+/** Looks until another story than before is told of, and the database is served. */
+async function served(
+  client: AdminClient,
+  name: string,
+  before: DatabaseStatus,
+  deadlineMs: number,
+): Promise<DatabaseStatus | undefined> {
+  while (performance.now() < deadlineMs) {
+    const now = databaseOf(await readStatus(client, lookAnswerMs), name);
+    const isOver = now.lastFailover !== null && now.lastFailover.at !== before.lastFailover?.at;
+    if (isOver && now.phase === 'serving') return now;
+    await new Promise((resolve) => setTimeout(resolve, lookMs));
+  }
+  return undefined;
+}
+
+function tell(
+  flags: FailoverFlags,
+  host: Host,
+  story: FailoverStory | undefined,
+  lost: number | null,
+): number {
+  if (!story) return exitCodes.failed;
+  const isMoved = story.from !== story.to;
+  if (flags.json) {
+    host.stdout.write(`${plainJson({ story, lost }, 2)}\n`);
+  } else {
+    host.stdout.write(storyText(story, new Date(), painter(host.stdout.isColoured)));
+    host.stdout.write(
+      lost === null ? 'Acknowledged writes lost: not known\n' : `Acknowledged writes lost: ${String(lost)}\n`,
+    );
+    if (!isMoved) host.stdout.write('It came to nothing: the master is the one of before\n');
+  }
+  return isMoved ? exitCodes.done : exitCodes.failed;
+}

@@ -1,0 +1,29 @@
+import { AdminClient } from './admin-client.ts';
+import { adminPlaceOf, type AdminFlags } from './admin-place.ts';
+import { databaseOf, readStatus } from './admin-reads.ts';
+import { exitCodes } from './exit-codes.ts';
+import type { Host } from './host.ts';
+import { painter, plainJson } from './plain.ts';
+import { statusText } from './status-text.ts';
+
+export interface StatusFlags extends AdminFlags {
+  readonly json?: boolean;
+}
+
+/**
+ * Prints what a running tunnel believes and does.
+ *
+ * @param name the one database that is asked for
+ * @returns the exit code: done where every database that is shown is served, failed where one is not
+ */
+export async function status(name: string | undefined, flags: StatusFlags, host: Host): Promise<number> {
+  const client = new AdminClient(await adminPlaceOf(flags, host.env));
+  const read = await readStatus(client);
+  const only = name === undefined ? undefined : databaseOf(read, name);
+  if (flags.json) {
+    host.stdout.write(`${plainJson(only ? { ...read, databases: [only] } : read, 2)}\n`);
+  } else {
+    host.stdout.write(statusText(read, client.where, painter(host.stdout.isColoured), name));
+  }
+  return (only ?? read).ready ? exitCodes.done : exitCodes.failed;
+}

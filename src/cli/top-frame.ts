@@ -1,0 +1,266 @@
+import type { DatabaseStatus, Status } from '../admin/status.ts';
+import type { FailoverStory } from '../tunnel/story.ts';
+import { eventLine, type ReadEvent } from './events.ts';
+import { bytes, clock, count, grouped, lasting, plain, type Paint, type Style } from './plain.ts';
+import { milestonesOf } from './story-text.ts';
+
+/** All that one frame shows. */
+export interface Look {
+  readonly where: string;
+  readonly status: Status;
+  /** An earlier status of the same run: the rates are the difference. */
+  readonly before: Status | undefined;
+  /** Oldest first. */
+  readonly events: readonly ReadEvent[];
+  /** Why the tunnel does not answer now. */
+  readonly trouble: string | undefined;
+  /** How old the status is, in milliseconds. */
+  readonly agoMs: number;
+  readonly intervalMs: number;
+}
+
+export interface Size {
+  readonly columns: number;
+  readonly rows: number;
+  /** Whether keys are heard. */
+  readonly isLive: boolean;
+}
+
+interface Piece {
+  readonly text: string;
+  readonly style?: Style;
+}
+
+type Line = readonly Piece[];
+
+/** One screen, from the top: never more lines or columns than there are. Pure. */
+export function frame(look: Look, size: Size, paint: Paint): string[] {
+  const { columns, rows, isLive } = size;
+  const { status, events } = look;
+  const head = [...headLines(look), []];
+  const failover = latestFailover(status);
+  const story = failover ? [[], ...storyLines(failover, new Date(status.program.now), columns)] : [];
+  const foot: Line[] = isLive ? [[{ text: 'q quit', style: 'faint' }]] : [];
+  // What is left is for databases first, then Sentinels, then events; each has its head and a line at least.
+  const room = rows - head.length - foot.length;
+  const databases = databaseLines(look, columns);
+  const forDatabases = limited(databases, Math.max(3, room - 8), 'database');
+  const afterDatabases = room - forDatabases.length;
+  const sentinels = sentinelLines(status);
+  const forSentinels = [[], ...limited(sentinels, Math.max(2, Math.min(6, afterDatabases - 6)), 'Sentinel')];
+  const forStory = afterDatabases - forSentinels.length >= story.length + 3 ? story : [];
+  const left = afterDatabases - forSentinels.length - forStory.length - 2;
+  const shownEvents = left > 0 ? events.slice(-left) : [];
+  const forEvents: Line[] =
+    left > 0
+      ? [[], [{ text: 'EVENTS', style: 'faint' }], ...shownEvents.map((event) => eventPieces(event))]
+      : [];
+  const body = [...head, ...forDatabases, ...forSentinels, ...forStory, ...forEvents].slice(
+    0,
+    rows - foot.length,
+  );
+  const filler: Line[] = isLive ? Array.from({ length: rows - foot.length - body.length }, () => []) : [];
+  return [...body, ...filler, ...foot].map((line) => rendered(line, columns, paint));
+}
+
+function headLines({ where, status, trouble, agoMs, intervalMs }: Look): Line[] {
+  const { version, uptimeMs, engine, now } = status.program;
+  const title = `Sentinel Tunnel ${plain(version)} at ${where}, up ${lasting(uptimeMs)}, engine ${plain(engine)}`;
+  const clockText = clock(now, new Date(now));
+  const first: Line = [
+    { text: title, style: 'strong' },
+    { text: `  ${clockText}, every ${lasting(intervalMs)}` },
+  ];
+  if (trouble !== undefined) {
+    return [first, [{ text: `OUT OF TOUCH for ${lasting(agoMs)}, this is old: ${trouble}`, style: 'bad' }]];
+  }
+  if (status.ready) return [first, [{ text: 'READY', style: 'good' }]];
+  const reasons = plain(status.reasons.join('; '));
+  return [first, [{ text: 'NOT READY', style: 'bad' }, { text: `: ${reasons}` }]];
+}
+
+/** Columns that stand to the right, with their widths. */
+const numberHeads = [
+  ['OPEN', 6],
+  ['HELD', 5],
+  ['NEW/S', 6],
+  ['UP/S', 9],
+  ['DOWN/S', 9],
+] as const;
+
+function databaseLines({ status, before }: Look, columns: number): Line[] {
+  const numbersWidth = numberHeads.reduce((sum, [, width]) => sum + width, 0);
+  const masters = status.databases.map(({ master }) => (master ?? '-').length);
+  const masterWidth = Math.min(Math.max(6, ...masters), 40);
+  const names = status.databases.map(({ name }) => plain(name).length);
+  const nameWidth = Math.max(8, Math.min(Math.max(8, ...names), columns - numbersWidth - masterWidth - 13));
+  const head = [
+    `${'DATABASE'.padEnd(nameWidth)} ${'PHASE'.padEnd(9)} ${'MASTER'.padEnd(masterWidth)} `,
+    ...numberHeads.map(([text, width]) => text.padStart(width)),
+  ].join('');
+  return [
+    [{ text: head, style: 'faint' }],
+    ...status.databases.flatMap((database): Line[] => {
+      const earlier = before?.databases.find(({ name }) => name === database.name);
+      const passedMs = before ? status.program.uptimeMs - before.program.uptimeMs : 0;
+      const numbers = numbersOf(database, earlier, passedMs);
+      const row: Line = [
+        { text: `${cut(plain(database.name), nameWidth).padEnd(nameWidth)} ` },
+        { text: phaseWord(database).padEnd(10), style: database.ready ? 'good' : 'bad' },
+        { text: `${cut(plain(database.master ?? '-'), masterWidth).padEnd(masterWidth)} ` },
+        { text: numbers.map((text, index) => text.padStart(numberHeads[index]?.[1] ?? 0)).join('') },
+      ];
+      const notes = [...(database.ready ? [] : [database.reason ?? '']), ...database.degraded];
+      return [row, ...notes.map((note): Line => [{ text: `  ${plain(note)}`, style: 'bad' }])];
+    }),
+  ];
+}
+
+function phaseWord({ phase, hold, ready }: DatabaseStatus): string {
+  if (hold && phase === 'serving') return 'HELD';
+  const word = plain(phase).slice(0, 9);
+  return ready ? word : word.toUpperCase();
+}
+
+function numbersOf(
+  { counters }: DatabaseStatus,
+  earlier: DatabaseStatus | undefined,
+  passedMs: number,
+): string[] {
+  if (!counters) return numberHeads.map(() => '-');
+  const old = earlier?.counters;
+  const rate = (now: number, then: number | undefined): number | undefined =>
+    then === undefined || now < then || passedMs <= 0 ? undefined : ((now - then) * 1_000) / passedMs;
+  const admitted = rate(counters.admitted, old?.admitted);
+  const up = rate(counters.upstreamBytes, old?.upstreamBytes);
+  const down = rate(counters.downstreamBytes, old?.downstreamBytes);
+  return [
+    grouped(counters.open),
+    grouped(counters.held),
+    admitted === undefined ? '-' : admitted < 10 ? admitted.toFixed(1) : grouped(admitted),
+    up === undefined ? '-' : bytes(up),
+    down === undefined ? '-' : bytes(down),
+  ];
+}
+
+function sentinelLines({ sentinels, program }: Status): Line[] {
+  const now = new Date(program.now).getTime();
+  const width = Math.max(8, ...sentinels.map(({ address }) => plain(address).length));
+  return [
+    [{ text: `${'SENTINEL'.padEnd(width)} STATE   LATENCY   HEARD     SAYS`, style: 'faint' }],
+    ...sentinels.map(({ address, state, latencyMs, said, subscription }): Line => {
+      const heardMs = Math.min(...said.map(({ at }) => now - new Date(at).getTime()));
+      const heard = Number.isFinite(heardMs) ? lasting(Math.max(0, heardMs)) : 'never';
+      const latency = latencyMs === null ? '-' : `${String(latencyMs)} ms`;
+      const odd = said.filter(({ agrees }) => agrees === false);
+      const mute = said.filter(({ kind }) => kind !== 'address');
+      const words = [
+        ...odd.map(({ database, address: named }) => `DISAGREES on ${database}: ${named ?? '-'}`),
+        ...mute.map(({ database, kind, text }) => `${database}: ${text ?? kind}`),
+        ...(subscription === 'subscribed' ? [] : ['announcements not heard']),
+      ];
+      const isWell = state === 'up' && words.length === 0;
+      return [
+        { text: `${plain(address).padEnd(width)} ` },
+        {
+          text: (state === 'up' ? 'up' : plain(state).toUpperCase()).padEnd(8),
+          style: state === 'up' ? 'good' : 'bad',
+        },
+        { text: `${latency.padEnd(9)} ${heard.padEnd(9)} ` },
+        isWell ? { text: 'agrees' } : { text: plain(words.join('; ')), style: 'bad' },
+      ];
+    }),
+  ];
+}
+
+/** The lines that there is room for: the head, and where not all fit the number of those that do not. */
+function limited(lines: readonly Line[], most: number, what: string): readonly Line[] {
+  if (lines.length <= most) return lines;
+  const shown = lines.slice(0, most - 1);
+  return [
+    ...shown,
+    [
+      {
+        text: `… ${count(lines.length - shown.length, `more line`)}: make the window higher, or "status" (${what}s)`,
+        style: 'faint',
+      },
+    ],
+  ];
+}
+
+type Told = Omit<FailoverStory, 'lines'>;
+
+function latestFailover({ databases }: Status): Told | undefined {
+  const stories = databases.flatMap(({ lastFailover }) => lastFailover ?? []);
+  return stories.toSorted((a, b) => (a.at < b.at ? -1 : 1)).at(-1);
+}
+
+/** The marks of the milestones on the bar. */
+const marks: Readonly<Record<string, string>> = {
+  fenced: 'F',
+  promoted: 'P',
+  served: 'S',
+  'first byte': 'B',
+  confirmed: 'C',
+};
+
+function storyLines(story: Told, now: Date, columns: number): Line[] {
+  const { database, at, from, to, cut: many, held } = story;
+  const milestones = milestonesOf(story);
+  const outcome = from === to ? `back on ${plain(to)}` : `${plain(from)} -> ${plain(to)}`;
+  return [
+    [
+      { text: 'LAST FAILOVER ', style: 'faint' },
+      { text: `${plain(database)} ${clock(at, now)} ${outcome}, ${String(many)} cut, ${String(held)} held` },
+    ],
+    [{ text: timeBar(milestones, columns) }],
+    [
+      {
+        text: milestones.map(([what, ms]) => `${marks[what] ?? '?'} ${what} ${String(ms)} ms`).join('  '),
+      },
+    ],
+  ];
+}
+
+/**
+ * A failover as a bar of time, to scale: `=` while nothing is served, `-` afterwards. A milestone whose place is taken
+ * stands right of it.
+ */
+export function timeBar(milestones: readonly (readonly [string, number])[], columns: number): string {
+  const width = Math.max(10, columns - 2);
+  const longestMs = Math.max(1, ...milestones.map(([, ms]) => ms));
+  const servedMs = milestones.find(([what]) => what === 'served')?.[1] ?? Infinity;
+  const place = (ms: number): number => Math.max(0, Math.round((ms / longestMs) * (width - 1)));
+  const cells: string[] = Array.from({ length: width }, (_, index) => (index < place(servedMs) ? '=' : '-'));
+  const taken = new Set<number>();
+  for (const [what, ms] of milestones.toSorted(([, a], [, b]) => a - b)) {
+    let at = place(ms);
+    while (taken.has(at) && at < width - 1) at += 1;
+    while (taken.has(at) && at > 0) at -= 1; // no room is left on the right
+    taken.add(at);
+    cells[at] = marks[what] ?? '?';
+  }
+  return `|${cells.join('')}|`;
+}
+
+function eventPieces(event: ReadEvent): Line {
+  const [first = ''] = eventLine(event, false).split('\n');
+  const style: Style = event.level === 'error' || event.level === 'warn' ? 'bad' : 'plain';
+  return [{ text: first, style }];
+}
+
+function rendered(line: Line, columns: number, paint: Paint): string {
+  let left = columns;
+  const pieces = line.map(({ text, style = 'plain' }) => {
+    const shown = cut(text, left);
+    left -= shown.length;
+    return paint(style, shown);
+  });
+  return pieces.join('').trimEnd();
+}
+
+/** As much of a text as there is room for. */
+function cut(text: string, width: number): string {
+  if (text.length <= width) return text;
+  return width <= 0 ? '' : `${text.slice(0, width - 1)}…`;
+}
