@@ -22,6 +22,7 @@ export async function startOurs(
       databases: [{ name: upstream.masterName, listen: `127.0.0.1:${String(port)}` }],
       engine,
       threads,
+      admin: false,
       log: { level: 'info', format: 'json', file: log },
     }),
   );

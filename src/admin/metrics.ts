@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Registry, type Metric, type OpenMetricsContentType } from 'prom-client';
 import { families, type Family, type Labels, type Sample } from './families.ts';
+import { openDescriptors } from './open-descriptors.ts';
 import type { Overview } from './port.ts';
 
 /** A scrape, ready to be sent. */
@@ -98,15 +99,26 @@ interface ProcessMetric extends Pick<Printed, 'name' | 'help' | 'type'> {
 
 let collected: readonly ProcessMetric[] | undefined;
 
+/** That of prom-client lists every descriptor at every scrape, which is most of what a scrape would cost. */
+function withOwnCount({ name, help, type }: ProcessMetric): ProcessMetric {
+  return {
+    ...{ name, help, type },
+    get: () => {
+      const value = openDescriptors();
+      return Promise.resolve({ values: value === undefined ? [] : [{ labels: {}, value }] });
+    },
+  };
+}
+
 /** There is one process, so these are collected once, however many daemons live in it. */
 function processMetrics(): readonly ProcessMetric[] {
   if (collected) return collected;
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const wanted: readonly string[] = processFamilies;
-  collected = (registry.getMetricsAsArray() as unknown as readonly ProcessMetric[]).filter(({ name }) =>
-    wanted.includes(name),
-  );
+  collected = (registry.getMetricsAsArray() as unknown as readonly ProcessMetric[])
+    .filter(({ name }) => wanted.includes(name))
+    .map((metric) => (metric.name === 'process_open_fds' ? withOwnCount(metric) : metric));
   return collected;
 }
 

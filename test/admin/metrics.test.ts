@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { devNull } from 'node:os';
 import { test } from 'node:test';
 import { families } from '../../src/admin/families.ts';
 import { Metrics, processFamilies } from '../../src/admin/metrics.ts';
+import { openDescriptors } from '../../src/admin/open-descriptors.ts';
 import { endReasons } from '../../src/relay/engine.ts';
 import { Durations } from '../../src/relay/durations.ts';
 import { FailoverCounts } from '../../src/tunnel/failover-counts.ts';
@@ -179,4 +181,13 @@ test('a scrape over HTTP says what it is', async () => {
     assert.equal(headers['content-type'], 'text/plain; version=0.0.4; charset=utf-8');
     assert.match(text, /^sentinel_tunnel_build_info\{version="1\.2\.3"\} 1$/m);
   });
+});
+
+test('open descriptors are counted as the kernel does', () => {
+  const before = openDescriptors();
+  if (before === undefined) return; // no /proc here
+  const fds = Array.from({ length: 5 }, () => openSync(devNull, 'r'));
+  const after = openDescriptors();
+  for (const fd of fds) closeSync(fd);
+  assert.equal(after, before + 5);
 });
