@@ -5,7 +5,7 @@ import { sentenceOf } from '../telemetry/pretty.ts';
 import { securityHeaders } from './guard.ts';
 
 /** So many may follow the events at once. */
-export const mostFollowers = 16;
+const mostFollowers = 16;
 /** A follower for which more than this waits here, in bytes, reads too slowly and is cut off. */
 const mostUnsentBytes = 256 * 1024;
 /** A comment is sent this often, in milliseconds, so that either side sees when the other has gone. */

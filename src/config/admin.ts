@@ -13,7 +13,7 @@ export interface AdminInput {
   readonly hosts: readonly string[];
 }
 
-export const defaultAdminListen = '127.0.0.1:9121';
+const defaultAdminListen = '127.0.0.1:9121';
 /**
  * The admin listener that is asked for, and what is wrong with it.
  *

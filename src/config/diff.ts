@@ -5,7 +5,7 @@ import type { Config, DatabaseConfig } from './config.ts';
 import { show } from './show.ts';
 
 /** What applying a change to a running tunnel does. */
-export const effects = {
+const effects = {
   opens: 'opens',
   closes: 'closes; its sessions go on',
   replaces: 'opened anew, with TLS or without; its sessions have drainMs to end',

@@ -20,7 +20,7 @@ export const serving: Phase = {
   standing: 'confirmed',
 };
 
-export function viewWith(phase: Phase, more: Partial<MasterView> = {}): MasterView {
+function viewWith(phase: Phase, more: Partial<MasterView> = {}): MasterView {
   return {
     name: 'mymaster',
     generation: 1,

@@ -1,0 +1,232 @@
+import type { ListenerConfig } from '../../config/config.ts';
+import { TunnelError } from '../../errors.ts';
+import { formatListenAddress, type ListenAddress } from '../../net/endpoint.ts';
+import { sumOfDurations, type Durations, type DurationsView } from '../durations.ts';
+import type {
+  EngineListener,
+  EngineTunnel,
+  Route,
+  TunnelCounters,
+  TunnelEvent,
+  TunnelLimits,
+  TunnelSpec,
+} from '../engine.ts';
+import { Places } from '../places.ts';
+import { Barrier } from './barrier.ts';
+import { EpollListener } from './listener.ts';
+import { bindListener, releaseListener, type Bound } from './binding.ts';
+import { durationsIn, newTally, readTallies, type Answer } from './messages.ts';
+import { Steering } from './steering.ts';
+import type { Syscalls } from './syscalls.ts';
+import type { ThreadHandle } from './thread-handle.ts';
+
+/** One tunnel, as the engine sees it: what it is asked goes to every thread, and what they tell is one. */
+export class EpollTunnel implements EngineTunnel {
+  readonly #id: number;
+  readonly #listeners: Set<EpollListener>;
+  readonly #threads: readonly ThreadHandle[];
+  readonly #tallies: readonly Float64Array[];
+  readonly #durations: readonly Durations[];
+  readonly #steering: Steering;
+  readonly #sys: Syscalls;
+  readonly #left: Barrier;
+  readonly #drained: Barrier;
+  readonly #closed: Barrier;
+  #evicting: Promise<number> | undefined;
+  #evicted: (count: number) => void = () => undefined;
+  #draining: Promise<void> | undefined;
+  #leaving: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(
+    id: number,
+    spec: TunnelSpec,
+    bound: readonly Bound[],
+    threads: readonly ThreadHandle[],
+    tell: (event: TunnelEvent) => void,
+    sys: Syscalls,
+    whole: Places,
+  ) {
+    this.#id = id;
+    this.#threads = threads;
+    this.#sys = sys;
+    this.#listeners = new Set(bound.map((each) => this.#listenerOf(each)));
+    this.#steering = new Steering(threads.length, tell);
+    this.#left = new Barrier(threads);
+    this.#drained = new Barrier(threads);
+    this.#closed = new Barrier(threads);
+    const places = {
+      sessions: Places.of(spec.maxConnections).memory,
+      waiting: Places.of(spec.holdMax).memory,
+      whole: whole.memory,
+    };
+    const tallies = threads.map(() => newTally());
+    this.#tallies = tallies.map((tally) => new Float64Array(tally));
+    this.#durations = tallies.map(durationsIn);
+    for (const [index, thread] of threads.entries()) {
+      const tally = tallies[index] ?? newTally();
+      thread.send({
+        kind: 'open',
+        tunnel: id,
+        spec,
+        places,
+        listeners: bound.flatMap(({ perThread }) => perThread[index] ?? []),
+        tally,
+        firstSession: index + 1,
+        sessionStep: threads.length,
+      });
+    }
+  }
+
+  get listening(): readonly ListenAddress[] {
+    return [...this.#listeners].map(({ address }) => address);
+  }
+
+  async listen(wanted: ListenerConfig, handed?: number): Promise<EngineListener> {
+    this.#assertOpen(wanted);
+    const bound = await bindListener(this.#sys, wanted, this.#threads.length, handed);
+    try {
+      this.#assertOpen(wanted); // closed, perhaps, while its name was looked up
+    } catch (error) {
+      await releaseListener(this.#sys, bound);
+      throw error;
+    }
+    const listener = this.#listenerOf(bound);
+    this.#listeners.add(listener);
+    for (const [index, thread] of this.#threads.entries()) {
+      const own = bound.perThread[index];
+      if (own) thread.send({ kind: 'listen', tunnel: this.#id, listener: own });
+    }
+    return listener;
+  }
+
+  adjust(limits: TunnelLimits): void {
+    this.#send({ kind: 'adjust', tunnel: this.#id, limits });
+  }
+
+  steer(route: Route): void {
+    this.#send({ kind: 'steer', tunnel: this.#id, route });
+  }
+
+  reassure(sessions: readonly number[]): void {
+    this.#send({ kind: 'reassure', tunnel: this.#id, sessions });
+  }
+
+  /** A second one joins the first: what it would cut is being cut. */
+  evict(): Promise<number> {
+    this.#evicting ??= new Promise((resolve) => {
+      let [left, sum] = [this.#threads.length, 0];
+      this.#evicted = (count): void => {
+        sum += count;
+        left -= 1;
+        if (left > 0) return;
+        this.#evicting = undefined;
+        resolve(sum);
+      };
+      this.#send({ kind: 'evict', tunnel: this.#id });
+      // Once it is closed no thread answers for it any more.
+      void this.#closed.all.then(() => {
+        resolve(sum);
+      });
+    });
+    return this.#evicting;
+  }
+
+  drain(): Promise<void> {
+    this.#draining ??= this.#drain();
+    return this.#draining;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  /** Resolves when every thread has closed it. */
+  get closed(): Promise<void> {
+    return this.#closed.all;
+  }
+
+  counters(): TunnelCounters {
+    return readTallies(this.#tallies);
+  }
+
+  durations(): DurationsView {
+    return sumOfDurations(this.#durations.map((durations) => durations.view()));
+  }
+
+  answered(thread: ThreadHandle, answer: Extract<Answer, { tunnel: number }>): void {
+    switch (answer.kind) {
+      case 'told':
+        for (const event of answer.events) this.#steering.told(event, thread.index);
+        return;
+      case 'unlistened':
+        for (const listener of this.#listeners) listener.passed(thread, answer.fd);
+        return;
+      case 'evicted':
+        this.#evicted(answer.count);
+        return;
+      case 'left':
+        this.#left.passed(thread);
+        return;
+      case 'drained':
+        this.#drained.passed(thread);
+        return;
+      case 'closed':
+        this.#left.passed(thread);
+        this.#drained.passed(thread);
+        this.#closed.passed(thread);
+        return;
+      default:
+        answer satisfies never;
+    }
+  }
+
+  async #drain(): Promise<void> {
+    this.#send({ kind: 'drain', tunnel: this.#id });
+    await this.#leave();
+    await this.#drained.all;
+  }
+
+  async #close(): Promise<void> {
+    this.#send({ kind: 'close', tunnel: this.#id });
+    await this.#leave();
+    await this.#closed.all;
+  }
+
+  /** What the threads have shared goes when none of them uses it any more. */
+  #leave(): Promise<void> {
+    this.#leaving ??= this.#left.all.then(async () => {
+      for (const listener of this.#listeners) await listener.leave();
+    });
+    return this.#leaving;
+  }
+
+  #listenerOf(bound: Bound): EpollListener {
+    return new EpollListener(bound, this.#threads, this.#sys, async (listener) => {
+      if (this.#draining ?? this.#closing) {
+        await this.#leave(); // the threads have been told already
+        return;
+      }
+      for (const [index, thread] of this.#threads.entries()) {
+        const own = bound.perThread[index];
+        if (own) thread.send({ kind: 'unlisten', tunnel: this.#id, fd: own.fd });
+      }
+      await Promise.race([listener.unlistened, this.#left.all]);
+      await listener.leave();
+      this.#listeners.delete(listener);
+    });
+  }
+
+  #assertOpen({ address }: ListenerConfig): void {
+    if (!(this.#draining ?? this.#closing)) return;
+    throw new TunnelError(
+      'ST_CLOSED',
+      `Cannot listen on "${formatListenAddress(address)}": the tunnel is closed`,
+    );
+  }
+
+  #send(command: Parameters<ThreadHandle['send']>[0]): void {
+    for (const thread of this.#threads) thread.send(command);
+  }
+}
