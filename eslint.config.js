@@ -37,7 +37,7 @@ const bans = [
 ];
 
 export default tseslint.config(
-  { ignores: ['build/', 'dist/', 'coverage/', 'bench/runs/', 'eslint.config.js'] },
+  { ignores: ['build/', 'dist/', 'dashboard/', 'coverage/', 'bench/runs/', 'eslint.config.js'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   {
     files: ['**/*.ts'],

@@ -28,6 +28,7 @@ const peers = [
   },
   { package: 'haproxy', isThere: () => has('haproxy') },
   { package: 'prometheus', isThere: () => has('promtool') },
+  { package: 'chromium', isThere: () => existsSync('/usr/bin/chromium') },
   { package: 'nginx', isThere: () => has('nginx') },
   {
     package: 'libnginx-mod-stream',

@@ -1,9 +1,10 @@
 import { extname } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { pageFiles } from './page-files.ts';
 
 /** The files of the dashboard, held in memory: nothing a request says reaches the file system. */
 export class Page {
-  readonly #files: ReadonlyMap<string, { readonly body: Uint8Array<ArrayBuffer>; readonly type: string }>;
+  readonly #files: ReadonlyMap<string, PageFile>;
 
   /** @param files by their path below the page, with forward slashes */
   constructor(files: ReadonlyMap<string, Uint8Array<ArrayBuffer>>) {
@@ -12,16 +13,31 @@ export class Page {
         const type = types[extname(path)];
         return type === undefined
           ? []
-          : [[path === 'index.html' ? '/' : `/${path}`, { body, type }] as const];
+          : [[path === 'index.html' ? '/' : `/${path}`, { body, type, zipped: undefined }] as const];
       }),
     );
   }
 
-  /** The answer to a request for a path; `undefined` where nothing is there. */
-  answer(path: string): Response | undefined {
+  /**
+   * The answer to a request for a path; `undefined` where nothing is there.
+   *
+   * @param encodings what the asker says in `Accept-Encoding`
+   */
+  answer(path: string, encodings = ''): Response | undefined {
     const file = this.#files.get(path);
-    return file && new Response(file.body, { headers: { 'Content-Type': file.type } });
+    if (!file) return undefined;
+    const headers = { 'Content-Type': file.type, Vary: 'Accept-Encoding' };
+    if (!/\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))/.test(encodings)) return new Response(file.body, { headers });
+    // When it is asked for the first time: most tunnels are never looked at.
+    file.zipped ??= new Uint8Array(gzipSync(file.body, { level: 9 }));
+    return new Response(file.zipped, { headers: { ...headers, 'Content-Encoding': 'gzip' } });
   }
+}
+
+interface PageFile {
+  readonly body: Uint8Array<ArrayBuffer>;
+  readonly type: string;
+  zipped: Uint8Array<ArrayBuffer> | undefined;
 }
 
 /** What the page may be made of. */

@@ -87,7 +87,9 @@ export function adminRoutes(
 
   app.get(
     '*',
-    (asked) => page.answer(asked.req.path) ?? refuse(asked, 404, `Nothing is at "${asked.req.path}"`),
+    (asked) =>
+      page.answer(asked.req.path, asked.req.header('accept-encoding')) ??
+      refuse(asked, 404, `Nothing is at "${asked.req.path}"`),
   );
   app.notFound((asked) => refuse(asked, 404, `Nothing is at "${asked.req.method} ${asked.req.path}"`));
   app.onError((error, asked) => {

@@ -50,6 +50,8 @@ export interface DatabaseStatus {
   readonly master: string | null;
   /** `confirmed` by an answer of Sentinel, or `provisional` on the new master's word; `null` while nothing is served. */
   readonly standing: 'confirmed' | 'provisional' | null;
+  /** The replicas that the master counts, `host:port`; none where ROLE does not tell. */
+  readonly replicas: readonly string[];
   readonly generation: number;
   readonly epoch: number | null;
   /** The view as the code runs on it. */
@@ -136,7 +138,7 @@ function programStatus(overview: Overview): ProgramStatus {
 }
 
 function databaseStatus(tunnel: TunnelView): DatabaseStatus {
-  const { name, listeners, view, since, counters, hold, lastStory } = tunnel;
+  const { name, listeners, view, replicas, since, counters, hold, lastStory } = tunnel;
   const { phase, generation, epoch, degraded } = view;
   const reason = whyNotReady(tunnel);
   return {
@@ -147,6 +149,7 @@ function databaseStatus(tunnel: TunnelView): DatabaseStatus {
     since,
     master: phase.kind === 'serving' ? formatEndpoint(phase.endpoint) : null,
     standing: phase.kind === 'serving' ? phase.standing : null,
+    replicas: replicas.map(formatEndpoint),
     generation,
     epoch: epoch ?? null,
     view,

@@ -3,12 +3,13 @@ import type { OwnListeners } from '../net/own-listeners.ts';
 import type { Access } from '../net/tls.ts';
 import { Connection, type Login } from './connection.ts';
 import { asMap, ReplyError } from './resp.ts';
-import { readRole, type Role } from './role.ts';
+import { readReplicas, readRole, type Role } from './role.ts';
 
 /** A connection of our own to a Redis server, on which it is asked what it is; never a client's. */
 export class Inquiry {
   readonly connection: Connection;
   #isRoleForbidden = false;
+  #replicas: readonly Endpoint[] = [];
 
   private constructor(connection: Connection) {
     this.connection = connection;
@@ -33,6 +34,11 @@ export class Inquiry {
     return this.connection.login;
   }
 
+  /** The replicas that it counted when it was asked last; none where it is no master, or ROLE is not for us. */
+  get replicas(): readonly Endpoint[] {
+    return this.#replicas;
+  }
+
   /**
    * Asks once. Where the ACL forbids ROLE, which is among the dangerous commands, HELLO is asked: no ACL can forbid that, and
    * its reply has the role too (redis 7.0.15, acl.c, ACLSelectorCheckCmd; networking.c, helloCommand).
@@ -42,6 +48,7 @@ export class Inquiry {
    */
   async role(ms: number): Promise<Role> {
     const reply = this.#isRoleForbidden ? undefined : await this.connection.ask(['ROLE'], ms);
+    this.#replicas = reply === undefined ? [] : readReplicas(reply);
     const isForbidden = reply instanceof ReplyError && reply.code === 'NOPERM';
     if (reply !== undefined && !isForbidden) return this.#withLogin(readRole(reply));
     const hello = asMap(await this.connection.ask(['HELLO'], ms)).get('role');

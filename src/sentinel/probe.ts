@@ -46,6 +46,7 @@ export class RoleProbe {
   readonly #closing = new AbortController();
   readonly #connections = new Set<Connection>();
   readonly #wakes = new Set<() => void>();
+  #replicas: readonly Endpoint[] | undefined;
 
   constructor(endpoint: Endpoint, pace: ProbePace, tell: (role: Role) => void, entry: ProbeEntry = openDoor) {
     this.endpoint = endpoint;
@@ -53,6 +54,11 @@ export class RoleProbe {
     this.#tell = tell;
     this.#entry = entry;
     void this.#run();
+  }
+
+  /** The replicas that the server counted in its latest answer; `undefined` until there was one. */
+  get replicas(): readonly Endpoint[] | undefined {
+    return this.#replicas;
   }
 
   /** Asks now instead of at the next beat, unless a question is in flight. */
@@ -151,7 +157,9 @@ export class RoleProbe {
         this.#tell({ kind: 'unusable', why: `silent for ${String(this.#pace.silentMs)} ms` });
     }, this.#pace.silentMs);
     try {
-      return await inquiry.role(patienceMs);
+      const role = await inquiry.role(patienceMs);
+      this.#replicas = inquiry.replicas;
+      return role;
     } finally {
       clearTimeout(silence);
     }

@@ -1,3 +1,5 @@
+import type { Endpoint } from '../net/endpoint.ts';
+import { announcedEndpoint } from './announced.ts';
 import { ReplyError, type Reply } from './resp.ts';
 
 /** What a server is by its own word. It can show that Sentinel is behind; it never overrules Sentinel. */
@@ -30,4 +32,27 @@ export function readRole(reply: Reply): Role {
     kind: 'unusable',
     why: role === 'sentinel' ? 'it is a Sentinel' : 'its answer to ROLE makes no sense',
   };
+}
+
+/** No more replicas of one master are shown than these. */
+const mostReplicas = 64;
+
+/**
+ * The replicas that a master counts in its reply to ROLE: `[master, offset, [[host, port, offset], …]]`. They are for
+ * people to see; no master is ever looked for among them.
+ */
+export function readReplicas(reply: Reply): readonly Endpoint[] {
+  const [role, , replicas] = listIn(reply);
+  if (role !== 'master') return [];
+  return listIn(replicas)
+    .slice(0, mostReplicas)
+    .flatMap((replica) => {
+      const [host, port] = listIn(replica);
+      if (typeof host !== 'string' || typeof port !== 'string') return [];
+      return announcedEndpoint(host, port) ?? [];
+    });
+}
+
+function listIn(reply: Reply | undefined): readonly Reply[] {
+  return Array.isArray(reply) ? (reply as readonly Reply[]) : [];
 }

@@ -56,6 +56,7 @@ export class MasterWatch {
   #belief: Belief;
   #view: MasterView;
   #steady: RoleProbe | undefined;
+  #replicas: readonly Endpoint[] = [];
   #candidate: Candidate | undefined;
   #deadline: NodeJS.Timeout | undefined;
   readonly #own: OwnListeners | undefined;
@@ -90,6 +91,11 @@ export class MasterWatch {
 
   view(): MasterView {
     return this.#view;
+  }
+
+  /** The replicas of the master, by its own latest word; of the one before while there is none. */
+  replicas(): readonly Endpoint[] {
+    return this.#steady?.replicas ?? this.#replicas;
   }
 
   /** The number to ask under: an answer to an older one is stale. */
@@ -170,6 +176,7 @@ export class MasterWatch {
     const { adopted, fence } = this.#belief;
     const wanted = fence && fence.kind !== 'asking' ? undefined : adopted?.endpoint;
     if (this.#steady && wanted && sameEndpoint(this.#steady.endpoint, wanted)) return;
+    this.#replicas = this.replicas();
     this.#steady?.close();
     this.#steady =
       wanted &&

@@ -1,4 +1,4 @@
-import type { ListenAddress } from '../net/endpoint.ts';
+import type { Endpoint, ListenAddress } from '../net/endpoint.ts';
 import type { DurationsView } from '../relay/durations.ts';
 import type { TunnelCounters } from '../relay/engine.ts';
 import type { MasterView } from '../sentinel/view.ts';
@@ -20,6 +20,8 @@ export interface TunnelView {
   readonly name: string;
   readonly listeners: readonly ListenerView[];
   readonly view: MasterView;
+  /** Of its master, by that one's own word. */
+  readonly replicas: readonly Endpoint[];
   /** Since when the phase of the view is what it is: wall clock, ISO 8601. */
   readonly since: string;
   /** `undefined` while it does not listen. */

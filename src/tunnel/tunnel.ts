@@ -151,6 +151,7 @@ export class Tunnel {
       name,
       listeners: this.#isEnding ? closed : (this.#listeners?.views() ?? closed),
       view: this.#watch.view(),
+      replicas: this.#watch.replicas(),
       since: this.#chronicle.since(),
       counters: this.counters(),
       durations: this.#relay?.durations(),

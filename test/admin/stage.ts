@@ -38,6 +38,7 @@ export function tunnelWith(phase: Phase, more: Partial<TunnelView> = {}): Tunnel
     name: 'mymaster',
     listeners: [{ address, isOpen: true, trouble: undefined }],
     view: viewWith(phase),
+    replicas: [],
     since: '2026-01-31T12:00:00.000Z',
     counters: undefined,
     durations: undefined,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ReplyError, type Reply } from '../../src/sentinel/resp.ts';
-import { readRole } from '../../src/sentinel/role.ts';
+import { readReplicas, readRole } from '../../src/sentinel/role.ts';
 import { readAnnouncement, readAnswer, readSentinels } from '../../src/sentinel/words.ts';
 
 const noSuchMaster = new ReplyError('ERR No such master with that name');
@@ -177,6 +177,16 @@ test('readAnnouncement() has nothing to say of what names no master', () => {
   ] as const;
   for (const [channel, payload] of payloads)
     assert.equal(readAnnouncement(channel, payload), undefined, payload);
+});
+
+test('readReplicas() reads what a master counts, and nothing of what makes no sense', () => {
+  const replica = ['10.0.0.2', '6379', '3129659'];
+  assert.deepEqual(readReplicas(['master', 5679, [replica]]), [{ host: '10.0.0.2', port: 6379 }]);
+  assert.equal(readReplicas(['master', 5679, Array.from({ length: 1000 }, () => replica)]).length, 64);
+  const odd = [null, 'x', [], ['10.0.0.2'], ['', '6379'], ['10.0.0.2', '99999'], [1, 2]];
+  assert.deepEqual(readReplicas(['master', 5679, odd]), []);
+  for (const reply of [null, 'x', [], ['master'], ['slave', 1, [replica]], new ReplyError('NOPERM')])
+    assert.deepEqual(readReplicas(reply), []);
 });
 
 test('readRole() fails open where ROLE is not for us, and trusts nothing that makes no sense', () => {

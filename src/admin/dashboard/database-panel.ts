@@ -1,0 +1,109 @@
+import type { DatabaseStatus, SentinelStatus, Status } from '../status.ts';
+import { byId, html, mark, say } from './dom.ts';
+import { clockText, countText, latencyText, rateText, spanText } from './format.ts';
+import type { Sample } from './series.ts';
+import { hearing, saidWording, signs, wordingOf } from './words.ts';
+
+/** Shows the database that is looked at: its phase in words, and its numbers. */
+export function showDatabase(database: DatabaseStatus, sample: Sample | undefined, nowMs: number): void {
+  const { tone, word, sentence } = wordingOf(database);
+  const panel = byId('phase');
+  mark(panel, 'data-tone', tone);
+  mark(panel, 'data-phase', database.phase);
+  say(byId('phase-sign'), signs[tone]);
+  say(byId('phase-word'), word);
+  say(byId('phase-name'), database.name);
+  say(byId('phase-sentence'), sentence);
+  const since = Date.parse(database.since);
+  say(byId('phase-for'), `for ${spanText(nowMs - since)}`);
+  say(byId('phase-since'), `since ${clockText(database.since)}`);
+  const { counters, view } = database;
+  const write = (id: string, text: string): void => {
+    say(byId(id), text);
+  };
+  write('fact-master', database.master ?? 'none now');
+  write('fact-open', countText(counters?.open));
+  write('fact-held', countText(counters?.held));
+  mark(byId('fact-held'), 'data-some', (counters?.held ?? 0) > 0 ? '' : undefined);
+  write('fact-upstream', rateText(sample?.upstream ?? undefined));
+  write('fact-downstream', rateText(sample?.downstream ?? undefined));
+  write('fact-sentinels', `${String(view.sentinels.agreeing)} of ${String(view.sentinels.known)}`);
+  write('fact-generation', countText(database.generation));
+  write('fact-epoch', countText(database.epoch));
+  write('fact-listen', database.listen.map(({ address }) => address).join(', '));
+}
+
+/** Shows who says what, as a table: what the picture draws, in words. */
+export function showSentinels(sentinels: readonly SentinelStatus[], database: DatabaseStatus): void {
+  const body = byId('sentinel-rows');
+  while (body.childElementCount > sentinels.length) body.lastElementChild?.remove();
+  for (const [index, sentinel] of sentinels.entries()) {
+    const said = sentinel.said.find((each) => each.database === database.name);
+    const { tone, word, sentence } = saidWording(sentinel, said);
+    const row = body.children[index] ?? body.appendChild(emptyRow());
+    mark(row, 'data-tone', tone);
+    const [address, state, latency, heard] = row.children;
+    if (!address || !state || !latency || !heard) continue;
+    say(address, sentinel.seed ? sentinel.address : `${sentinel.address} (learnt)`);
+    const [sign, words, why] = state.children;
+    if (sign && words && why) {
+      say(sign, signs[tone]);
+      say(words, word);
+      say(why, sentence);
+    }
+    say(latency, latencyText(said?.latencyMs ?? sentinel.latencyMs));
+    say(heard, hearing(sentinel));
+  }
+}
+
+function emptyRow(): HTMLElement {
+  return html(
+    'tr',
+    {},
+    html('th', { scope: 'row', class: 'address' }),
+    html(
+      'td',
+      {},
+      html('span', { class: 'sign', 'aria-hidden': 'true' }),
+      html('strong'),
+      html('span', { class: 'why' }),
+    ),
+    html('td', { class: 'number' }),
+    html('td'),
+  );
+}
+
+/** Shows all databases where there are several, to choose the one that is looked at. */
+export function showChoice({ databases }: Status, chosen: string, choose: (name: string) => void): void {
+  const list = byId('databases');
+  list.hidden = databases.length < 2;
+  const names = JSON.stringify(databases.map(({ name }) => name));
+  if (list.dataset['names'] !== names) {
+    list.dataset['names'] = names;
+    list.replaceChildren(
+      ...databases.map(({ name }) => {
+        const button = html(
+          'button',
+          { type: 'button' },
+          html('span', { class: 'sign', 'aria-hidden': 'true' }),
+          html('span', { class: 'name' }, name),
+          html('span', { class: 'word' }),
+        );
+        button.addEventListener('click', () => {
+          choose(name);
+        });
+        return html('li', {}, button);
+      }),
+    );
+  }
+  for (const [index, database] of databases.entries()) {
+    const button = list.children[index]?.firstElementChild;
+    const [sign, , word] = button?.children ?? [];
+    if (!button || !sign || !word) continue;
+    const { tone, word: text } = wordingOf(database);
+    mark(button, 'data-tone', tone);
+    mark(button, 'aria-pressed', String(database.name === chosen));
+    say(sign, signs[tone]);
+    say(word, text);
+  }
+}

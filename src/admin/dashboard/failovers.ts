@@ -1,0 +1,104 @@
+import type { FailoverStory, StoryLine } from '../../tunnel/story.ts';
+import { byId, html, say } from './dom.ts';
+import { clockText, msText, plural } from './format.ts';
+import { lineText, TimelinePicture } from './timeline-picture.ts';
+import { flagsOf, timelineOf, type Zoom } from './timeline.ts';
+
+const hint = 'Point at a mark, or walk through them with the arrow keys, to see who said what.';
+
+/** The failovers of the database that is looked at: which there were, and one of them to scale. */
+export class Failovers {
+  readonly #choice = byId('failover-choice');
+  readonly #picture: TimelinePicture;
+  #stories: readonly FailoverStory[] = [];
+  #zoom: Zoom = 'whole';
+  /** The beginning of the one that was chosen; the latest where none was. */
+  #chosen: string | undefined;
+  #shown = '';
+
+  constructor() {
+    this.#picture = new TimelinePicture(byId('failover-picture'), (line) => {
+      this.#tell(line);
+    });
+    this.#choice.addEventListener('change', () => {
+      if (!(this.#choice instanceof HTMLSelectElement)) return;
+      this.#chosen = this.#choice.selectedIndex === 0 ? undefined : this.#choice.value;
+      this.#draw();
+    });
+    byId('failover-zoom').addEventListener('change', (event) => {
+      if (event.target instanceof HTMLInputElement)
+        this.#zoom = event.target.value === 'window' ? 'window' : 'whole';
+      this.#draw();
+    });
+  }
+
+  /** @param stories of one database, oldest first */
+  show(stories: readonly FailoverStory[]): void {
+    this.#stories = stories.toReversed();
+    const shown = JSON.stringify(this.#stories.map(({ database, at }) => [database, at]));
+    if (shown === this.#shown) return;
+    this.#shown = shown;
+    byId('failover-none').hidden = stories.length > 0;
+    byId('failover-some').hidden = stories.length === 0;
+    this.#choice.replaceChildren(
+      ...this.#stories.map((story, index) =>
+        html('option', { value: story.at }, optionText(story, index === 0)),
+      ),
+    );
+    if (!this.#stories.some(({ at }) => at === this.#chosen)) this.#chosen = undefined;
+    if (this.#choice instanceof HTMLSelectElement && this.#chosen !== undefined)
+      this.#choice.value = this.#chosen;
+    this.#draw();
+  }
+
+  #draw(): void {
+    const story = this.#stories.find(({ at }) => at === this.#chosen) ?? this.#stories[0];
+    if (!story) return;
+    byId('failover-course').textContent = courseText(story);
+    byId('failover-facts').replaceChildren(...facts(story));
+    this.#picture.show(timelineOf(story, this.#zoom));
+    this.#tell(undefined);
+    byId('failover-lines').replaceChildren(
+      ...story.lines.map(({ ms, who, what }) =>
+        html(
+          'tr',
+          { class: who === 'tunnel' ? 'own' : undefined },
+          html('td', { class: 'number' }, msText(ms)),
+          html('td', {}, who),
+          html('td', {}, what),
+        ),
+      ),
+    );
+  }
+
+  #tell(line: StoryLine | undefined): void {
+    say(byId('failover-said'), line ? lineText(line) : hint);
+  }
+}
+
+function optionText(story: FailoverStory, isLatest: boolean): string {
+  const window = story.servedMs === undefined ? '' : `, ${msText(story.servedMs)}`;
+  return `${clockText(story.at)} to ${story.to}${window}${isLatest ? ' (latest)' : ''}`;
+}
+
+function courseText({ from, to, trigger }: FailoverStory): string {
+  const course = from === to ? `Back on ${to}` : `Moved from ${from} to ${to}`;
+  return `${course}, because ${trigger}.`;
+}
+
+function facts(story: FailoverStory): HTMLElement[] {
+  const fact = (name: string, value: string, kind = ''): HTMLElement =>
+    html('div', { class: kind }, html('dt', {}, name), html('dd', {}, value));
+  const unserved = story.servedMs === undefined ? 'to the end' : msText(story.servedMs);
+  return [
+    fact('Nothing served for', unserved, 'nothing'),
+    ...flagsOf(story).map(({ word, ms }) =>
+      fact(
+        word.replace(/^./, (first) => first.toUpperCase()),
+        `at ${msText(ms)}`,
+      ),
+    ),
+    fact('Sessions cut', plural(story.cut, 'session')),
+    fact('Most waiting', plural(story.held, 'client')),
+  ];
+}

@@ -1,0 +1,188 @@
+import type { DatabaseStatus, Status } from '../status.ts';
+import type { FailoverStory } from '../../tunnel/story.ts';
+import { Client, type Touch } from './client.ts';
+import { showChoice, showDatabase, showSentinels } from './database-panel.ts';
+import { byId, mark, say } from './dom.ts';
+import { Events } from './events.ts';
+import { Failovers } from './failovers.ts';
+import { clockText, spanText } from './format.ts';
+import { Plots, type Outage } from './plots.ts';
+import { Series, shownSeconds } from './series.ts';
+import { startTheme } from './theme.ts';
+import { TopologyPicture } from './topology-picture.ts';
+import { topologyOf } from './topology.ts';
+import { wordingOf } from './words.ts';
+
+/** What is remembered of one database between two looks. */
+interface Memory {
+  readonly series: Series;
+  outages: Outage[];
+  /** What was last said aloud of it. */
+  spoken: string | undefined;
+}
+
+/** How often what counts up with the time is written anew, in milliseconds. */
+const tickMs = 1_000;
+
+class Dashboard {
+  readonly #client: Client;
+  readonly #events: Events;
+  readonly #plots = new Plots();
+  readonly #topology = new TopologyPicture(byId('map-picture'));
+  readonly #failovers = new Failovers();
+  readonly #memories = new Map<string, Memory>();
+  #status: Status | undefined;
+  #stories: readonly FailoverStory[] = [];
+  #touch: Touch = { kind: 'connecting' };
+  #chosen = decodeURIComponent(location.hash.slice(1));
+  /** What the clock of the tunnel is ahead of ours, in milliseconds. */
+  #aheadMs = 0;
+
+  constructor() {
+    this.#client = new Client({
+      status: (status) => {
+        this.#take(status);
+      },
+      stories: (stories) => {
+        this.#stories = stories;
+        this.#show();
+      },
+      event: (event) => {
+        this.#events.add(event);
+      },
+      touch: (touch) => {
+        this.#touched(touch);
+      },
+    });
+    this.#events = new Events((level) => {
+      this.#client.listenTo(level);
+    });
+    startTheme(() => {
+      this.#plots.repaint();
+    });
+    byId('lock').addEventListener('submit', (event) => {
+      event.preventDefault();
+      const input = byId('token');
+      if (!(input instanceof HTMLInputElement) || input.value === '') return;
+      this.#client.unlock(input.value);
+      input.value = '';
+    });
+    setInterval(() => {
+      this.#tick();
+    }, tickMs);
+    this.#client.start();
+  }
+
+  #take(status: Status): void {
+    this.#status = status;
+    this.#aheadMs = Date.parse(status.program.now) - Date.now();
+    for (const database of status.databases) this.#remember(status, database);
+    this.#show();
+  }
+
+  #remember(status: Status, database: DatabaseStatus): void {
+    const { name, phase, counters } = database;
+    const memory = this.#memories.get(name) ?? { series: new Series(), outages: [], spoken: undefined };
+    this.#memories.set(name, memory);
+    const at = Date.parse(status.program.now) / 1000;
+    memory.series.read({ at, uptimeMs: status.program.uptimeMs, counters: counters ?? undefined });
+    const open = memory.outages.at(-1);
+    const isOut = phase !== 'serving';
+    if (isOut && (!open || open.to !== undefined)) {
+      memory.outages.push({ from: Math.min(at, Date.parse(database.since) / 1000), to: undefined });
+    } else if (!isOut && open) open.to ??= Date.parse(database.since) / 1000;
+    memory.outages = memory.outages.filter(({ to }) => to === undefined || to > at - shownSeconds);
+    const { word, sentence } = wordingOf(database);
+    const spoken = `${name}: ${word}. ${sentence}`;
+    if (memory.spoken !== undefined && memory.spoken !== spoken) say(byId('spoken'), spoken);
+    memory.spoken = spoken;
+  }
+
+  #show(): void {
+    const status = this.#status;
+    if (!status) return;
+    const database = status.databases.find(({ name }) => name === this.#chosen) ?? status.databases[0];
+    byId('board').hidden = database === undefined;
+    this.#showProgram(status);
+    if (!database) return;
+    const memory = this.#memories.get(database.name);
+    const sample = memory?.series.latest;
+    showChoice(status, database.name, (name) => {
+      this.#choose(name);
+    });
+    showDatabase(database, sample, this.#now());
+    showSentinels(status.sentinels, database);
+    this.#topology.show(database.name, topologyOf(status, database), {
+      open: database.counters?.open,
+      held: database.counters?.held,
+      upstream: sample?.upstream ?? undefined,
+      downstream: sample?.downstream ?? undefined,
+    });
+    if (memory) this.#plots.show(memory.series, memory.outages, this.#now() / 1000);
+    this.#failovers.show(this.#stories.filter((story) => story.database === database.name));
+    this.#title(database);
+  }
+
+  #choose(name: string): void {
+    this.#chosen = name;
+    history.replaceState(null, '', `#${encodeURIComponent(name)}`);
+    this.#show();
+  }
+
+  #showProgram({ program, reasons }: Status): void {
+    const { version, engine, threads, configFile, uptimeMs, state } = program;
+    const crew = threads > 1 ? `${engine}, ${String(threads)} threads` : engine;
+    say(byId('program'), `${version} · engine ${crew} · up ${spanText(uptimeMs)}`);
+    say(byId('config-file'), configFile ?? '');
+    const notice = byId('notice');
+    const isDraining = state === 'draining';
+    notice.hidden = !isDraining;
+    if (isDraining) say(notice, `Shutting down: ${reasons.join('; ')}`);
+  }
+
+  #title(database: DatabaseStatus): void {
+    const { word } = wordingOf(database);
+    const state = this.#touch.kind === 'lost' ? 'No touch' : word;
+    const title = `${state}: ${database.name} – Sentinel Tunnel`;
+    if (document.title !== title) document.title = title;
+  }
+
+  #touched(touch: Touch): void {
+    this.#touch = touch;
+    mark(document.documentElement, 'data-touch', touch.kind);
+    const words = { connecting: 'Connecting', live: 'Live', lost: 'No touch', locked: 'Locked' };
+    say(byId('touch'), words[touch.kind]);
+    const lost = byId('lost');
+    lost.hidden = touch.kind !== 'lost';
+    if (touch.kind === 'lost') {
+      say(byId('lost-why'), touch.why);
+      say(byId('lost-since'), clockText(new Date(touch.sinceMs).toISOString()));
+    }
+    byId('lock').hidden = touch.kind !== 'locked';
+    if (touch.kind === 'locked') {
+      byId('board').hidden = true;
+      byId('lock-wrong').hidden = !touch.wasWrong;
+      byId('token').focus();
+    }
+    this.#tick();
+  }
+
+  #tick(): void {
+    const touch = this.#touch;
+    if (touch.kind === 'lost') say(byId('lost-for'), spanText(Date.now() - touch.sinceMs));
+    const status = this.#status;
+    if (!status) return;
+    const database = status.databases.find(({ name }) => name === this.#chosen) ?? status.databases[0];
+    if (!database) return;
+    this.#title(database);
+    if (touch.kind === 'live')
+      say(byId('phase-for'), `for ${spanText(this.#now() - Date.parse(database.since))}`);
+  }
+
+  /** The wall clock of the tunnel, in milliseconds. */
+  #now(): number {
+    return Date.now() + this.#aheadMs;
+  }
+}
+
+new Dashboard();

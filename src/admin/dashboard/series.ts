@@ -1,0 +1,99 @@
+/** What one database did in a second. */
+export interface Sample {
+  /** Seconds of wall clock. */
+  readonly at: number;
+  /** Bytes per second; `null` where it cannot be told. */
+  readonly upstream: number | null;
+  readonly downstream: number | null;
+  readonly open: number | null;
+  readonly held: number | null;
+}
+
+/** Counters as they were read, for the difference to the next reading. */
+export interface Reading {
+  readonly at: number;
+  /** Milliseconds of the tunnel's own clock: bytes are divided by these, so that a slow answer shows no peak. */
+  readonly uptimeMs: number;
+  readonly counters:
+    | {
+        readonly upstreamBytes: number;
+        readonly downstreamBytes: number;
+        readonly open: number;
+        readonly held: number;
+      }
+    | undefined;
+}
+
+/** How much is shown, in seconds. */
+export const shownSeconds = 600;
+/** Readings closer than this to the last one are not samples: a rate over so little time is noise, in milliseconds. */
+const leastMs = 800;
+/** No reading for this long is a gap in the lines, in milliseconds. */
+const gapMs = 3_500;
+
+/** The last ten minutes of one database. Holds no clock: what it is told is all it knows. */
+export class Series {
+  readonly #samples: Sample[] = [];
+  #last: Reading | undefined;
+
+  get samples(): readonly Sample[] {
+    return this.#samples;
+  }
+
+  get latest(): Sample | undefined {
+    return this.#samples.at(-1);
+  }
+
+  /** @returns whether that has become a sample */
+  read(reading: Reading): boolean {
+    const before = this.#last;
+    const tookMs = before ? reading.uptimeMs - before.uptimeMs : 0;
+    if (before && tookMs >= 0 && tookMs < leastMs) return false;
+    this.#last = reading;
+    if (before && (tookMs < 0 || tookMs > gapMs)) this.#push(gap(before.at + 1));
+    this.#push({
+      at: reading.at,
+      ...rates(before?.counters, reading.counters, tookMs),
+      open: reading.counters?.open ?? null,
+      held: reading.counters?.held ?? null,
+    });
+    return true;
+  }
+
+  #push(sample: Sample): void {
+    this.#samples.push(sample);
+    const oldest = sample.at - shownSeconds - 5;
+    while ((this.#samples[0]?.at ?? oldest) < oldest) this.#samples.shift();
+  }
+}
+
+function gap(at: number): Sample {
+  return { at, upstream: null, downstream: null, open: null, held: null };
+}
+
+/** Counters that went back are those of another run, or of listeners that were opened anew. */
+function rates(
+  before: Reading['counters'],
+  now: Reading['counters'],
+  tookMs: number,
+): Pick<Sample, 'upstream' | 'downstream'> {
+  const rate = (earlier: number, later: number): number | null =>
+    later < earlier ? null : ((later - earlier) * 1000) / tookMs;
+  if (!before || !now || tookMs <= 0) return { upstream: null, downstream: null };
+  return {
+    upstream: rate(before.upstreamBytes, now.upstreamBytes),
+    downstream: rate(before.downstreamBytes, now.downstreamBytes),
+  };
+}
+
+/** What a table says in place of a line: the latest, the mean and the highest value; `undefined` where there is none. */
+export function summary(values: readonly (number | null)[]): {
+  readonly now: number | undefined;
+  readonly mean: number | undefined;
+  readonly peak: number | undefined;
+} {
+  const known = values.filter((value) => value !== null);
+  if (known.length === 0) return { now: undefined, mean: undefined, peak: undefined };
+  const sum = known.reduce((total, value) => total + value, 0);
+  return { now: values.at(-1) ?? undefined, mean: sum / known.length, peak: Math.max(...known) };
+}

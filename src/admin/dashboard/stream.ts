@@ -1,0 +1,35 @@
+/** No event is longer than this, in characters: what is longer is no stream of ours. */
+const mostPending = 4 * 1024 * 1024;
+
+/**
+ * Reads server-sent events as they come. EventSource would, but it cannot send a token.
+ *
+ * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
+ */
+export class StreamReader {
+  readonly #tell: (kind: string, text: string) => void;
+  #pending = '';
+
+  constructor(tell: (kind: string, text: string) => void) {
+    this.#tell = tell;
+  }
+
+  /** @throws Error where an event does not end */
+  take(chunk: string): void {
+    const frames = (this.#pending + chunk).split('\n\n');
+    this.#pending = frames.pop() ?? '';
+    if (this.#pending.length > mostPending) throw new Error('An event does not end');
+    for (const frame of frames) this.#read(frame);
+  }
+
+  #read(frame: string): void {
+    let kind = 'message';
+    const lines: string[] = [];
+    for (const line of frame.split('\n')) {
+      const [, field, value = ''] = /^([^:]+)(?:: ?(.*))?$/.exec(line) ?? [];
+      if (field === 'event') kind = value;
+      if (field === 'data') lines.push(value);
+    }
+    if (lines.length > 0) this.#tell(kind, lines.join('\n'));
+  }
+}

@@ -1,0 +1,230 @@
+import type { StoryLine } from '../../tunnel/story.ts';
+import { onWidth, svg, textSize } from './dom.ts';
+import { msText, shortened } from './format.ts';
+import type { Flag, Lane, Span, Timeline } from './timeline.ts';
+
+const laneHeight = 30;
+const flagHeight = 20;
+const axisHeight = 26;
+const characterWidth = 7.4;
+
+/** One thing on the picture that can be pointed at. */
+interface Point {
+  readonly element: SVGElement;
+  readonly line: StoryLine;
+}
+
+/** Draws a failover to scale. Arrow keys walk through what was said; what is pointed at is told. */
+export class TimelinePicture {
+  readonly #root: SVGSVGElement;
+  readonly #tell: (line: StoryLine | undefined) => void;
+  #width = 0;
+  #timeline: Timeline | undefined;
+  #points: readonly Point[] = [];
+  #current = 0;
+
+  /** @param tell is called with what is pointed at, by mouse or by keyboard */
+  constructor(container: HTMLElement, tell: (line: StoryLine | undefined) => void) {
+    this.#tell = tell;
+    this.#root = svg('svg', {
+      class: 'timeline',
+      role: 'group',
+      'aria-label':
+        'Failover to scale in milliseconds. Left and right arrow keys walk through what was said.',
+    });
+    container.append(this.#root);
+    this.#root.addEventListener('keydown', (event) => {
+      const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+      const to =
+        step === undefined ? { Home: 0, End: this.#points.length - 1 }[event.key] : this.#current + step;
+      if (to === undefined) return;
+      event.preventDefault();
+      this.#go(to);
+    });
+    onWidth(container, (width) => {
+      this.#width = width / (textSize() / 16);
+      if (this.#timeline) this.show(this.#timeline);
+    });
+  }
+
+  show(timeline: Timeline): void {
+    this.#timeline = timeline;
+    if (this.#width === 0) return;
+    const isNarrow = this.#width < 560;
+    const left = isNarrow ? 8 : 152;
+    const scale = scaleOf(timeline, left, this.#width - 10);
+    const flags = placed(timeline.flags, scale, this.#width);
+    const head = flags.rows * flagHeight + 6;
+    const lane = isNarrow ? laneHeight + 14 : laneHeight;
+    const foot = head + timeline.lanes.length * lane;
+    const height = foot + axisHeight;
+    this.#root.setAttribute('viewBox', `0 0 ${String(this.#width)} ${String(height)}`);
+    this.#current = 0;
+    const points: Point[] = [];
+    this.#root.replaceChildren(
+      hatching(),
+      ...timeline.spans.map((span) => spanShape(span, scale, head, foot)),
+      ...axis(timeline, scale, head, foot),
+      ...timeline.lanes.flatMap((each, index) => {
+        const middle = head + index * lane + lane / 2 + (isNarrow ? 8 : 0);
+        return this.#lane(each, { middle, left, isNarrow, scale }, points);
+      }),
+      ...flags.placed.map((flag) => flagShape(flag, scale(flag.ms), foot)),
+    );
+    this.#points = points.toSorted((a, b) => a.line.ms - b.line.ms);
+    for (const [index, { element }] of this.#points.entries())
+      element.setAttribute('tabindex', index === 0 ? '0' : '-1');
+  }
+
+  #lane(
+    { who, lines }: Lane,
+    {
+      middle,
+      left,
+      isNarrow,
+      scale,
+    }: { middle: number; left: number; isNarrow: boolean; scale: (ms: number) => number },
+    points: Point[],
+  ): SVGElement[] {
+    const label = isNarrow
+      ? { x: left, y: middle - 14, class: 'who' }
+      : { x: left - 14, y: middle + 4, class: 'who end' };
+    const shapes: SVGElement[] = [
+      svg('line', { x1: left, x2: this.#width - 10, y1: middle, y2: middle, class: 'lane' }),
+      svg(
+        'text',
+        label,
+        svg('title', {}, who),
+        shortened(who, Math.floor((isNarrow ? this.#width : left) / characterWidth)),
+      ),
+    ];
+    for (const line of lines) {
+      const point = this.#point(who, line, scale(line.ms), middle);
+      points.push({ element: point, line });
+      shapes.push(point);
+    }
+    return shapes;
+  }
+
+  #point(who: string, line: StoryLine, x: number, y: number): SVGElement {
+    const isOurs = who === 'tunnel';
+    const element = svg(
+      'g',
+      { class: `point${isOurs ? ' own' : ''}`, role: 'img', 'aria-label': lineText(line) },
+      svg('circle', { cx: x, cy: y, r: 11, class: 'reach' }),
+      isOurs
+        ? svg('path', { d: `M${String(x)} ${String(y - 6)}l6 6l-6 6l-6-6Z`, class: 'dot' })
+        : svg('circle', { cx: x, cy: y, r: 4.5, class: 'dot' }),
+    );
+    element.addEventListener('pointerenter', () => {
+      this.#tell(line);
+    });
+    element.addEventListener('focus', () => {
+      this.#current = this.#points.findIndex((point) => point.element === element);
+      this.#tell(line);
+    });
+    element.addEventListener('click', () => {
+      this.#go(this.#points.findIndex((point) => point.element === element));
+    });
+    return element;
+  }
+
+  #go(index: number): void {
+    const next = this.#points[Math.min(this.#points.length - 1, Math.max(0, index))];
+    if (!next) return;
+    for (const { element } of this.#points)
+      element.setAttribute('tabindex', element === next.element ? '0' : '-1');
+    next.element.focus();
+  }
+}
+
+/** One line of a story as it is read out. */
+export function lineText({ ms, who, what }: StoryLine): string {
+  return `${msText(ms)}, ${who}: ${what}`;
+}
+
+function scaleOf({ fromMs, toMs }: Timeline, left: number, right: number): (ms: number) => number {
+  return (ms) => Math.round((left + ((ms - fromMs) / (toMs - fromMs)) * (right - left)) * 10) / 10;
+}
+
+interface PlacedFlag extends Flag {
+  readonly row: number;
+  readonly isLeft: boolean;
+}
+
+/** Gives each flag the lowest row where its word has room. */
+function placed(
+  flags: readonly Flag[],
+  scale: (ms: number) => number,
+  width: number,
+): { readonly placed: readonly PlacedFlag[]; readonly rows: number } {
+  const taken: { row: number; from: number; to: number }[] = [];
+  const result = flags.map((flag) => {
+    const x = scale(flag.ms);
+    const length = flagText(flag).length * characterWidth + 10;
+    const isLeft = x + length > width;
+    const [from, to] = isLeft ? [x - length, x] : [x, x + length];
+    let row = 0;
+    while (taken.some((each) => each.row === row && each.from < to && from < each.to)) row += 1;
+    taken.push({ row, from, to });
+    return { ...flag, row, isLeft };
+  });
+  const rows = Math.max(1, ...taken.map(({ row }) => row + 1));
+  return { placed: result, rows };
+}
+
+function flagText({ word, ms }: Flag): string {
+  return `${word} ${msText(ms)}`;
+}
+
+function flagShape(flag: PlacedFlag, x: number, foot: number): SVGElement {
+  const y = 14 + flag.row * flagHeight;
+  return svg(
+    'g',
+    { class: 'flag' },
+    svg('line', { x1: x, x2: x, y1: y - 10, y2: foot }),
+    svg('text', { x: flag.isLeft ? x - 5 : x + 5, y, class: flag.isLeft ? 'end' : '' }, flagText(flag)),
+  );
+}
+
+function spanShape(
+  { kind, fromMs, toMs }: Span,
+  scale: (ms: number) => number,
+  head: number,
+  foot: number,
+): SVGElement {
+  const x = scale(fromMs);
+  const width = Math.max(1.5, scale(toMs) - x);
+  return svg(
+    'g',
+    { class: `span ${kind}` },
+    svg('rect', { x, y: head, width, height: foot - head, class: 'ground' }),
+    ...(kind === 'nothing'
+      ? [svg('rect', { x, y: head, width, height: foot - head, fill: 'url(#hatching)' })]
+      : []),
+  );
+}
+
+function hatching(): SVGElement {
+  return svg(
+    'defs',
+    {},
+    svg(
+      'pattern',
+      { id: 'hatching', width: 7, height: 7, patternUnits: 'userSpaceOnUse', patternTransform: 'rotate(45)' },
+      svg('line', { x1: 0, x2: 0, y1: 0, y2: 7, class: 'hatch' }),
+    ),
+  );
+}
+
+function axis({ ticks }: Timeline, scale: (ms: number) => number, head: number, foot: number): SVGElement[] {
+  return ticks.map((ms) => {
+    const x = scale(ms);
+    return svg(
+      'g',
+      { class: 'tick' },
+      svg('line', { x1: x, x2: x, y1: head, y2: foot + 4 }),
+      svg('text', { x, y: foot + 18 }, msText(Math.round(ms * 1000) / 1000)),
+    );
+  });
+}

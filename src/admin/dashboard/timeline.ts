@@ -1,0 +1,107 @@
+import type { FailoverStory, StoryLine } from '../../tunnel/story.ts';
+
+/** A story prepared for drawing, to scale. Pure. */
+export interface Timeline {
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly lanes: readonly Lane[];
+  readonly flags: readonly Flag[];
+  /** From when to when nothing was served, and then a master that no Sentinel had named yet. */
+  readonly spans: readonly Span[];
+  readonly ticks: readonly number[];
+}
+
+export interface Lane {
+  readonly who: string;
+  readonly lines: readonly StoryLine[];
+}
+
+export interface Flag {
+  readonly ms: number;
+  readonly word: string;
+}
+
+export interface Span {
+  readonly kind: 'nothing' | 'provisional';
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly word: string;
+}
+
+export type Zoom = 'whole' | 'window';
+
+const mostLanes = 10;
+
+export function timelineOf(story: FailoverStory, zoom: Zoom): Timeline {
+  const [fromMs, toMs] = zoom === 'window' ? windowOf(story) : wholeOf(story);
+  const isShown = ({ ms }: { readonly ms: number }): boolean => ms >= fromMs && ms <= toMs;
+  return {
+    ...{ fromMs, toMs },
+    lanes: lanesOf(story.lines.filter(isShown)),
+    flags: flagsOf(story).filter(isShown),
+    spans: spansOf(story, toMs)
+      .filter((span) => span.fromMs < toMs && span.toMs > fromMs)
+      .map((span) => ({ ...span, fromMs: Math.max(fromMs, span.fromMs), toMs: Math.min(toMs, span.toMs) })),
+    ticks: ticksIn(fromMs, toMs),
+  };
+}
+
+/** The milestones in the order in which they were reached. */
+export function flagsOf(story: FailoverStory): readonly Flag[] {
+  const all = [
+    ['fenced', story.fencedMs],
+    ['promoted', story.promotedMs],
+    ['served', story.servedMs],
+    ['first byte', story.firstByteMs],
+    ['confirmed', story.confirmedMs],
+  ] as const;
+  return all
+    .flatMap(([word, ms]) => (ms === undefined ? [] : [{ word, ms }]))
+    .toSorted((a, b) => a.ms - b.ms);
+}
+
+/** Round times about a sixth of the span apart. */
+export function ticksIn(fromMs: number, toMs: number, about = 6): readonly number[] {
+  const raw = Math.max(1e-3, toMs - fromMs) / about;
+  const power = 10 ** Math.floor(Math.log10(raw));
+  const step = [1, 2, 5, 10].map((factor) => factor * power).find((each) => each >= raw) ?? raw;
+  const first = Math.ceil(fromMs / step);
+  const count = Math.floor(toMs / step) - first + 1;
+  return Array.from({ length: Math.max(0, count) }, (_, index) => (first + index) * step);
+}
+
+function wholeOf(story: FailoverStory): readonly [number, number] {
+  const times = [0, ...story.lines.map(({ ms }) => ms), ...flagsOf(story).map(({ ms }) => ms)];
+  return padded(Math.min(...times), Math.max(...times));
+}
+
+/** From the beginning to the first byte from the next master. */
+function windowOf(story: FailoverStory): readonly [number, number] {
+  const ends = [story.servedMs, story.firstByteMs ?? story.servedMs].filter((ms) => ms !== undefined);
+  if (ends.length === 0) return wholeOf(story);
+  const end = Math.max(1, ...ends);
+  return padded(-end * 0.15, end);
+}
+
+function padded(from: number, to: number): readonly [number, number] {
+  const room = Math.max(1, (to - from) * 0.04);
+  return [from - room, to + room];
+}
+
+function spansOf({ servedMs, confirmedMs, lines }: FailoverStory, endMs: number): Span[] {
+  const end = servedMs ?? Math.max(endMs, ...lines.map(({ ms }) => ms));
+  const spans: Span[] = [{ kind: 'nothing', fromMs: 0, toMs: end, word: 'nothing served' }];
+  if (servedMs !== undefined && confirmedMs !== undefined && confirmedMs > servedMs)
+    spans.push({ kind: 'provisional', fromMs: servedMs, toMs: confirmedMs, word: 'served provisionally' });
+  return spans;
+}
+
+/** One lane for each who said something, the tunnel's own first; of too many the last share one. */
+function lanesOf(lines: readonly StoryLine[]): readonly Lane[] {
+  const byWho = new Map<string, StoryLine[]>([['tunnel', []]]);
+  for (const line of lines) {
+    const who = byWho.has(line.who) || byWho.size < mostLanes ? line.who : 'others';
+    byWho.set(who, [...(byWho.get(who) ?? []), line]);
+  }
+  return [...byWho].map(([who, said]) => ({ who, lines: said }));
+}
