@@ -152,7 +152,7 @@ export class Sentinels {
   }
 
   /**
-   * Resolves when every Sentinel has answered anew and what it had announced has been heard, or a second is over. For a
+   * Resolves when every Sentinel that answered before has answered anew and what it had announced has been heard, or a second is over. For a
    * process that was stopped, and does not know what it has missed.
    */
   async heardAnew(): Promise<void> {
@@ -160,7 +160,8 @@ export class Sentinels {
     const patience = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, anewMs);
     });
-    await Promise.race([Promise.all([...this.#links.values()].map((link) => link.heardAnew())), patience]);
+    const heard = [...this.#links].filter(([key]) => this.#up.has(key)).map(([, link]) => link.heardAnew());
+    await Promise.race([Promise.all(heard), patience]);
     clearTimeout(timer);
   }
 
