@@ -7,6 +7,7 @@ import type { Access } from '../net/tls.ts';
 import type { Log } from '../telemetry/log.ts';
 import { Account, type SentinelView } from './account.ts';
 import type { Rules } from './belief.ts';
+import { Health } from './health.ts';
 import { SentinelLink, type LinkPort } from './link.ts';
 import { Renewal } from './renewal.ts';
 import {
@@ -20,18 +21,12 @@ import {
   type Member,
   type Voters,
 } from './roster.ts';
-import { refusalOf } from './channels.ts';
-import type { SubscriptionEvent } from './subscription.ts';
 import { orderFailover } from './order.ts';
 import { MasterWatch, type WatchEvent } from './watch.ts';
 import type { Answer } from './words.ts';
 
 /** While a master is missing the Sentinels are asked this often, in milliseconds, or at the usual beat if that is quicker. */
 const unsettledBeatMs = 250;
-/** A learnt Sentinel that has not answered for so long is forgotten, in milliseconds; it may be named again. */
-const forgetMs = 60_000;
-/** One that has never answered is not taken up again for so long, in milliseconds. */
-const shunMs = 600_000;
 /** After having been stopped, the Sentinels are waited for so long before going on without them, in milliseconds. */
 const anewMs = 1_000;
 /** After a fence that leads to nothing; a promotion takes 0 to 100 ms from the announcement on redis 7.0. */
@@ -63,19 +58,7 @@ export class Sentinels {
   readonly #watches = new Set<MasterWatch>();
   #port: LinkPort;
   readonly #renewal = new Renewal();
-  /** Since when each has not answered; absent while it does. */
-  readonly #downSinceMs = new Map<string, number>();
-  readonly #up = new Set<string>();
-  /** Who has ever answered. A learnt Sentinel counts only then: its address may mean nothing from where we are. */
-  readonly #heard = new Set<string>();
-  /** Until when those that could never be reached are not taken up again, whoever names them. */
-  readonly #shunned = new Map<string, number>();
-  /** The error that a Sentinel last gave for a database, by both their names; for all of them, by its own. */
-  readonly #troubles = new Map<string, string>();
-  /** What was last told of the channels that each refuses. */
-  readonly #refusals = new Map<string, string>();
-  /** Who was given a password without having one. */
-  readonly #needless = new Set<string>();
+  readonly #health: Health;
   readonly #own: OwnListeners | undefined;
   #addressMap: AddressMap;
   #roster: readonly Member[];
@@ -92,6 +75,7 @@ export class Sentinels {
     this.#own = own;
     this.#config = config;
     this.#log = log;
+    this.#health = new Health(log);
     this.#roster = seedRoster(seeds);
     this.#voters = this.#countVoters();
     this.#port = this.#newPort();
@@ -143,11 +127,11 @@ export class Sentinels {
     const isRenewed = isRemapped || !isDeepStrictEqual(mannerOf(before), mannerOf(config));
     if (isRenewed) {
       this.#port = this.#newPort();
-      this.#needless.clear();
+      this.#health.forgetNeedless();
     }
     const kept = [...this.#links];
     this.#adoptRoster(reseeded(this.#roster, seeds, config.discover), 'the configuration');
-    if (isRenewed) void this.#renewal.replace(kept, this.#links, this.#port, (key) => this.#up.has(key));
+    if (isRenewed) void this.#renewal.replace(kept, this.#links, this.#port, (key) => this.#health.isUp(key));
     else if (config.pollMs !== before.pollMs) this.#wake();
   }
 
@@ -160,7 +144,9 @@ export class Sentinels {
     const patience = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, anewMs);
     });
-    const heard = [...this.#links].filter(([key]) => this.#up.has(key)).map(([, link]) => link.heardAnew());
+    const heard = [...this.#links]
+      .filter(([key]) => this.#health.isUp(key))
+      .map(([, link]) => link.heardAnew());
     await Promise.race([Promise.all(heard), patience]);
     clearTimeout(timer);
   }
@@ -233,26 +219,21 @@ export class Sentinels {
         if (this.#renewal.has(link)) return;
         this.#adoptRoster(withNamedIds(this.#roster, named), link.key);
         if (!this.#config.discover) return;
-        const nowMs = performance.now();
-        const wanted = named.filter(
-          ({ endpoint }) => !(nowMs < (this.#shunned.get(formatEndpoint(endpoint)) ?? 0)),
-        );
+        const wanted = named.filter(({ endpoint }) => !this.#health.isShunned(formatEndpoint(endpoint)));
         this.#adoptRoster(withNamed(this.#roster, wanted), link.key);
       },
       subscription: (link, event) => {
         if (this.#renewal.subscription(link, event.kind === 'ended')) return;
         this.#accounts.get(link.key)?.subscription(event.kind);
         if (event.kind !== 'ended') {
-          this.#noteRefusal(link.key, event);
+          this.#health.subscribed(link.key, event);
           return;
         }
         for (const watch of this.#watches) watch.hear({ kind: 'unlinked', sentinel: link.key });
         link.wake();
       },
       loggedInNeedlessly: ({ key }) => {
-        if (this.#needless.has(key)) return;
-        this.#needless.add(key);
-        this.#log.warn('password.needless', { server: key });
+        this.#health.loggedInNeedlessly(key);
       },
     };
   }
@@ -278,8 +259,8 @@ export class Sentinels {
   #countVoters(): Voters {
     return votersOf(
       this.#roster,
-      (key) => this.#heard.has(key),
-      (key) => this.#up.has(key),
+      (key) => this.#health.hasAnswered(key),
+      (key) => this.#health.isUp(key),
     );
   }
 
@@ -298,56 +279,15 @@ export class Sentinels {
     for (const key of keys) if (!before.keys.includes(key)) this.#links.get(key)?.wake();
   }
 
-  /** Which channels a Sentinel refuses is told once per change. */
-  #noteRefusal(sentinel: string, event: Exclude<SubscriptionEvent, { kind: 'ended' }>): void {
-    const refusal = refusalOf(event);
-    if (this.#refusals.get(sentinel) === refusal?.text) return;
-    if (!refusal) {
-      this.#refusals.delete(sentinel);
-      return;
-    }
-    this.#refusals.set(sentinel, refusal.text);
-    this.#log.warn(refusal.event, { sentinel, ...refusal.fields });
-  }
-
   /** Keeps account of who answers, for the log and for forgetting. Told once per change, not per answer. */
   #note(link: SentinelLink, name: string, answer: Answer): void {
     const { key } = link;
     if (this.#links.get(key) !== link) return; // forgotten since it was asked
-    if (answer.kind !== 'unreachable') this.#heard.add(key);
+    const health = this.#health.answered(key, name, answer);
     if (answer.kind !== 'unreachable' && link.id !== undefined)
       this.#adoptRoster(withId(this.#roster, link.endpoint, link.id), key);
-    this.#noteHealth(link, name, answer);
+    if (health === 'long gone') this.#forget(link);
     this.#tellVoters();
-  }
-
-  #noteHealth(link: SentinelLink, name: string, answer: Answer): void {
-    const { key } = link;
-    const trouble = answer.kind === 'error' && answer.code === 'ST_SENTINEL_AUTH' ? key : `${key} ${name}`;
-    if (answer.kind === 'error') {
-      if (this.#troubles.get(trouble) === answer.text) return;
-      this.#troubles.set(trouble, answer.text);
-      this.#log.warn('sentinel.down', { sentinel: key, reason: answer.text, code: answer.code });
-      return;
-    }
-    if (answer.kind === 'unreachable') {
-      const nowMs = performance.now();
-      const sinceMs = this.#downSinceMs.get(key);
-      const isNewTrouble = answer.code === 'ST_TLS_FAILED' && this.#troubles.get(key) !== answer.text;
-      if (isNewTrouble) this.#troubles.set(key, answer.text);
-      if (sinceMs === undefined) {
-        this.#downSinceMs.set(key, nowMs);
-        this.#up.delete(key);
-        this.#log.warn('sentinel.down', { sentinel: key, reason: answer.text, code: answer.code });
-      } else if (isNewTrouble) {
-        this.#log.warn('sentinel.down', { sentinel: key, reason: answer.text, code: answer.code });
-      } else if (nowMs - sinceMs >= forgetMs) this.#forget(link);
-      return;
-    }
-    this.#downSinceMs.delete(key);
-    const isBetter = [trouble, key].filter((name) => this.#troubles.delete(name)).length > 0;
-    if (isBetter || !this.#up.has(key)) this.#log.info('sentinel.up', { sentinel: key });
-    this.#up.add(key);
   }
 
   /**
@@ -356,14 +296,12 @@ export class Sentinels {
    */
   #forget(link: SentinelLink): void {
     const voters = this.#voters.keys;
-    if (this.#heard.has(link.key)) {
-      if (voters.filter((key) => this.#up.has(key)).length * 2 <= voters.length) return;
+    if (this.#health.hasAnswered(link.key)) {
+      if (voters.filter((key) => this.#health.isUp(key)).length * 2 <= voters.length) return;
     } else if (
       this.#roster.some(({ endpoint, isSeed }) => !isSeed && formatEndpoint(endpoint) === link.key)
     ) {
-      const nowMs = performance.now();
-      for (const [key, untilMs] of this.#shunned) if (untilMs <= nowMs) this.#shunned.delete(key);
-      this.#shunned.set(link.key, nowMs + shunMs);
+      this.#health.shun(link.key);
     }
     this.#adoptRoster(withoutLearnt(this.#roster, link.endpoint), link.key);
   }
@@ -391,13 +329,7 @@ export class Sentinels {
       link.close();
       this.#links.delete(key);
       this.#accounts.delete(key);
-      this.#downSinceMs.delete(key);
-      this.#up.delete(key);
-      this.#heard.delete(key);
-      this.#refusals.delete(key);
-      this.#needless.delete(key);
-      for (const trouble of this.#troubles.keys())
-        if (trouble === key || trouble.startsWith(`${key} `)) this.#troubles.delete(trouble);
+      this.#health.drop(key);
     }
     for (const { endpoint } of this.#roster) {
       const key = formatEndpoint(endpoint);
