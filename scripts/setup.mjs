@@ -30,6 +30,7 @@ const peers = [
   { package: 'prometheus', isThere: () => has('promtool') },
   { package: 'chromium', isThere: () => existsSync('/usr/bin/chromium') },
   { package: 'nginx', isThere: () => has('nginx') },
+  { package: 'tmux', isThere: () => has('tmux') },
   {
     package: 'libnginx-mod-stream',
     isThere: () => existsSync('/usr/share/nginx/modules-available/mod-stream.conf'),

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import type { expand } from '../config/expand.ts';
 import { readListenAddress } from '../config/listen.ts';
 import { show } from '../config/show.ts';
 import { readSmallFile, whyUnreadable } from '../config/files.ts';
@@ -111,12 +112,11 @@ async function readAdmin(file: string, env: Env): Promise<WrittenAdmin> {
     });
   }
   // The parser of YAML is large, and is loaded where it is needed.
-  const parsed = parseJson(text) ?? (await import('../config/read.ts')).parseText(text, file);
+  const parsed = parseJson(text) ?? (await import('../config/text.ts')).parseText(text, file);
   const admin = typeof parsed === 'object' && parsed !== null && 'admin' in parsed ? parsed.admin : undefined;
   if (admin === false) return { listen: false, token: () => undefined };
   if (typeof admin !== 'object' || admin === null) return { listen: undefined, token: () => undefined };
-  const { expand } = await import('../config/expand.ts');
-  const { input, problems } = expand(admin, env);
+  const { input, problems } = await expanded(admin, env);
   const { listen, token, tokenFile } = input as Readonly<Record<string, unknown>>;
   return {
     listen,
@@ -134,6 +134,12 @@ async function readAdmin(file: string, env: Env): Promise<WrittenAdmin> {
       return typeof token === 'string' ? fit(token, 'admin.token') : undefined;
     },
   };
+}
+
+/** With the values of variables in it; what has none is there at once. */
+async function expanded(admin: object, env: Env): Promise<ReturnType<typeof expand>> {
+  if (!JSON.stringify(admin).includes('${')) return { input: admin, problems: [] };
+  return (await import('../config/expand.ts')).expand(admin, env);
 }
 
 function parseJson(text: string): unknown {

@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { resolve } from 'node:path';
 import { parseConfig } from '../config/parse.ts';
 import { show } from '../config/show.ts';
-import { parseText } from '../config/read.ts';
+import { parseText } from '../config/text.ts';
 import { messageOf, TunnelError } from '../errors.ts';
 import { formatEndpoint } from '../net/endpoint.ts';
 import { takeInventory } from '../sentinel/inventory.ts';

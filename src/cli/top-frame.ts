@@ -40,7 +40,9 @@ export function frame(look: Look, size: Size, paint: Paint): string[] {
   const head = [...headLines(look), []];
   const failover = latestFailover(status);
   const story = failover ? [[], ...storyLines(failover, new Date(status.program.now), columns)] : [];
-  const foot: Line[] = isLive ? [[{ text: 'q quit', style: 'faint' }]] : [];
+  const foot: Line[] = isLive
+    ? [[{ text: `q quit, a look every ${lasting(look.intervalMs)}`, style: 'faint' }]]
+    : [];
   // What is left is for databases first, then Sentinels, then events; each has its head and a line at least.
   const room = rows - head.length - foot.length;
   const databases = databaseLines(look, columns);
@@ -63,14 +65,11 @@ export function frame(look: Look, size: Size, paint: Paint): string[] {
   return [...body, ...filler, ...foot].map((line) => rendered(line, columns, paint));
 }
 
-function headLines({ where, status, trouble, agoMs, intervalMs }: Look): Line[] {
+function headLines({ where, status, trouble, agoMs }: Look): Line[] {
   const { version, uptimeMs, engine, now } = status.program;
-  const title = `Sentinel Tunnel ${plain(version)} at ${where}, up ${lasting(uptimeMs)}, engine ${plain(engine)}`;
+  const title = `Sentinel Tunnel ${plain(version)} at ${where}, up ${lasting(uptimeMs)}, ${plain(engine)}`;
   const clockText = clock(now, new Date(now));
-  const first: Line = [
-    { text: title, style: 'strong' },
-    { text: `  ${clockText}, every ${lasting(intervalMs)}` },
-  ];
+  const first: Line = [{ text: title, style: 'strong' }, { text: `  ${clockText}` }];
   if (trouble !== undefined) {
     return [first, [{ text: `OUT OF TOUCH for ${lasting(agoMs)}, this is old: ${trouble}`, style: 'bad' }]];
   }
@@ -216,7 +215,7 @@ function storyLines(story: Told, now: Date, columns: number): Line[] {
     [{ text: timeBar(milestones, columns) }],
     [
       {
-        text: milestones.map(([what, ms]) => `${marks[what] ?? '?'} ${what} ${String(ms)} ms`).join('  '),
+        text: `${milestones.map(([what, ms]) => `${marks[what] ?? '?'} ${what} ${String(Math.round(ms))}`).join('  ')} ms`,
       },
     ],
   ];

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const main = fileURLToPath(new URL('../../src/main.js', import.meta.url));
+/** The built program. */
+export const main = fileURLToPath(new URL('../../src/main.js', import.meta.url));
 
 export interface Called {
   readonly code: number | string | null | undefined;

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseConfig } from '../../src/config/parse.ts';
-import { parseText } from '../../src/config/read.ts';
+import { parseText } from '../../src/config/text.ts';
 import type { ListenAddress } from '../../src/net/endpoint.ts';
 import { FakeSentinel, startCluster, withoutLeaks } from '../kit/index.ts';
 import { assertNoTrace, call, inFolder } from './call.ts';

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { parseConfig } from '../../src/config/parse.ts';
-import { parseText, readConfig } from '../../src/config/read.ts';
+import { readConfig } from '../../src/config/read.ts';
+import { parseText } from '../../src/config/text.ts';
 import { TunnelError } from '../../src/errors.ts';
 
 test('parseText() reads YAML and JSON, with a byte order mark or tabs', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { jsonSchema, keyTable, pageFile, schemaFile, tableIn } from '../../scripts/reference.ts';
-import { parseText } from '../../src/config/read.ts';
+import { parseText } from '../../src/config/text.ts';
 import { parseConfig } from '../../src/config/parse.ts';
 
 const page = readFileSync(pageFile, 'utf8');

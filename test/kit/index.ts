@@ -18,6 +18,7 @@ export { connectionsTo, descriptorsOf, lacksProc, residentMiB } from './proc.ts'
 export { RedisProcess, type RedisOptions } from './redis-process.ts';
 export { RespClient, type Ending } from './resp-client.ts';
 export { encodeCommand, encodeReply, ReplyError, RespDecoder, type Reply } from './resp.ts';
+export { cannotShow, Screen } from './screen.ts';
 export {
   awaitServing,
   configThrough,

@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { call, main } from '../../cli/call.ts';
+import {
+  cannotShow,
+  eventually,
+  Screen,
+  serveThrough,
+  startCluster,
+  withoutLeaks,
+  Writer,
+} from '../../kit/index.ts';
+
+const terminal = fileURLToPath(new URL('../../../src/cli/terminal.js', import.meta.url));
+const node = process.execPath;
+
+/** That the screen is as it was before the program: no full screen, a cursor, and a shell that echoes. */
+async function assertGivenBack(screen: Screen, word: string): Promise<void> {
+  await eventually(async () => {
+    const { isTaken, hasCursor } = await screen.state();
+    // The shell has its turn again: it prompts.
+    return !isTaken && hasCursor && /(^|\n)[$#]\s*$/.test(await screen.text());
+  });
+  await screen.type(`echo ${word}-$?; stty -a | tr ';' '\\n' | grep -o -w -e '-\\?icanon' -e '-\\?echo'`);
+  const text = await eventually(async () => {
+    const seen = await screen.text();
+    return new RegExp(`^${word}-\\d+\n`, 'm').test(seen) && /^-?echo$/m.test(seen) && seen;
+  });
+  assert.match(text, new RegExp(`^[$#] echo ${word}`, 'm'), 'what is typed is seen');
+  assert.match(text, /^icanon$/m);
+  assert.match(text, /^echo$/m);
+}
+
+test(
+  'top shows rates, a failover as a bar of time and the events in a terminal of 80 by 24, and gives it back',
+  { skip: cannotShow },
+  async () => {
+    await withoutLeaks(async () => {
+      await using cluster = await startCluster();
+      await using tunnel = await serveThrough(cluster, { config: { admin: { listen: 0 } } });
+      await tunnel.waitFor(({ event }) => event === 'admin.opened');
+      const admin = `127.0.0.1:${String(tunnel.adminPort)}`;
+      await using writer = new Writer(tunnel.port(cluster.name), 'written');
+      await using screen = await Screen.open(80, 24);
+      await screen.type(`${node} ${main} top --admin ${admin} --interval 0.2`);
+      const busy = await eventually(async () => {
+        const text = await screen.text();
+        return /^mymaster +serving +\S+ +1 +0 +[\d.]+ +[\d.]+ k?B +[\d.]+ k?B$/m.test(text) && text;
+      });
+      assert.deepEqual(await screen.state(), { isTaken: true, hasCursor: false });
+      assert.match(busy, /^Sentinel Tunnel \S+ at 127\.0\.0\.1:\d+, up .*\nREADY\n/);
+      for (const seed of cluster.seeds)
+        assert.match(busy, new RegExp(`^${seed} +up +[\\d.]+ ms +.* agrees$`, 'm'));
+      assert.match(busy, /^EVENTS\n/m);
+      assert.match(busy, /^q quit, a look every 200 ms$/m);
+
+      const promoted = await cluster.failoverAndSettle();
+      await tunnel.waitFor(({ event }) => event === 'failover.story');
+      const moved = await eventually(async () => {
+        const text = await screen.text();
+        return text.includes('LAST FAILOVER') && text;
+      });
+      assert.match(
+        moved,
+        new RegExp(
+          `^LAST FAILOVER mymaster \\d\\d:\\d\\d:\\d\\d \\S+ -> 127\\.0\\.0\\.1:${promoted.port}, 1 cut`,
+          'm',
+        ),
+      );
+      const bar = /^\|(.*)\|$/m.exec(moved)?.[1] ?? '';
+      assert.equal(bar.length, 78);
+      assert.match(bar, /^F=*P?=*S?.*C$/);
+      assert.match(moved, /^F fenced \d+ {2}P promoted \d+ {2}S served \d+ .*C confirmed \d+ ms$/m);
+      assert.match(moved, /^\d\d:\d\d:\d\d\.\d{3} INFO  mymaster: moved from/m);
+      for (const line of await screen.lines()) assert.ok(line.length <= 80, line);
+
+      await screen.resize(50, 12);
+      const small = await eventually(async () => {
+        const lines = await screen.lines();
+        return lines.length === 12 && lines.at(-1)?.startsWith('q quit') && lines;
+      });
+      assert.ok(small.every((line) => line.length <= 50));
+      assert.ok(small.some((line) => line.startsWith('mymaster')));
+      await screen.press('q');
+      await assertGivenBack(screen, 'quit');
+      await writer.stop();
+    });
+  },
+);
+
+test(
+  'top gives the terminal back when it is ended by a signal, by ^C, and by a defect; without one it shows one frame',
+  { skip: cannotShow },
+  async () => {
+    await withoutLeaks(async () => {
+      await using cluster = await startCluster({ replicas: 0, sentinels: 1 });
+      await using tunnel = await serveThrough(cluster, { config: { admin: { listen: 0 } } });
+      await tunnel.waitFor(({ event }) => event === 'admin.opened');
+      const command = `${node} ${main} top --admin 127.0.0.1:${String(tunnel.adminPort)}`;
+      await using screen = await Screen.open(100, 30, { NO_COLOR: '1' });
+      const isTaken = async (): Promise<boolean> => (await screen.state()).isTaken;
+
+      await screen.type(command);
+      await eventually(isTaken);
+      await eventually(async () => (await screen.text()).includes('READY'));
+      assert.doesNotMatch((await screen.lines(true)).join('\n'), /\u001b\[\d+m/, 'NO_COLOR is honoured');
+      await screen.press('C-c');
+      await assertGivenBack(screen, 'interrupted');
+
+      const pidFile = join(tunnel.dir, 'pid');
+      for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+        await screen.type(`clear; sh -c 'echo $$ > ${pidFile}; exec ${command}'`);
+        await eventually(isTaken);
+        process.kill(Number(await readFile(pidFile, 'utf8')), signal);
+        await assertGivenBack(screen, signal.toLowerCase());
+      }
+
+      const defect = `import('${terminal}').then(({ terminalOf }) => { terminalOf(process).takeOver(() => {}, () => {}); setTimeout(() => { throw new Error('a def' + 'ect') }, 500); })`;
+      await screen.type(`clear; ${node} -e "${defect}"`);
+      await eventually(isTaken);
+      await assertGivenBack(screen, 'crashed');
+      assert.match(await screen.text(), /Error: a defect/, 'it is not lost with the screen');
+
+      await screen.type(
+        `clear; TERM=dumb ${command} --interval 0.1 > /tmp/none-$$; echo piped-$?; rm /tmp/none-$$`,
+      );
+      await eventually(async () => (await screen.text()).includes('piped-0'));
+      const piped = await call([
+        'top',
+        '--admin',
+        `127.0.0.1:${String(tunnel.adminPort)}`,
+        '--interval',
+        '0.1',
+      ]);
+      assert.equal(piped.code, 0);
+      assert.match(piped.stderr, /not a terminal, so this is one look/);
+      assert.match(piped.stdout, /^mymaster +serving +\S+ +0 +0 +0\.0 +\d+ B +\d+ B$/m);
+      assert.match(piped.stdout, /^\d\d:\d\d:\d\d\.\d{3} INFO +Sentinel Tunnel \S+ started/m);
+    });
+  },
+);
