@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import { encodeCommand, eventually, RedisProcess } from '../../kit/index.ts';
 import { it } from './it.ts';
-import { Upstream, type Peer } from './peer.ts';
+import { spokenTls, Upstream, type Peer } from './peer.ts';
 import { Rig, type EngineUnderTest } from './rig.ts';
 
 /** A cut is to be felt on both sides within this, in milliseconds, on a busy machine too. */
@@ -141,29 +141,33 @@ export function describeCutting(engine: EngineUnderTest): void {
       await rig.endedBy('evicted', 50);
     });
 
-    it('cuts subscribers, blocked clients and monitors of a real Redis', async () => {
-      await using redis = await RedisProcess.start();
-      await using rig = await Rig.open(engine);
-      rig.serve(redis.port, 1);
-      const subscriber = await rig.connect();
-      subscriber.send(encodeCommand(['SUBSCRIBE', 'news']));
-      await subscriber.says('subscribe');
-      const monitor = await rig.connect();
-      monitor.send(encodeCommand(['MONITOR']));
-      await monitor.says('+OK');
-      const blocked = await rig.connect();
-      blocked.send(encodeCommand(['BLPOP', 'queue', '0']));
-      await eventually(async () =>
-        String(await redis.command('INFO', 'clients')).includes('blocked_clients:1'),
-      );
-      rig.hold(2);
-      await Promise.all([subscriber, monitor, blocked].map((client) => client.ended(atOnceMs)));
-      await eventually(async () => {
-        const list = String(await redis.command('CLIENT', 'LIST'));
-        return !/cmd=(subscribe|monitor|blpop)/.test(list);
-      });
-      await rig.endedBy('evicted', 3);
-    });
+    it(
+      'cuts subscribers, blocked clients and monitors of a real Redis',
+      async () => {
+        await using redis = await RedisProcess.start();
+        await using rig = await Rig.open(engine);
+        rig.serve(redis.port, 1);
+        const subscriber = await rig.connect();
+        subscriber.send(encodeCommand(['SUBSCRIBE', 'news']));
+        await subscriber.says('subscribe');
+        const monitor = await rig.connect();
+        monitor.send(encodeCommand(['MONITOR']));
+        await monitor.says('+OK');
+        const blocked = await rig.connect();
+        blocked.send(encodeCommand(['BLPOP', 'queue', '0']));
+        await eventually(async () =>
+          String(await redis.command('INFO', 'clients')).includes('blocked_clients:1'),
+        );
+        rig.hold(2);
+        await Promise.all([subscriber, monitor, blocked].map((client) => client.ended(atOnceMs)));
+        await eventually(async () => {
+          const list = String(await redis.command('CLIENT', 'LIST'));
+          return !/cmd=(subscribe|monitor|blpop)/.test(list);
+        });
+        await rig.endedBy('evicted', 3);
+      },
+      { skip: spokenTls() !== undefined },
+    ); // it is a plain one
   });
 }
 

@@ -1,18 +1,40 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { connect as connectSecurely, createSecureContext, TLSSocket } from 'node:tls';
+import type { Issued } from '../../kit/index.ts';
 import type { ListenAddress } from '../../../src/net/endpoint.ts';
 import { eventually } from '../../kit/index.ts';
+
+/** What clients and servers of the suite speak, in the process that it runs in: TLS where this is set. */
+interface Secured {
+  readonly ca: string;
+  readonly server: Issued;
+}
+
+let secured: Secured | undefined;
+
+/** From here on every client and every server of this process speaks TLS. */
+export function speakTls(how: Secured): void {
+  secured = how;
+}
+
+export function spokenTls(): Secured | undefined {
+  return secured;
+}
 
 /** One end of a connection, with all that came in. It never ends its own side by itself. */
 export class Peer implements AsyncDisposable {
   readonly socket: Socket;
+  /** The TCP socket, under TLS or not. */
+  readonly #bearer: Socket;
   readonly chunks: Buffer[] = [];
   received = 0;
   /** `fin` or `reset` once the other side has ended. */
   ending: 'fin' | 'reset' | undefined;
 
-  constructor(socket: Socket, onData?: (peer: Peer, chunk: Buffer) => void) {
+  constructor(socket: Socket, onData?: (peer: Peer, chunk: Buffer) => void, bearer = socket) {
     this.socket = socket;
+    this.#bearer = bearer;
     socket.on('data', (chunk: Buffer) => {
       this.received += chunk.length;
       if (onData) onData(this, chunk);
@@ -30,13 +52,19 @@ export class Peer implements AsyncDisposable {
   }
 
   static async connect(address: ListenAddress, onData?: (peer: Peer, chunk: Buffer) => void): Promise<Peer> {
-    const socket = connect({
+    const bearer = connect({
       ...(address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port }),
       allowHalfOpen: true,
       noDelay: true,
     });
-    await once(socket, 'connect');
-    return new Peer(socket, onData);
+    if (!secured) {
+      await once(bearer, 'connect');
+      return new Peer(bearer, onData);
+    }
+    const socket = connectSecurely({ socket: bearer, ca: secured.ca, servername: 'localhost' });
+    socket.once('close', () => bearer.destroy());
+    await once(socket, 'secureConnect');
+    return new Peer(socket, onData, bearer);
   }
 
   get text(): string {
@@ -52,7 +80,8 @@ export class Peer implements AsyncDisposable {
   }
 
   reset(): void {
-    this.socket.resetAndDestroy();
+    this.#bearer.resetAndDestroy();
+    this.socket.destroy();
   }
 
   /** Waits until what came in so far contains a text. */
@@ -89,6 +118,7 @@ export class Peer implements AsyncDisposable {
 export class Upstream implements AsyncDisposable {
   readonly peers: Peer[] = [];
   readonly #server: Server;
+  readonly #bearers = new Set<Socket>();
   readonly port: number;
 
   /** @param onData what it does with bytes; without it they are kept */
@@ -120,9 +150,22 @@ export class Upstream implements AsyncDisposable {
     this.#server = server;
     const address = server.address();
     this.port = typeof address === 'object' && address !== null ? address.port : 0;
-    server.on('connection', (socket) => {
-      this.peers.push(new Peer(socket, onData));
+    const serve = (socket: Socket, bearer: Socket): void => {
+      this.peers.push(new Peer(socket, onData, bearer));
       if (endsToo) socket.on('end', () => socket.end());
+    };
+    server.on('connection', (bearer) => {
+      this.#bearers.add(bearer);
+      bearer.once('close', () => this.#bearers.delete(bearer));
+      if (!secured) {
+        serve(bearer, bearer);
+        return;
+      }
+      const socket = new TLSSocket(bearer, { isServer: true, secureContext: contextOf(secured) });
+      socket.on('error', () => bearer.destroy());
+      socket.once('secure', () => {
+        serve(socket, bearer);
+      });
     });
   }
 
@@ -136,10 +179,15 @@ export class Upstream implements AsyncDisposable {
       this.#server.close(resolve);
     });
     for (const { socket } of this.peers) socket.destroy();
+    for (const bearer of this.#bearers) bearer.destroy();
     await closed;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+function contextOf({ server: { cert, key } }: Secured): ReturnType<typeof createSecureContext> {
+  return createSecureContext({ cert, key });
 }

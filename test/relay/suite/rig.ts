@@ -10,7 +10,8 @@ import type {
 import type { ListenerConfig } from '../../../src/config/config.ts';
 import type { ListenAddress } from '../../../src/net/endpoint.ts';
 import { eventually, eventuallyPasses } from '../../kit/index.ts';
-import { Peer } from './peer.ts';
+import { Secret } from '../../../src/net/secret.ts';
+import { Peer, spokenTls } from './peer.ts';
 
 export type OpenEngine = () => Engine | Promise<Engine>;
 
@@ -49,6 +50,24 @@ type RigSpec = Partial<Omit<TunnelSpec, 'listen'>> & {
 
 export type EventOf<K extends TunnelEvent['kind']> = Extract<TunnelEvent, { kind: K }>;
 
+/** TLS on both sides, where the suite is run with it. */
+export function secured(spec: TunnelSpec): TunnelSpec {
+  const tls = spokenTls();
+  if (!tls) return spec;
+  const { cert, key } = tls.server;
+  const own = {
+    identity: { cert, key: new Secret(key) },
+    allowNames: [],
+    minVersion: 'TLSv1.2',
+  } as const;
+  return {
+    ...spec,
+    needsTls: true,
+    upstreamTls: { ca: tls.ca, minVersion: 'TLSv1.2' },
+    listen: spec.listen.map((listener) => ({ ...listener, tls: own })),
+  };
+}
+
 /** An engine with one tunnel, what it told, and the clients made here. */
 export class Rig implements AsyncDisposable {
   readonly engine: Engine;
@@ -67,7 +86,7 @@ export class Rig implements AsyncDisposable {
         'address' in each ? { ...listenerOn(each.address), ...each } : listenerOn(each),
       );
       const tunnel: EngineTunnel = await engine.open(
-        { ...defaultSpec, ...spec, ...(listeners && { listen: listeners }) },
+        secured({ ...defaultSpec, ...spec, ...(listeners && { listen: listeners }) }),
         (event) => {
           events.push(event);
           // Not from within the telling, as it would not be in earnest either.

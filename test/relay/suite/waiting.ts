@@ -3,7 +3,7 @@ import { describe } from 'node:test';
 import { it } from './it.ts';
 import { eventually } from '../../kit/index.ts';
 import { Peer, Upstream } from './peer.ts';
-import { defaultSpec, Rig, type EngineUnderTest } from './rig.ts';
+import { defaultSpec, Rig, secured, type EngineUnderTest } from './rig.ts';
 
 export function describeWaiting(engine: EngineUnderTest): void {
   describe('waiting', () => {
@@ -57,7 +57,7 @@ export function describeWaiting(engine: EngineUnderTest): void {
       await using rig = await Rig.open(engine);
       rig.engine.limit(2);
       rig.serve(upstream.port);
-      const other = await rig.engine.open({ ...defaultSpec, name: 'other' }, () => undefined);
+      const other = await rig.engine.open(secured({ ...defaultSpec, name: 'other' }), () => undefined);
       other.steer({ kind: 'serve', generation: 1, endpoint: { host: '127.0.0.1', port: upstream.port } });
       const [elsewhere] = other.listening;
       assert.ok(elsewhere);
