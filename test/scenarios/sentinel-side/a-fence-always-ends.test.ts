@@ -46,8 +46,7 @@ test('at the word of the leader sessions are cut and new ones held; the promoted
     candidate.role = 'master';
     assert.equal(await held.readReply(), 'new');
     // All Sentinels, the leader too, go on naming the old master for about a second.
-    const served = tunnel.events('master.serving').at(-1);
-    assert.equal(served?.['standing'], 'provisional');
+    await tunnel.waitFor(({ event, standing }) => event === 'master.serving' && standing === 'provisional');
     says(leader, candidate, 1);
     await tunnel.waitFor(({ event }) => event === 'master.confirmed');
     assert.equal(await held.command('GET', 'who'), 'new');
