@@ -4,11 +4,12 @@ import { formatEndpoint, formatListenAddress } from '../net/endpoint.ts';
 import type { Role } from '../sentinel/role.ts';
 import { type DatabaseSurvey, survey } from '../sentinel/survey.ts';
 import type { Answer } from '../sentinel/words.ts';
+import { minorityOf, verdictOf } from './doctor/verdict.ts';
 import { exitCodes } from './exit-codes.ts';
 import type { Host } from './host.ts';
 
 /**
- * Asks the live Sentinels, and prints per database what each says.
+ * The short form of `doctor`: asks the live Sentinels, and prints per database what each says.
  *
  * @param against what is in force now: what a reload would do is printed first
  * @returns the exit code: failed if any database cannot be served
@@ -22,7 +23,7 @@ export async function check(config: Config, host: Host, against?: Against): Prom
   if (against) host.stdout.write(`\n${describeChanges(against, config)}`);
   const surveys = await survey(config);
   for (const each of surveys) host.stdout.write(`\n${describeSurvey(each)}`);
-  return surveys.every(({ trouble }) => trouble === undefined) ? exitCodes.done : exitCodes.failed;
+  return surveys.every((each) => !verdictOf(each)) ? exitCodes.done : exitCodes.failed;
 }
 
 /** A configuration to compare with, and what to call it. */
@@ -39,7 +40,9 @@ function describeChanges({ config: before, file }: Against, after: Config): stri
 }
 
 /** A heading, a row per Sentinel, the ROLE of the server they lead to, and what follows. */
-function describeSurvey({ database, sentinels, adopted, role, trouble }: DatabaseSurvey): string {
+function describeSurvey(survey: DatabaseSurvey): string {
+  const { database, sentinels, adopted, role } = survey;
+  const trouble = verdictOf(survey)?.what;
   const rows = sentinels.map(({ sentinel, answer, sameAs }) =>
     sameAs === undefined
       ? [sentinel, ...describeAnswer(answer, database.name)]
@@ -54,13 +57,8 @@ function describeSurvey({ database, sentinels, adopted, role, trouble }: Databas
       ? `  servable: ${formatEndpoint(adopted.endpoint)}${epoch}`
       : `  NOT SERVABLE: ${trouble ?? 'nothing is known'}`,
   ];
-  const voters = sentinels.filter(({ sameAs }) => sameAs === undefined);
-  const answering = voters.filter(({ answer }) => answer.kind === 'address').length;
-  if (trouble === undefined && answering * 2 <= voters.length) {
-    lines.push(
-      `  only ${String(answering)} of ${count(voters.length, 'Sentinel')} answer: a failover may not be possible`,
-    );
-  }
+  const minority = trouble === undefined ? minorityOf(survey)?.what : undefined;
+  if (minority !== undefined) lines.push(`  ${minority}`);
   // Words of others must not steer the terminal.
   return `${lines.map((line) => line.replace(/\p{Cc}/gu, '?')).join('\n')}\n`;
 }

@@ -4,6 +4,7 @@ import { show } from '../config/show.ts';
 import { TunnelError } from '../errors.ts';
 import { version } from '../version.ts';
 import { addConsole, consoleNames, withAdminFlags } from './console.ts';
+import type { DoctorFlags } from './doctor/doctor.ts';
 import { exitCodeOf, exitCodes } from './exit-codes.ts';
 import type { HealthFlags } from './health.ts';
 import type { Host } from './host.ts';
@@ -32,16 +33,21 @@ export async function runCli(argv: readonly string[], host: Host): Promise<numbe
   } catch (error) {
     if (error instanceof CommanderError) {
       // It has printed its message, or the help that was asked for.
-      return error.exitCode === 0 ? exitCodes.done : exitCodes.mistaken;
+      return error.exitCode === 0 ? exitCodes.done : mistakenCode(argv);
     }
     if (!(error instanceof TunnelError)) throw error;
     const hint = error.code === 'ST_USAGE' ? `\n${seeHelp}` : '';
     host.stderr.write(`sentinel-tunnel: ${error.message}${hint}\n`);
-    return exitCodeOf(error.code);
+    return error.code === 'ST_USAGE' ? mistakenCode(argv) : exitCodeOf(error.code);
   }
 }
 
-const commandNames = ['run', 'check', 'init', 'health', ...consoleNames, 'help'];
+/** With `doctor` 2 says that something is broken, so that a call which cannot be understood has a code of its own. */
+function mistakenCode([command]: readonly string[]): number {
+  return command === 'doctor' ? exitCodes.misused : exitCodes.mistaken;
+}
+
+const commandNames = ['run', 'check', 'doctor', 'init', 'health', ...consoleNames, 'help'];
 const seeHelp = 'See sentinel-tunnel --help';
 
 /** @throws TunnelError `ST_USAGE` where the first argument is neither a command nor the start of `CONFIG LOG` */
@@ -68,7 +74,7 @@ async function runCommand(argv: readonly string[], host: Host): Promise<number> 
   const program = configured(new Command('sentinel-tunnel'), host)
     .description('A local port that always leads to the Redis master Sentinel names.')
     .usage(
-      'CONFIG LOG\n       sentinel-tunnel run   --config FILE\n       sentinel-tunnel check --config FILE\n       sentinel-tunnel init  --sentinel HOST:PORT\n       sentinel-tunnel status | top | events | failovers\n       sentinel-tunnel hold | release | cut | failover NAME',
+      'CONFIG LOG\n       sentinel-tunnel run   --config FILE\n       sentinel-tunnel check --config FILE\n       sentinel-tunnel doctor --config FILE\n       sentinel-tunnel init  --sentinel HOST:PORT\n       sentinel-tunnel status | top | events | failovers\n       sentinel-tunnel hold | release | cut | failover NAME',
     )
     .version(version, '--version', 'print the version')
     .helpOption('--help', 'print this help')
@@ -125,6 +131,16 @@ async function runCommand(argv: readonly string[], host: Host): Promise<number> 
     (command) => configured(command, host),
     (code) => (exitCode = code),
   );
+  const doctors = program
+    .command('doctor')
+    .description(
+      'look for whatever is wrong, with evidence and a remedy; exit 0 fine, 1 degraded, 2 broken, 64 usage',
+    )
+    .option('--json', 'for programs');
+  withFlags(configured(doctors, host)).action(async (flags: DoctorFlags) => {
+    const { doctor } = await import('./doctor/doctor.ts');
+    exitCode = await doctor(flags, host);
+  });
   await program.parseAsync(argv, { from: 'user' });
   return exitCode;
 }
@@ -173,6 +189,7 @@ Examples:
   sentinel-tunnel run --sentinel 10.0.0.1:26379 --sentinel 10.0.0.2:26379 --database mymaster=6379
   sentinel-tunnel run --config /etc/sentinel-tunnel.yaml --log-level debug
   sentinel-tunnel check --config /etc/sentinel-tunnel.yaml
+  sentinel-tunnel doctor --config /etc/sentinel-tunnel.yaml
   sentinel-tunnel init --sentinel 10.0.0.1:26379 --output /etc/sentinel-tunnel.yaml
   sentinel-tunnel check --config new.yaml --against /etc/sentinel-tunnel.yaml
   sentinel-tunnel status mymaster

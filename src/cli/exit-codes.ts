@@ -11,6 +11,8 @@ export const exitCodes = {
   cut: 3,
   /** No tunnel answers where one was asked for. */
   unreachable: 4,
+  /** Usage, of `doctor` alone, whose 2 says that something is broken: EX_USAGE of sysexits(3). */
+  misused: 64,
 } as const;
 
 export function exitCodeOf(code: ErrorCode): number {

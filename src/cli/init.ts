@@ -8,6 +8,7 @@ import { messageOf, TunnelError } from '../errors.ts';
 import { formatEndpoint } from '../net/endpoint.ts';
 import { takeInventory } from '../sentinel/inventory.ts';
 import { survey } from '../sentinel/survey.ts';
+import { verdictOf } from './doctor/verdict.ts';
 import { exitCodes } from './exit-codes.ts';
 import type { Host } from './host.ts';
 import { configurationText, type Access } from './init-text.ts';
@@ -67,7 +68,9 @@ export async function init(flags: InitFlags, host: Host): Promise<number> {
     databases: names.map((name, index) => ({ name, port: ports[index] ?? 0 })),
   });
   const written = parseConfig(parseText(text, 'what was written'), 'what was written');
-  for (const { database, trouble, adopted } of await survey(written)) {
+  for (const surveyed of await survey(written)) {
+    const { database, adopted } = surveyed;
+    const trouble = verdictOf(surveyed)?.what;
     if (trouble !== undefined) warn(`${database.name} could not be served now: ${trouble}`);
     else if (adopted)
       host.stderr.write(`${database.name}: ${formatEndpoint(adopted.endpoint)} is its master\n`);

@@ -28,8 +28,6 @@ export interface DatabaseSurvey {
   readonly adopted: Adopted | undefined;
   /** What the server there says it is. */
   readonly role: Role | undefined;
-  /** Why the database could not be served now; `undefined` where it could. */
-  readonly trouble: string | undefined;
 }
 
 /** A loading server may take more than a second to answer ROLE (measured on redis 7.0.15), in milliseconds. */
@@ -61,7 +59,7 @@ async function surveyDatabase(database: DatabaseConfig, config: Config): Promise
   );
   const adopted = choose(votes, undefined, voters.length);
   const role = adopted && (await askRole(adopted.endpoint, database.redis, own));
-  return { database, sentinels, adopted, role, trouble: troubleOf(database, voters, adopted, role) };
+  return { database, sentinels, adopted, role };
 }
 
 async function askSentinel(
@@ -102,24 +100,4 @@ async function askRole(endpoint: Endpoint, access: Access, own: OwnListeners): P
   } finally {
     inquiry?.connection.close();
   }
-}
-
-function troubleOf(
-  { name, onSentinelLoss }: DatabaseConfig,
-  sentinels: readonly SurveyedSentinel[],
-  adopted: Adopted | undefined,
-  role: Role | undefined,
-): string | undefined {
-  if (!adopted) {
-    return sentinels.some(({ answer }) => answer.kind === 'unknown')
-      ? `no Sentinel that answers monitors "${name}"`
-      : 'no Sentinel gives an answer';
-  }
-  const answering = sentinels.filter(({ answer }) => answer.kind === 'address').length;
-  if (onSentinelLoss === 'refuse' && answering * 2 <= sentinels.length) {
-    return `only ${String(answering)} of ${String(sentinels.length)} Sentinels answer, and onSentinelLoss is "refuse"`;
-  }
-  if (role?.kind === 'replica') return `${formatEndpoint(adopted.endpoint)} says it is a replica`;
-  if (role?.kind === 'unusable') return `${formatEndpoint(adopted.endpoint)} cannot be used: ${role.why}`;
-  return undefined;
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { findingCodes } from '../../src/cli/doctor/finding.ts';
 import { exitCodes } from '../../src/cli/exit-codes.ts';
 import { errorCodes } from '../../src/errors.ts';
 import { eventNames, eventSentences } from '../../src/telemetry/events.ts';
@@ -25,8 +26,19 @@ test('docs/errors.md lists exactly the codes that there are', () => {
 });
 
 test('docs/errors.md lists exactly the exit codes that there are', () => {
-  const listed = rowsOf(page('errors.md'), /^\| (\d)/);
+  const listed = rowsOf(page('errors.md'), /^\| (\d+)/);
   assert.deepEqual([...listed.keys()].map(Number), Object.values(exitCodes));
+});
+
+test('docs/doctor.md lists exactly the findings that there are, and each is found somewhere', () => {
+  const listed = rowsOf(page('doctor.md'), /^\| `([a-z-]+)`/);
+  assert.deepEqual([...listed.keys()], [...findingCodes]);
+  const sources = [...readSources()].filter(([path]) => /^cli\/doctor\/(?!finding\.ts)/.test(path));
+  const text = sources.map(([, source]) => source.text).join('\n');
+  assert.deepEqual(
+    findingCodes.filter((code) => !text.includes(`'${code}'`)),
+    [],
+  );
 });
 
 test('every error code is raised somewhere', () => {

@@ -1,0 +1,42 @@
+import type { Config, DatabaseConfig } from '../../config/config.ts';
+import type { Endpoint } from '../../net/endpoint.ts';
+import type { DatabaseSurvey } from '../../sentinel/survey.ts';
+import type { HostFacts } from './host-facts.ts';
+import type { Interview } from './interview.ts';
+
+/** All that is known, gathered once. Findings are computed from it without any I/O. */
+export interface Facts {
+  readonly config: Config;
+  readonly nowMs: number;
+  readonly sentinels: readonly SentinelFacts[];
+  readonly databases: readonly DatabaseFacts[];
+  readonly host: HostFacts;
+}
+
+/** One configured Sentinel. */
+export interface SentinelFacts {
+  readonly asked: Interview;
+  /** What came of subscribing to every channel. */
+  readonly subscribed: Interview;
+  /** What it answers to SENTINEL MASTERS; asked only where a name is unknown. */
+  readonly masters: Interview | undefined;
+}
+
+export interface DatabaseFacts {
+  readonly database: DatabaseConfig;
+  readonly survey: DatabaseSurvey;
+  /** The server that the Sentinels lead to. */
+  readonly master: Interview | undefined;
+  readonly replicas: readonly ReplicaFacts[];
+  /** Other addresses at which the master may be, where it cannot be reached: the hosts of the Sentinels. */
+  readonly detours: readonly Interview[];
+}
+
+/** A replica, as the Sentinel that decided names it. */
+export interface ReplicaFacts {
+  /** As announced. */
+  readonly announced: Endpoint;
+  /** The row of SENTINEL REPLICAS. */
+  readonly row: ReadonlyMap<string, string>;
+  readonly asked: Interview;
+}

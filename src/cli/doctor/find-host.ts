@@ -1,0 +1,164 @@
+import { formatListenAddress, isLoopback } from '../../net/endpoint.ts';
+import type { Facts } from './facts.ts';
+import type { Evidence, Finding } from './finding.ts';
+import { isOurs, type HostFacts, type ListenerFacts } from './host-facts.ts';
+
+const thisMachine = 'this machine';
+
+/** Ports, socket files, the log file, descriptors. */
+export function hostFindings({ host, config }: Facts): readonly Finding[] {
+  const admin = host.admin ? listenerFindings(host.admin, host) : [];
+  return [
+    ...host.listeners.flatMap((listener) => listenerFindings(listener, host)),
+    ...admin,
+    ...logFindings(host, config.log.file),
+    ...descriptorFindings(host),
+  ];
+}
+
+function listenerFindings(listener: ListenerFacts, host: HostFacts): readonly Finding[] {
+  const { database, address, objection, holder } = listener;
+  if (objection === undefined) return [];
+  const text = formatListenAddress(address);
+  const isAdmin = database === undefined;
+  const about = isAdmin ? {} : { database };
+  const answered = holder ? `${objection}, pid ${String(holder.pid)}: ${holder.command}` : objection;
+  const evidence: readonly Evidence[] = [{ by: thisMachine, asked: `to listen on ${text}`, answered }];
+  const isRunning = isAdmin ? host.running !== undefined : isOurs(host, address);
+  if (objection === 'EADDRINUSE' && isRunning) {
+    if (isAdmin) return [];
+    const what = `${text} is listened on by the tunnel that runs here`;
+    return [
+      {
+        code: 'tunnel-runs',
+        severity: 'ok',
+        ...about,
+        what,
+        evidence,
+        remedy: 'Nothing to do: sentinel-tunnel status shows what it believes',
+      },
+    ];
+  }
+  const isTunnel = /sentinel-tunnel|sentinel_tunnel/.test(holder?.command ?? '');
+  const whose = holder
+    ? `${isTunnel ? 'another tunnel, ' : ''}pid ${String(holder.pid)} (${holder.command})`
+    : 'somebody whose name this user may not see';
+  if (isAdmin) {
+    const what =
+      objection === 'EADDRINUSE'
+        ? `the admin address ${text} is taken by ${whose}`
+        : `the admin address ${text} cannot be listened on: ${objection}`;
+    return [
+      {
+        code: 'admin-taken',
+        severity: 'degraded',
+        what,
+        evidence,
+        remedy:
+          'Give each tunnel of a machine its own admin.listen; without it probes and metrics are not answered',
+      },
+    ];
+  }
+  if (objection === 'EADDRINUSE') {
+    const remedy = holder
+      ? `Stop it (systemctl status ${String(holder.pid)} tells what it belongs to), or listen on another port`
+      : 'Find it with "ss -ltnp" as root and stop it, or listen on another port';
+    return [
+      {
+        code: address.kind === 'unix' ? 'socket-path' : 'port-taken',
+        severity: 'broken',
+        ...about,
+        what: `${text} is taken by ${address.kind === 'unix' ? 'another listener' : whose}`,
+        evidence,
+        remedy,
+      },
+    ];
+  }
+  if (address.kind === 'unix') {
+    return [
+      {
+        code: 'socket-path',
+        severity: 'broken',
+        ...about,
+        what: `no socket can be made at ${text}: ${objection}`,
+        evidence,
+        remedy:
+          'Make the folder, and let the user that runs the tunnel write in it (RuntimeDirectory= of systemd does both)',
+      },
+    ];
+  }
+  const remedies: Readonly<Record<string, string>> = {
+    EACCES: 'Take a port above 1023, or give the program CAP_NET_BIND_SERVICE',
+    EADDRNOTAVAIL: 'Listen on an address of this machine ("ip address" lists them)',
+  };
+  return [
+    {
+      code: 'port-forbidden',
+      severity: 'broken',
+      ...about,
+      what: `${text} cannot be listened on: ${objection}`,
+      evidence,
+      remedy: remedies[objection] ?? 'Listen on another address',
+    },
+  ];
+}
+
+function logFindings({ log }: HostFacts, file: string): readonly Finding[] {
+  if (log === undefined) return [];
+  const evidence = [{ by: thisMachine, asked: `to write to "${file}"`, answered: log }];
+  const remedy =
+    'Make the folder, and let the user that runs the tunnel write there; without its log it does not start';
+  return [
+    {
+      code: 'log-unwritable',
+      severity: 'broken',
+      what: `the log "${file}" cannot be written: ${log}`,
+      evidence,
+      remedy,
+    },
+  ];
+}
+
+function descriptorFindings({ shortage, connections }: HostFacts): readonly Finding[] {
+  if (!shortage) return [];
+  const { needed, limit } = shortage;
+  const what = `${String(connections)} connections take ${String(needed)} descriptors, and there may be ${String(limit)}`;
+  const evidence = [
+    { by: thisMachine, asked: 'Max open files of /proc/self/limits', answered: String(limit) },
+  ];
+  const remedy = `Raise the limit for the tunnel (LimitNOFILE=${String(needed + 100)} in its unit, or ulimit -n), or lower maxConnections. It is the limit of who asks now: that of a service may differ`;
+  return [{ code: 'descriptors-few', severity: 'degraded', what, evidence, remedy }];
+}
+
+/** What the configuration says by itself, before anybody is asked. */
+export function configurationFindings({ config }: Facts): readonly Finding[] {
+  const warned = config.warnings.map((warning): Finding => {
+    const isSecret = warning.includes('can be read by every user');
+    return {
+      code: isSecret ? 'secret-readable' : 'config-warning',
+      severity: 'degraded',
+      what: warning,
+      evidence: [{ by: 'configuration', asked: 'what it says', answered: warning }],
+      remedy: isSecret
+        ? 'chmod o-r, and change the secret if others than you use this machine'
+        : 'Mend what is named',
+    };
+  });
+  const exposed = config.databases.flatMap(({ name, listen }) =>
+    listen.flatMap(({ address, allow }): readonly Finding[] => {
+      if (address.kind === 'unix' || allow.length > 0 || isLoopback(address.host)) return [];
+      const text = formatListenAddress(address);
+      return [
+        {
+          code: 'listener-exposed',
+          severity: 'degraded',
+          database: name,
+          what: `whoever reaches ${text} reaches Redis: it is no loopback address, and has no "allow"`,
+          evidence: [{ by: 'configuration', asked: `databases[${name}].listen`, answered: text }],
+          remedy: `Listen on 127.0.0.1, or write { address: "${text}", allow: ["10.0.0.0/8"] } with the networks of the clients`,
+        },
+      ];
+    }),
+  );
+  return [...warned, ...exposed];
+}

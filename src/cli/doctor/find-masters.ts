@@ -1,0 +1,196 @@
+import { closest } from '../../config/closest.ts';
+import { type Endpoint, formatEndpoint, isLoopback } from '../../net/endpoint.ts';
+import { addressBytes, networkHolds, parseNetwork } from '../../net/network.ts';
+import type { Reply } from '../../sentinel/resp.ts';
+import { causeOf } from './failures.ts';
+import type { DatabaseFacts, Facts } from './facts.ts';
+import type { Evidence, Finding } from './finding.ts';
+import { questionsOf, rowsOf } from './gather.ts';
+import { errorTo, replyTo, said, type Interview } from './interview.ts';
+import { minorityOf, verdictOf } from './verdict.ts';
+
+/** What keeps a database from being served, with all that is known of why. */
+export function masterFindings(facts: Facts): readonly Finding[] {
+  return facts.databases.flatMap((each): readonly Finding[] => {
+    const verdict = verdictOf(each.survey);
+    const minority = verdict ? undefined : minorityOf(each.survey);
+    return [
+      ...(verdict ? [explained(verdict, each, facts)] : []),
+      ...(minority ? [minority] : []),
+      ...(verdict?.code === 'master-unknown' ? [] : partlyUnknown(each, facts)),
+    ];
+  });
+}
+
+function explained(verdict: Finding, each: DatabaseFacts, facts: Facts): Finding {
+  switch (verdict.code) {
+    case 'master-unknown':
+      return withNames(verdict, each.database.name, facts);
+    case 'master-unreachable':
+      return withCause(verdict, each, facts);
+    default:
+      return verdict;
+  }
+}
+
+/** The most names that a remedy lists. */
+const mostNames = 12;
+
+function withNames(verdict: Finding, name: string, { sentinels }: Facts): Finding {
+  const lists = sentinels.flatMap(({ masters }) => (masters ? [masters] : []));
+  const names = nearestFirst(
+    name,
+    new Set(lists.flatMap((asked) => namesIn(replyTo(asked, 'SENTINEL', 'MASTERS')))),
+  );
+  const evidence: readonly Evidence[] = [
+    ...verdict.evidence,
+    ...lists.map((asked): Evidence => {
+      const refusal = errorTo(asked, 'SENTINEL', 'MASTERS') ?? asked.failure?.text;
+      const own = namesIn(replyTo(asked, 'SENTINEL', 'MASTERS'));
+      const listed = own.length === 0 ? 'none' : own.slice(0, mostNames).join(', ');
+      return { by: asked.by, asked: 'SENTINEL MASTERS', answered: refusal ?? listed };
+    }),
+  ];
+  if (names.length === 0) return { ...verdict, evidence };
+  const [first = ''] = names;
+  const isNear = closest(name, [first]) !== undefined;
+  const shown = names
+    .slice(0, mostNames)
+    .map((each) => `"${each}"`)
+    .join(', ');
+  const more = names.length > mostNames ? `, and ${String(names.length - mostNames)} more` : '';
+  return {
+    ...verdict,
+    evidence,
+    remedy: `${isNear ? `Did you mean "${first}"? ` : ''}They monitor: ${shown}${more}`,
+  };
+}
+
+/** The one that was probably meant first, the rest in the order of the alphabet. */
+export function nearestFirst(text: string, words: ReadonlySet<string>): readonly string[] {
+  const rest = [...words].toSorted();
+  const sorted: string[] = [];
+  for (let near = closest(text, rest); near !== undefined; near = closest(text, rest)) {
+    sorted.push(near);
+    rest.splice(rest.indexOf(near), 1);
+  }
+  return [...sorted, ...rest];
+}
+
+function namesIn(reply: Reply | undefined): readonly string[] {
+  return rowsOf(reply).flatMap((row) => row.get('name') ?? []);
+}
+
+/** Some of the Sentinels know the name and some do not. */
+function partlyUnknown({ database, survey }: DatabaseFacts, { sentinels }: Facts): readonly Finding[] {
+  const { address } = questionsOf(database);
+  const ignorant = survey.sentinels.flatMap(({ sentinel, answer }) =>
+    answer.kind === 'unknown' ? [sentinel] : [],
+  );
+  if (ignorant.length === 0) return [];
+  const evidence = sentinels
+    .filter(({ asked }) => ignorant.includes(asked.by))
+    .map(({ asked }) => said(asked, ...address));
+  const what = `${ignorant.join(', ')} ${ignorant.length === 1 ? 'does' : 'do'} not monitor "${database.name}"`;
+  return [
+    {
+      code: 'master-unknown',
+      severity: 'degraded',
+      database: database.name,
+      what,
+      evidence,
+      remedy: `Tell each of them: SENTINEL MONITOR ${database.name} HOST PORT QUORUM; or leave out those that are of another group`,
+    },
+  ];
+}
+
+/** Addresses that mean something only inside of a network: RFC 1918, 6598, 3927, 4193, 4291. */
+const inner = [
+  '10.0.0.0/8',
+  '172.16.0.0/12',
+  '192.168.0.0/16',
+  '100.64.0.0/10',
+  '169.254.0.0/16',
+  'fc00::/7',
+  'fe80::/10',
+];
+
+function isInner(host: string): boolean {
+  const bytes = addressBytes(host);
+  return (
+    bytes !== undefined &&
+    inner.some((text) => {
+      const network = parseNetwork(text);
+      return network !== undefined && networkHolds(network, bytes);
+    })
+  );
+}
+
+function withCause(
+  verdict: Finding,
+  { database, survey, master, detours }: DatabaseFacts,
+  facts: Facts,
+): Finding {
+  if (!master?.failure || !survey.adopted) return verdict;
+  const cause = causeOf(master, database.redis, 'redis');
+  if (cause) {
+    const evidence = [...verdict.evidence.slice(0, 1), ...cause.evidence];
+    return { ...verdict, ...cause, what: `the master ${master.by} ${cause.what}`, evidence };
+  }
+  const evidence = [
+    ...verdict.evidence,
+    ...detours.map((asked) => (asked.failure ? notThere(asked) : said(asked, 'ROLE'))),
+  ];
+  const announced = announcedBy(survey.adopted.by, database, facts) ?? survey.adopted.endpoint;
+  const found = detours.find(isMaster);
+  if (found) {
+    const line = mapLine(announced, found.endpoint);
+    return {
+      ...verdict,
+      evidence,
+      remedy: `It answers as master at ${found.by}: write ${line}, or let Redis announce an address that is good from here (replica-announce-ip)`,
+    };
+  }
+  const decider = facts.sentinels.find(({ asked }) => asked.by === survey.adopted?.by)?.asked.endpoint;
+  if (!decider || decider.host === announced.host || isLoopback(decider.host))
+    return { ...verdict, evidence };
+  const { host } = announced;
+  if (isLoopback(host)) {
+    return {
+      ...verdict,
+      evidence,
+      remedy: `"${host}" is the machine of the Sentinel and not this one: give its "sentinel monitor" an address that others can reach, or write ${mapLine(announced, { host: decider.host, port: announced.port })}`,
+    };
+  }
+  if (!isInner(host)) return { ...verdict, evidence };
+  return {
+    ...verdict,
+    evidence,
+    remedy: `"${host}" is of a network that cannot be reached from here (containers, NAT), while the Sentinel was reached at "${decider.host}": publish the port of Redis and write ${mapLine(announced, { host: decider.host, port: announced.port })} with the published port, or announce a reachable address (replica-announce-ip)`,
+  };
+}
+
+function mapLine(from: Endpoint, to: Endpoint): string {
+  return `addressMap: { "${formatEndpoint(from)}": "${formatEndpoint(to)}" }`;
+}
+
+function announcedBy(
+  by: string,
+  database: DatabaseFacts['database'],
+  { sentinels }: Facts,
+): Endpoint | undefined {
+  const asked = sentinels.find((each) => each.asked.by === by)?.asked;
+  const reply = asked && replyTo(asked, ...questionsOf(database).address);
+  if (!Array.isArray(reply)) return undefined;
+  const [host, port] = reply as readonly Reply[];
+  return typeof host === 'string' && typeof port === 'string' ? { host, port: Number(port) } : undefined;
+}
+
+function isMaster(asked: Interview): boolean {
+  const role = replyTo(asked, 'ROLE');
+  return Array.isArray(role) && role[0] === 'master';
+}
+
+function notThere({ by, failure }: Interview): Evidence {
+  return { by, asked: 'ROLE', answered: failure?.text ?? 'nothing' };
+}

@@ -1,0 +1,190 @@
+import { formatEndpoint } from '../../net/endpoint.ts';
+import { asMap, type Reply } from '../../sentinel/resp.ts';
+import { causeOf } from './failures.ts';
+import type { DatabaseFacts, Facts, ReplicaFacts } from './facts.ts';
+import type { Finding } from './finding.ts';
+import { questionsOf } from './gather.ts';
+import { failed, replyTo, said } from './interview.ts';
+
+/** Who could be the next master, and how fast it could be one. */
+export function replicaFindings(facts: Facts): readonly Finding[] {
+  return facts.databases.flatMap((each) =>
+    each.survey.adopted
+      ? [
+          ...candidateFindings(each, facts),
+          ...each.replicas.flatMap((replica) => reachFindings(replica, each)),
+          ...lagFindings(each),
+          ...guardFindings(each),
+          ...paceFindings(each, facts),
+        ]
+      : [],
+  );
+}
+
+/** Why a replica would not be promoted (redis 7.0.15, sentinel.c, sentinelSelectSlave); `undefined` where it could be. */
+export function whyNoCandidate(row: ReadonlyMap<string, string>): string | undefined {
+  const flags = row.get('flags')?.split(',') ?? [];
+  if (flags.includes('s_down') || flags.includes('o_down')) return 'it is down';
+  if (flags.includes('disconnected')) return 'the Sentinel has no connection to it';
+  if (row.get('slave-priority') === '0') return 'its replica-priority is 0';
+  const link = row.get('master-link-status');
+  return link === undefined || link === 'ok' ? undefined : 'its link to the master is down';
+}
+
+function candidateFindings(
+  { database, replicas, survey }: DatabaseFacts,
+  { sentinels }: Facts,
+): readonly Finding[] {
+  const { name } = database;
+  const { replicas: question } = questionsOf(database);
+  const decider = sentinels.find(({ asked }) => asked.by === survey.adopted?.by)?.asked;
+  // Redis Enterprise and those who may not ask say nothing of replicas.
+  if (!decider) return [];
+  const reply = [question, questionsOf(database).slaves]
+    .map((words) => replyTo(decider, ...words))
+    .find(Array.isArray);
+  if (!reply) return [];
+  if (replicas.length === 0) {
+    const what = `"${name}" has no replica: when its master is lost there is nobody to take its place`;
+    return [
+      {
+        code: 'no-candidate',
+        severity: 'degraded',
+        database: name,
+        what,
+        evidence: [{ by: decider.by, asked: question.join(' '), answered: 'none' }],
+        remedy: 'Start a replica of it; Sentinels learn of it from the master within 10 s',
+      },
+    ];
+  }
+  const reasons = replicas.map(({ announced, row }) => ({ announced, why: whyNoCandidate(row) }));
+  if (reasons.some(({ why }) => why === undefined)) return [];
+  const evidence = reasons.map(({ announced, why = '' }) => ({
+    by: decider.by,
+    asked: question.join(' '),
+    answered: `${formatEndpoint(announced)}: ${why}`,
+  }));
+  const what = `no replica of "${name}" could be promoted now`;
+  return [
+    {
+      code: 'no-candidate',
+      severity: 'degraded',
+      database: name,
+      what,
+      evidence,
+      remedy:
+        'Bring a replica up and in step with the master, and leave replica-priority above 0 on at least one',
+    },
+  ];
+}
+
+function reachFindings(
+  { announced, row, asked }: ReplicaFacts,
+  { database, detours }: DatabaseFacts,
+): readonly Finding[] {
+  const isDown = whyNoCandidate(row) === 'it is down';
+  if (!asked.failure || isDown || detours.length > 0) return [];
+  const cause = causeOf(asked, database.redis, 'redis');
+  const where = formatEndpoint(announced);
+  const what = `the replica ${where} ${cause?.what ?? `cannot be reached from here: ${asked.failure.text}`}; after a failover to it nobody could be served`;
+  return [
+    {
+      code: cause?.code ?? 'replica-unreachable',
+      severity: 'degraded',
+      database: database.name,
+      what,
+      evidence: cause?.evidence ?? [failed(asked)],
+      remedy:
+        cause?.remedy ??
+        `Look at routes and firewalls between here and there, or write addressMap: { "${where}": "HOST:PORT" }`,
+    },
+  ];
+}
+
+/** The size of the replication backlog unless configured (redis.conf, repl-backlog-size): who is further behind begins again when its link breaks. */
+const backlogBytes = 1024 * 1024;
+
+function lagFindings({ database, master }: DatabaseFacts): readonly Finding[] {
+  const role = master && replyTo(master, 'ROLE');
+  if (!master || !Array.isArray(role) || role[0] !== 'master') return [];
+  const [, offset, replicas] = role as readonly Reply[];
+  if (typeof offset !== 'number' || !Array.isArray(replicas)) return [];
+  const late = (replicas as readonly Reply[]).flatMap((each) => {
+    if (!Array.isArray(each)) return [];
+    const [host, port, own] = (each as readonly Reply[]).map(String);
+    const behind = offset - Number(own);
+    return behind > backlogBytes ? [{ where: `${host ?? ''}:${port ?? ''}`, behind }] : [];
+  });
+  if (late.length === 0) return [];
+  const told = late
+    .map(({ where, behind }) => `${where} by ${(behind / backlogBytes).toFixed(1)} MiB`)
+    .join(', ');
+  return [
+    {
+      code: 'replication-lag',
+      severity: 'degraded',
+      database: database.name,
+      what: `replicas are behind the master ${master.by}: ${told}; a failover now loses what they lack`,
+      evidence: [said(master, 'ROLE')],
+      remedy:
+        'Look at their network, disks and client-output-buffer-limit; see that writes slow down, or wait before a planned failover',
+    },
+  ];
+}
+
+/** Advice, and no fault: it is a trade of availability for safety. */
+function guardFindings({ database, master, replicas }: DatabaseFacts): readonly Finding[] {
+  const question = ['CONFIG', 'GET', 'min-replicas-to-write'];
+  const value = master && asMap(replyTo(master, ...question) ?? null).get('min-replicas-to-write');
+  if (!master || value !== '0' || replicas.length === 0) return [];
+  return [
+    {
+      code: 'min-replicas-unset',
+      severity: 'ok',
+      database: database.name,
+      what: 'a master that is cut off from its replicas goes on accepting writes, which are lost when it comes back',
+      evidence: [said(master, ...question)],
+      remedy:
+        'If you would rather refuse writes than lose them: min-replicas-to-write 1 and min-replicas-max-lag 10 on every server',
+    },
+  ];
+}
+
+/** A failover that failed is tried again after twice this (redis 7.0.15, sentinel.c); its default is 180 s, in milliseconds. */
+const longTimeoutMs = 180_000;
+
+function paceFindings({ database, survey }: DatabaseFacts, { sentinels }: Facts): readonly Finding[] {
+  const { master: question } = questionsOf(database);
+  const decider = sentinels.find(({ asked }) => asked.by === survey.adopted?.by)?.asked;
+  if (!decider) return [];
+  const settings = asMap(replyTo(decider, ...question) ?? null);
+  const [downAfterMs, timeoutMs] = ['down-after-milliseconds', 'failover-timeout'].map((key) =>
+    Number(settings.get(key)),
+  );
+  const findings: Finding[] = [];
+  const evidenceOf = (key: string): Finding['evidence'] => [
+    { by: decider.by, asked: question.join(' '), answered: `${key} ${settings.get(key) ?? ''}` },
+  ];
+  const { name, holdMs } = database;
+  if (downAfterMs !== undefined && downAfterMs >= holdMs) {
+    findings.push({
+      code: 'down-after-long',
+      severity: 'degraded',
+      database: name,
+      what: `a dead master is noticed after ${String(downAfterMs)} ms, and who waits is refused after ${String(holdMs)} ms: its failover is seen by clients`,
+      evidence: evidenceOf('down-after-milliseconds'),
+      remedy: `On every Sentinel: SENTINEL SET ${name} down-after-milliseconds 5000; or let clients wait longer with holdMs`,
+    });
+  }
+  if (timeoutMs !== undefined && timeoutMs >= longTimeoutMs) {
+    findings.push({
+      code: 'failover-timeout-long',
+      severity: 'ok',
+      database: name,
+      what: `a failover that comes to nothing is tried again after ${String((timeoutMs * 2) / 1000)} s, twice failover-timeout`,
+      evidence: evidenceOf('failover-timeout'),
+      remedy: `On every Sentinel: SENTINEL SET ${name} failover-timeout 60000, if replicas are in step again within that time`,
+    });
+  }
+  return findings;
+}

@@ -1,0 +1,104 @@
+import { connect as connectPlain } from 'node:net';
+import { connect, createSecureContext } from 'node:tls';
+import type { Endpoint } from '../../net/endpoint.ts';
+import type { ClientTls } from '../../net/tls.ts';
+
+/** What is seen of a port by those who only look: nothing secret is said. */
+export type Glance =
+  | {
+      readonly kind: 'tls';
+      readonly subject: string;
+      /** Its alternative names, as OpenSSL prints them. */
+      readonly names: string;
+      readonly issuer: string;
+      /** Wall clock, in milliseconds. */
+      readonly validFromMs: number;
+      readonly validToMs: number;
+    }
+  /** It answers PING without TLS. */
+  | { readonly kind: 'plain'; readonly said: string };
+
+/** Looks at the certificate of a port, trusted or not, or else at whether it speaks without TLS. */
+export async function glance(
+  endpoint: Endpoint,
+  tls: ClientTls | undefined,
+  ms: number,
+): Promise<Glance | undefined> {
+  return (await certificateAt(endpoint, tls, ms)) ?? (tls && (await plainWordOf(endpoint, ms)));
+}
+
+/** Whatever it shows is only printed: the connection ends without a word, so it need not be verified. */
+function certificateAt(
+  { host, port }: Endpoint,
+  tls: ClientTls | undefined,
+  ms: number,
+): Promise<Glance | undefined> {
+  return new Promise((resolve) => {
+    const identity = tls?.identity;
+    const socket = connect({
+      host,
+      port,
+      rejectUnauthorized: false,
+      ...(tls?.servername !== undefined && { servername: tls.servername }),
+      secureContext: createSecureContext({
+        ...(identity && { cert: identity.cert, key: identity.key.reveal() }),
+      }),
+    });
+    const settle = (seen?: Glance): void => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve(seen);
+    };
+    const timer = setTimeout(settle, ms);
+    socket.on('error', () => {
+      settle();
+    });
+    socket.on('close', () => {
+      settle();
+    });
+    socket.once('secureConnect', () => {
+      const certificate = socket.getPeerX509Certificate();
+      if (!certificate) {
+        settle();
+        return;
+      }
+      const { subject, issuer, subjectAltName = '', validFrom, validTo } = certificate;
+      settle({
+        kind: 'tls',
+        subject: oneLine(subject),
+        names: oneLine(subjectAltName),
+        issuer: oneLine(issuer),
+        validFromMs: Date.parse(validFrom),
+        validToMs: Date.parse(validTo),
+      });
+    });
+  });
+}
+
+function plainWordOf({ host, port }: Endpoint, ms: number): Promise<Glance | undefined> {
+  return new Promise((resolve) => {
+    const socket = connectPlain({ host, port });
+    const settle = (seen?: Glance): void => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve(seen);
+    };
+    const timer = setTimeout(settle, ms);
+    socket.on('error', () => {
+      settle();
+    });
+    socket.on('close', () => {
+      settle();
+    });
+    socket.once('data', (chunk) => {
+      const [line = ''] = chunk.toString('latin1', 0, 80).split('\r\n');
+      settle(/^[+-]/.test(line) ? { kind: 'plain', said: line } : undefined);
+    });
+    socket.write('PING\r\n');
+  });
+}
+
+/** The parts of a name, each on its line in Node, in one; in some versions a part may be missing as a whole. */
+function oneLine(text: string | undefined): string {
+  return (text ?? '').replaceAll('\n', ', ');
+}

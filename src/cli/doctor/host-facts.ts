@@ -1,0 +1,172 @@
+import { access, constants, lstat, stat } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
+import { dirname } from 'node:path';
+import { messageOf } from '../../errors.ts';
+import type { AdminConfig, Config } from '../../config/config.ts';
+import { formatListenAddress, type ListenAddress } from '../../net/endpoint.ts';
+import { shortageFor, type Shortage } from '../../relay/descriptor-limit.ts';
+import { AdminClient } from '../admin-client.ts';
+import { holderOf, type Holder } from './port-holder.ts';
+
+/** What this machine says of what the configuration asks of it. */
+export interface HostFacts {
+  readonly listeners: readonly ListenerFacts[];
+  readonly admin: ListenerFacts | undefined;
+  /** The addresses on which a tunnel listens that answers at the admin address; `undefined` where none answers. */
+  readonly running: readonly string[] | undefined;
+  /** Why the log file could not be written; `undefined` where it could. */
+  readonly log: string | undefined;
+  readonly connections: number;
+  readonly shortage: Shortage | undefined;
+}
+
+export interface ListenerFacts {
+  /** The database; `undefined` for the admin listener. */
+  readonly database: string | undefined;
+  readonly address: ListenAddress;
+  /** `EADDRINUSE` and the like, or a sentence; `undefined` where it could be listened on. */
+  readonly objection: string | undefined;
+  readonly holder: Holder | undefined;
+}
+
+export async function hostFacts(config: Config): Promise<HostFacts> {
+  const { databases, admin, log } = config;
+  const sum = databases.reduce((total, { maxConnections }) => total + maxConnections, 0);
+  const connections = Math.min(sum, config.maxConnections);
+  const places = databases.flatMap(({ name, listen }) =>
+    listen.map(({ address }) => ({ database: name, address })),
+  );
+  const [listeners, adminFacts, running, logTrouble] = await Promise.all([
+    Promise.all(places.map(({ database, address }) => look(address, database))),
+    admin && look(admin.listen, undefined),
+    admin && whereItListens(admin),
+    log.file === '-' ? undefined : whyUnwritable(log.file),
+  ]);
+  return {
+    listeners,
+    admin: adminFacts,
+    running,
+    log: logTrouble,
+    connections,
+    shortage: shortageFor(connections),
+  };
+}
+
+async function look(address: ListenAddress, database: string | undefined): Promise<ListenerFacts> {
+  const objection = address.kind === 'unix' ? await whyNoSocket(address.path) : await whyNoPort(address);
+  const isTaken = objection === 'EADDRINUSE' && address.kind === 'tcp';
+  return { database, address, objection, holder: isTaken ? await holderOf(address.port) : undefined };
+}
+
+/** Listens for a moment, which is the only way to know. Nobody is accepted. */
+function whyNoPort({
+  host,
+  port,
+}: {
+  readonly host: string;
+  readonly port: number;
+}): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const server = createServer((socket) => socket.destroy());
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      resolve(error.code ?? error.message);
+    });
+    server.listen({ host, port, exclusive: true }, () => {
+      server.close(() => {
+        resolve(undefined);
+      });
+    });
+  });
+}
+
+/** A path of a unix socket needs a folder in which one may write, and nobody who serves it. */
+async function whyNoSocket(path: string): Promise<string | undefined> {
+  const folder = await whyNoFolder(dirname(path));
+  if (folder !== undefined) return folder;
+  const stats = await lstat(path).catch(() => undefined);
+  if (!stats) return undefined;
+  if (!stats.isSocket()) return 'it exists and is not a socket';
+  return (await isServed(path)) ? 'EADDRINUSE' : undefined;
+}
+
+async function whyNoFolder(folder: string): Promise<string | undefined> {
+  try {
+    if (!(await stat(folder)).isDirectory()) return `"${folder}" is not a folder`;
+    await access(folder, constants.W_OK | constants.X_OK);
+    return undefined;
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    return code === 'ENOENT'
+      ? `its folder "${folder}" does not exist`
+      : `nothing may be written in its folder "${folder}" (${String(code)})`;
+  }
+}
+
+const servedMs = 1_000;
+
+function isServed(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ path });
+    const settle = (served: boolean): void => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve(served);
+    };
+    const timer = setTimeout(settle, servedMs, true);
+    socket.once('connect', () => {
+      settle(true);
+    });
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      settle(error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT');
+    });
+  });
+}
+
+/** Looks without making the file. */
+async function whyUnwritable(file: string): Promise<string | undefined> {
+  const stats = await stat(file).catch(() => undefined);
+  if (!stats) return await whyNoFolder(dirname(file));
+  if (stats.isDirectory()) return 'it is a directory';
+  if (stats.isFIFO()) return 'it is a pipe, expected a file';
+  return await access(file, constants.W_OK).then(
+    () => undefined,
+    (error: unknown) => `it may not be written to (${messageOf(error)})`,
+  );
+}
+
+/** It is on this machine, in milliseconds. */
+const adminMs = 2_000;
+
+/** Asks whoever answers at the admin address on which addresses it listens. */
+async function whereItListens({ listen, token }: AdminConfig): Promise<readonly string[] | undefined> {
+  const address = listen.kind === 'unix' ? listen : { ...listen, host: dialled[listen.host] ?? listen.host };
+  try {
+    return listenersOf(await new AdminClient({ address, token }).json('/status', { withinMs: adminMs }));
+  } catch {
+    return undefined; // nobody, or somebody else: who holds the port is told apart from this
+  }
+}
+
+/** Where one connects to what listens everywhere. */
+const dialled: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
+
+/** The addresses in the answer to /status; `undefined` where that is none. */
+function listenersOf(status: unknown): readonly string[] | undefined {
+  if (!isRecord(status) || !Array.isArray(status['databases'])) return undefined;
+  return (status['databases'] as unknown[]).flatMap((database) => {
+    const listen = isRecord(database) ? database['listen'] : undefined;
+    if (!Array.isArray(listen)) return [];
+    return (listen as unknown[]).flatMap((each) =>
+      isRecord(each) && each['open'] === true && typeof each['address'] === 'string' ? [each['address']] : [],
+    );
+  });
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
+}
+
+/** Whether a tunnel that runs has this address. */
+export function isOurs({ running }: HostFacts, address: ListenAddress): boolean {
+  return running?.includes(formatListenAddress(address)) ?? false;
+}

@@ -1,0 +1,123 @@
+import { formatEndpoint } from '../../net/endpoint.ts';
+import { whyOwn } from '../../net/own-listeners.ts';
+import type { DatabaseSurvey } from '../../sentinel/survey.ts';
+import type { Evidence, Finding, FindingCode } from './finding.ts';
+
+/**
+ * Why a database could not be served now, by what was asked once of everybody; `undefined` where it could. What `check` prints,
+ * and where `doctor` begins.
+ */
+export function verdictOf({ database, sentinels, adopted, role }: DatabaseSurvey): Finding | undefined {
+  const { name, onSentinelLoss } = database;
+  const broken = (
+    code: FindingCode,
+    what: string,
+    evidence: readonly Evidence[],
+    remedy: string,
+  ): Finding => ({
+    code,
+    severity: 'broken',
+    database: name,
+    what,
+    evidence,
+    remedy,
+  });
+  const voters = sentinels.filter(({ sameAs }) => sameAs === undefined);
+  const asked = `SENTINEL get-master-addr-by-name ${name}`;
+  const answers = voters.map(({ sentinel, answer }): Evidence => {
+    const answered =
+      answer.kind === 'address'
+        ? formatEndpoint(answer.endpoint)
+        : answer.kind === 'unknown'
+          ? '(nil)'
+          : answer.text;
+    return { by: sentinel, asked, answered };
+  });
+  if (!adopted) {
+    return voters.some(({ answer }) => answer.kind === 'unknown')
+      ? broken(
+          'master-unknown',
+          `no Sentinel that answers monitors "${name}"`,
+          answers,
+          `Write the name as it stands in "sentinel monitor NAME", upper and lower case included`,
+        )
+      : broken(
+          'no-sentinel-answers',
+          'no Sentinel gives an answer',
+          answers,
+          'See what is said of each Sentinel; until one answers no master can be found',
+        );
+  }
+  const answering = voters.filter(({ answer }) => answer.kind === 'address').length;
+  if (onSentinelLoss === 'refuse' && answering * 2 <= voters.length) {
+    const what = `only ${String(answering)} of ${String(voters.length)} Sentinels answer, and onSentinelLoss is "refuse"`;
+    return broken(
+      'majority-missing',
+      what,
+      answers,
+      'Bring the other Sentinels back, or let it go on with onSentinelLoss: serve',
+    );
+  }
+  const where = formatEndpoint(adopted.endpoint);
+  if (role?.kind === 'replica') {
+    const evidence = [
+      { by: adopted.by, asked, answered: where },
+      { by: where, asked: 'ROLE', answered: 'replica' },
+    ];
+    return broken(
+      'master-is-replica',
+      `${where} says it is a replica`,
+      evidence,
+      'During a failover this passes. If it stays, somebody has changed the roles behind the back of the Sentinels: SENTINEL FAILOVER, or REPLICAOF NO ONE on the server that shall be master',
+    );
+  }
+  if (role?.kind !== 'unusable') return undefined;
+  const evidence = [
+    { by: adopted.by, asked, answered: where },
+    { by: where, asked: 'ROLE', answered: role.why },
+  ];
+  const what = `${where} cannot be used: ${role.why}`;
+  if (role.why.includes(whyOwn)) {
+    return broken(
+      'master-is-self',
+      what,
+      evidence,
+      'Listen on another port than the master has, or on another address; or map the announced address to where the master is (addressMap)',
+    );
+  }
+  if (/^it is a Sentinel|makes no sense|Not the Redis protocol/.test(role.why)) {
+    return broken(
+      'master-not-redis',
+      what,
+      evidence,
+      'Another program has the address that the Sentinels announce: look at what runs there, and at addressMap',
+    );
+  }
+  return broken(
+    'master-unreachable',
+    what,
+    evidence,
+    'Look at routes and firewalls between here and there, and whether that server runs',
+  );
+}
+
+/** That fewer than a majority of the Sentinels answer, where that keeps nobody from being served. */
+export function minorityOf(survey: DatabaseSurvey): Finding | undefined {
+  const voters = survey.sentinels.filter(({ sameAs }) => sameAs === undefined);
+  const answering = voters.filter(({ answer }) => answer.kind === 'address').length;
+  if (answering * 2 > voters.length || answering === 0) return undefined;
+  const evidence = voters.map(({ sentinel, answer }): Evidence => ({
+    by: sentinel,
+    asked: `SENTINEL get-master-addr-by-name ${survey.database.name}`,
+    answered:
+      answer.kind === 'address' ? formatEndpoint(answer.endpoint) : 'text' in answer ? answer.text : '(nil)',
+  }));
+  return {
+    code: 'majority-missing',
+    severity: 'degraded',
+    database: survey.database.name,
+    what: `only ${String(answering)} of ${String(voters.length)} Sentinel${voters.length === 1 ? '' : 's'} answer: a failover may not be possible`,
+    evidence,
+    remedy: 'Bring the other Sentinels back; the master is served meanwhile',
+  };
+}
