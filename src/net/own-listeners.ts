@@ -5,7 +5,7 @@ import type { Endpoint, ListenAddress } from './endpoint.ts';
 import { canonicalHost } from './address-map.ts';
 
 /** Why an endpoint is not dialled at which we listen ourselves. */
-const whyOwn = 'that is this tunnel itself';
+export const whyOwn = 'that is this tunnel itself';
 
 /**
  * Where this process listens, so that it never dials itself: what a Sentinel announces, or what the address map makes of
