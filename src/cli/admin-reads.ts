@@ -27,6 +27,7 @@ const isStatus: Check = mapping({
       },
       view: mapping({ phase: mapping({ reason: orNone(isText) }) }),
       degraded: listOf(isText),
+      replicas: orNone(listOf(isText)),
       listen: listOf(mapping({ address: isText, open: isFlag, reason: orNone(isText) })),
       counters: orNone(
         mapping({

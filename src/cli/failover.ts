@@ -8,7 +8,7 @@ import { exitCodes } from './exit-codes.ts';
 import { wholeNumber } from './failovers.ts';
 import type { Host } from './host.ts';
 import { orderOf, strange, type OperateFlags } from './operate.ts';
-import { painter, plain, plainJson } from './plain.ts';
+import { count, grouped, painter, plain, plainJson } from './plain.ts';
 import { isNumber, isText, mapping, orNone } from './shape.ts';
 import { storyText } from './story-text.ts';
 
@@ -18,10 +18,31 @@ export interface FailoverFlags extends OperateFlags {
   readonly waitMs?: string;
 }
 
+/** What the tunnel answers: all but the Sentinel is of a graceful failover alone. */
+interface Outcome {
+  readonly sentinel: string;
+  /** Sessions whose last command had been answered before it began, and those whose had not. */
+  readonly quiescence?: { readonly resting: number; readonly busy: number } | null;
+  readonly story?: object | null;
+  /** Acknowledged writes; `null` where that cannot be known. */
+  readonly lost?: {
+    readonly writes: number | null;
+    readonly bytes: number | null;
+    readonly why: string;
+  } | null;
+}
+
+const isOutcome = mapping({
+  sentinel: isText,
+  quiescence: orNone(mapping({ resting: isNumber, busy: isNumber })),
+  lost: orNone(mapping({ writes: orNone(isNumber), bytes: orNone(isNumber), why: isText })),
+});
+
 /** A planned failover takes Sentinel two seconds; a slow one is ended by its `failover-timeout` of a minute or more. */
 const usualWaitMs = 60_000;
 const mostWaitMs = 3_600_000;
-const mostFinishMs = 600_000;
+/** The longest that a tunnel waits for replies. */
+const mostFinishMs = 10_000;
 const lookMs = 100;
 /** A look that is missed is no reason to give up: the tunnel may be asked again. */
 const lookAnswerMs = 5_000;
@@ -44,9 +65,12 @@ export async function failover(name: string, flags: FailoverFlags, host: Host): 
   const wishes = flags.graceful ? { graceful: true, ...(finishMs !== undefined && { finishMs }) } : {};
   const deadlineMs = performance.now() + waitMs;
   const body = await orderOf(client, name, 'failover', wishes, waitMs);
-  if (!mapping({ sentinel: isText, lost: orNone(isNumber) })(body)) throw strange(client);
-  const { sentinel, lost } = body as { readonly sentinel: string; readonly lost?: number | null };
-  host.stderr.write(`${plain(name)}: ${plain(sentinel)} has begun a failover, waiting for the next master\n`);
+  if (!isOutcome(body)) throw strange(client);
+  const outcome = body as Outcome;
+  if (!outcome.story) {
+    const who = plain(outcome.sentinel);
+    host.stderr.write(`${plain(name)}: ${who} has begun a failover, waiting for the next master\n`);
+  }
   const after = await served(client, name, before, deadlineMs);
   if (!after) {
     throw new TunnelError(
@@ -54,8 +78,7 @@ export async function failover(name: string, flags: FailoverFlags, host: Host): 
       `"${plain(name)}" has no next master after ${String(waitMs)} ms: "sentinel-tunnel status ${plain(name)}" says what it waits for`,
     );
   }
-  const story = (await readFailovers(client, name, 1)).at(-1);
-  return tell(flags, host, story, lost ?? null);
+  return tell(flags, host, outcome, (await readFailovers(client, name, 1)).at(-1));
 }
 
 /** Looks until another story than before is told of, and the database is served. */
@@ -74,22 +97,32 @@ async function served(
   return undefined;
 }
 
-function tell(
-  flags: FailoverFlags,
-  host: Host,
-  story: FailoverStory | undefined,
-  lost: number | null,
-): number {
+function tell(flags: FailoverFlags, host: Host, outcome: Outcome, story: FailoverStory | undefined): number {
   if (!story) return exitCodes.failed;
   const isMoved = story.from !== story.to;
+  const { sentinel, quiescence = null, lost = null } = outcome;
   if (flags.json) {
-    host.stdout.write(`${plainJson({ story, lost }, 2)}\n`);
+    host.stdout.write(`${plainJson({ sentinel, quiescence, lost, story }, 2)}\n`);
   } else {
-    host.stdout.write(storyText(story, new Date(), painter(host.stdout.isColoured)));
-    host.stdout.write(
-      lost === null ? 'Acknowledged writes lost: not known\n' : `Acknowledged writes lost: ${String(lost)}\n`,
-    );
-    if (!isMoved) host.stdout.write('It came to nothing: the master is the one of before\n');
+    const lines = [
+      ...(quiescence ? [`At rest before it began: ${sessionsOf(quiescence)}`] : []),
+      `Acknowledged writes lost: ${lossOf(lost)}`,
+      ...(isMoved ? [] : ['It came to nothing: the master is the one of before']),
+    ];
+    const text = storyText(story, new Date(), painter(host.stdout.isColoured));
+    host.stdout.write(`${text}${lines.join('\n')}\n`);
   }
   return isMoved ? exitCodes.done : exitCodes.failed;
+}
+
+function sessionsOf({ resting, busy }: NonNullable<Outcome['quiescence']>): string {
+  const cut = busy === 0 ? '' : `, and ${String(busy)} were cut while they waited for an answer`;
+  return `${String(resting)} of ${count(resting + busy, 'session')}${cut}`;
+}
+
+function lossOf(lost: Outcome['lost']): string {
+  if (!lost) return 'not known; --graceful finds out';
+  const { writes, bytes, why } = lost;
+  const lacking = writes === null && bytes ? `, ${grouped(bytes)} bytes of replication are missing` : '';
+  return `${writes === null ? 'not known' : String(writes)}${lacking} (${plain(why)})`;
 }

@@ -58,6 +58,10 @@ function databaseLines(database: DatabaseStatus, now: Date, paint: Paint): strin
       { text: '  number' },
       { text: `generation ${String(generation)}, epoch ${epoch === null ? 'not readable' : String(epoch)}` },
     ],
+    // Optional: a tunnel of before this was told may be asked.
+    ...((database.replicas as readonly string[] | undefined)?.length
+      ? [[{ text: '  replicas' }, { text: plain(database.replicas.join(', ')) }]]
+      : []),
     ...database.listen.map(({ address, open, reason }): Cell[] => [
       { text: '  listens' },
       open

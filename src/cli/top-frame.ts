@@ -82,7 +82,7 @@ function headLines({ where, status, trouble, agoMs }: Look): Line[] {
 const numberHeads = [
   ['OPEN', 6],
   ['HELD', 5],
-  ['NEW/S', 6],
+  ['NEW/S', 8],
   ['UP/S', 9],
   ['DOWN/S', 9],
 ] as const;
@@ -107,7 +107,11 @@ function databaseLines({ status, before }: Look, columns: number): Line[] {
         { text: `${cut(plain(database.name), nameWidth).padEnd(nameWidth)} ` },
         { text: phaseWord(database).padEnd(10), style: database.ready ? 'good' : 'bad' },
         { text: `${cut(plain(database.master ?? '-'), masterWidth).padEnd(masterWidth)} ` },
-        { text: numbers.map((text, index) => text.padStart(numberHeads[index]?.[1] ?? 0)).join('') },
+        {
+          text: numbers
+            .map((text, index) => ` ${text.padStart((numberHeads[index]?.[1] ?? 1) - 1)}`)
+            .join(''),
+        },
       ];
       const notes = [...(database.ready ? [] : [database.reason ?? '']), ...database.degraded];
       return [row, ...notes.map((note): Line => [{ text: `  ${plain(note)}`, style: 'bad' }])];
@@ -222,8 +226,8 @@ function storyLines(story: Told, now: Date, columns: number): Line[] {
 }
 
 /**
- * A failover as a bar of time, to scale: `=` while nothing is served, `-` afterwards. A milestone whose place is taken
- * stands right of it.
+ * A failover as a bar of time, to scale: `=` while nothing is served, `-` afterwards. Milestones that would
+ * stand in one place stand beside each other.
  */
 export function timeBar(milestones: readonly (readonly [string, number])[], columns: number): string {
   const width = Math.max(10, columns - 2);
@@ -231,14 +235,18 @@ export function timeBar(milestones: readonly (readonly [string, number])[], colu
   const servedMs = milestones.find(([what]) => what === 'served')?.[1] ?? Infinity;
   const place = (ms: number): number => Math.max(0, Math.round((ms / longestMs) * (width - 1)));
   const cells: string[] = Array.from({ length: width }, (_, index) => (index < place(servedMs) ? '=' : '-'));
-  const taken = new Set<number>();
-  for (const [what, ms] of milestones.toSorted(([, a], [, b]) => a - b)) {
-    let at = place(ms);
-    while (taken.has(at) && at < width - 1) at += 1;
-    while (taken.has(at) && at > 0) at -= 1; // no room is left on the right
-    taken.add(at);
-    cells[at] = marks[what] ?? '?';
+  const ordered = milestones.toSorted(([, a], [, b]) => a - b);
+  const places = ordered.map(([, ms]) => place(ms));
+  // Pushed apart to the right, and back from the edge where there is no room.
+  for (let index = 1; index < places.length; index += 1) {
+    places[index] = Math.max(places[index] ?? 0, (places[index - 1] ?? 0) + 1);
   }
+  for (let index = places.length - 1, edge = width - 1; index >= 0; index -= 1) {
+    edge = Math.min(edge, places[index] ?? 0);
+    places[index] = edge;
+    edge -= 1;
+  }
+  for (const [index, [what]] of ordered.entries()) cells[places[index] ?? 0] = marks[what] ?? '?';
   return `|${cells.join('')}|`;
 }
 

@@ -94,7 +94,7 @@ test('failover waits until the next master is served, under load, and tells the 
       new RegExp(`^\\S+ mymaster from 127\\.0\\.0\\.1:${old} to 127\\.0\\.0\\.1:\\d+, generation`),
     );
     assert.match(moved.stdout, /^ {2}1 cut, \d+ held; .*served [\d.]+ ms/m);
-    assert.match(moved.stdout, /^Acknowledged writes lost: not known$/m);
+    assert.match(moved.stdout, /^Acknowledged writes lost: not known; --graceful finds out$/m);
     assert.equal((await act('status')).code, 0);
     const again = await act('failover', cluster.name);
     assert.equal(again.code, 1);

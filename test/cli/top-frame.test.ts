@@ -1,0 +1,203 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { DatabaseStatus, SentinelStatus, Status } from '../../src/admin/status.ts';
+import { painter } from '../../src/cli/plain.ts';
+import { frame, timeBar, type Look } from '../../src/cli/top-frame.ts';
+
+const now = '2026-01-31T12:00:10.000Z';
+
+function database(name: string, upstreamBytes = 0, changes: Partial<DatabaseStatus> = {}): DatabaseStatus {
+  const ended = { downstream: 0, upstream: 0, evicted: 0, refused: 0, idle: 0, drained: 0 };
+  return {
+    ...{
+      name,
+      ready: true,
+      reason: null,
+      phase: 'serving',
+      since: now,
+      master: '10.0.0.1:6379',
+      standing: 'confirmed',
+    },
+    ...{ generation: 1, epoch: 1, degraded: [], listen: [], replicas: [], hold: null, lastFailover: null },
+    view: {
+      ...{ name, generation: 1, epoch: 1, degraded: [], sentinels: { known: 3, answering: 3, agreeing: 3 } },
+      phase: { kind: 'serving', endpoint: { host: '10.0.0.1', port: 6379 }, standing: 'confirmed' },
+    },
+    counters: {
+      ...{ open: 12, held: 3, admitted: upstreamBytes / 100, ended, dialFailures: 0, acceptErrors: 0 },
+      ...{ upstreamBytes, downstreamBytes: upstreamBytes * 10 },
+    },
+    ...changes,
+  };
+}
+
+function sentinel(address: string, changes: Partial<SentinelStatus> = {}): SentinelStatus {
+  return {
+    ...{ address, seed: true, id: null, state: 'up', subscription: 'subscribed' },
+    ...{ answers: 1, errors: 0, failures: 0, latencyMs: 0.5, said: [] },
+    ...changes,
+  };
+}
+
+function lookAt(
+  databases: readonly DatabaseStatus[],
+  sentinels: readonly SentinelStatus[] = [],
+  before?: readonly DatabaseStatus[],
+  changes: Partial<Look> = {},
+): Look {
+  const status = (uptimeMs: number, shown: readonly DatabaseStatus[]): Status => ({
+    version: 1,
+    program: {
+      ...{ version: '1.2.3', engine: 'epoll', threads: 1, state: 'running', startedAt: now, now, uptimeMs },
+      configFile: null,
+    },
+    ready: shown.every(({ ready }) => ready),
+    reasons: shown.flatMap(({ name, reason }) => (reason === null ? [] : [`${name}: ${reason}`])),
+    databases: shown,
+    sentinels,
+    lastEventId: 'a.1',
+  });
+  return {
+    where: '127.0.0.1:9121',
+    status: status(10_000, databases),
+    before: before && status(8_000, before),
+    events: Array.from({ length: 100 }, (_, index) => ({
+      ...{ id: `a.${index}`, time: now, level: 'warn', event: 'master.lost', sentence: 'said' },
+      fields: { database: `database-${index}`, reason: 'a long reason '.repeat(20) },
+    })),
+    trouble: undefined,
+    agoMs: 0,
+    intervalMs: 1_000,
+    ...changes,
+  };
+}
+
+const plainly = painter(false);
+
+test('frame() shows rates per second, and none where there is nothing to compare with', () => {
+  const size = { columns: 80, rows: 24, isLive: true };
+  const row = (look: Look): string =>
+    frame(look, size, plainly).find((line) => line.startsWith('mymaster')) ?? '';
+  const cells = (look: Look): readonly string[] => row(look).split(/ {2,}| (?=\d)/);
+  const present = [database('mymaster', 2_001_000)];
+  assert.deepEqual(cells(lookAt(present, [], [database('mymaster', 1_000)])), [
+    'mymaster serving',
+    ...['10.0.0.1:6379', '12', '3', '10,000', '1.0 MB', '10.0 MB'],
+  ]);
+  assert.match(row(lookAt(present)), /12 +3 +- +- +-$/);
+  // Its listeners were opened anew: the counters begin again.
+  assert.match(row(lookAt(present, [], [database('mymaster', 9_000_000)])), /12 +3 +- +- +-$/);
+  assert.match(
+    row(lookAt([database('mymaster', 0, { counters: null })])),
+    /serving +10\.0\.0\.1:6379( +-){5}$/,
+  );
+});
+
+test('frame() has never more lines or columns than there are, and keeps a place for what is not well', () => {
+  const databases = Array.from({ length: 60 }, (_, index) =>
+    database(`a-database-with-a-long-name-${index}`, index),
+  );
+  const sentinels = Array.from({ length: 9 }, (_, index) => sentinel(`10.0.0.${index}:26379`));
+  for (const columns of [10, 40, 80, 200]) {
+    for (const rows of [5, 10, 24, 60]) {
+      const lines = frame(lookAt(databases, sentinels), { columns, rows, isLive: true }, plainly);
+      assert.equal(lines.length, rows, `${columns}x${rows}`);
+      assert.ok(
+        lines.every((line) => line.length <= columns),
+        `${columns}x${rows}`,
+      );
+      assert.equal(lines.at(-1)?.slice(0, 6), 'q quit');
+    }
+  }
+  const many = frame(lookAt(databases, sentinels), { columns: 80, rows: 24, isLive: true }, plainly).join(
+    '\n',
+  );
+  assert.match(many, /… \d+ more lines/);
+  assert.match(many, /^SENTINEL/m);
+  assert.match(many, /^EVENTS/m);
+});
+
+test('frame() says in words what is not well', () => {
+  const said = {
+    ...{
+      database: 'mymaster',
+      address: '10.0.0.9:1',
+      epoch: 1,
+      flags: [],
+      text: null,
+      at: now,
+      latencyMs: 1,
+    },
+    ...({ kind: 'address', agrees: false } as const),
+  };
+  const look = lookAt(
+    [
+      database('mymaster', 0, {
+        ready: false,
+        phase: 'fenced',
+        master: null,
+        reason: 'fenced: a failover has begun',
+      }),
+      database('held', 0, {
+        ready: false,
+        reason: 'held by an operator',
+        hold: { since: now, until: now, reason: 'b' },
+      }),
+      database('poor', 0, { degraded: ['only 1 of 3 Sentinels answers'] }),
+    ],
+    [
+      sentinel('10.0.0.1:1', { said: [said] }),
+      sentinel('10.0.0.2:1', { state: 'down', subscription: 'none' }),
+    ],
+    undefined,
+    { trouble: 'No tunnel answers', agoMs: 65_000 },
+  );
+  const text = frame(look, { columns: 80, rows: 40, isLive: true }, plainly).join('\n');
+  assert.match(text, /^OUT OF TOUCH for 1 min 5 s, this is old: No tunnel answers$/m);
+  assert.match(text, /^mymaster FENCED +- /m);
+  assert.match(text, /^ {2}fenced: a failover has begun$/m);
+  assert.match(text, /^held {5}HELD/m);
+  assert.match(text, /^ {2}only 1 of 3 Sentinels answers$/m);
+  assert.match(text, /^10\.0\.0\.1:1 up .* DISAGREES on mymaster: 10\.0\.0\.9:1$/m);
+  assert.match(text, /^10\.0\.0\.2:1 DOWN .* announcements not heard$/m);
+});
+
+test('timeBar() draws to scale, and loses no milestone', () => {
+  assert.equal(
+    timeBar(
+      [
+        ['fenced', 0],
+        ['served', 50],
+        ['confirmed', 100],
+      ],
+      13,
+    ),
+    '|F====S----C|',
+  );
+  assert.equal(
+    timeBar(
+      [
+        ['fenced', 0],
+        ['promoted', 0.1],
+        ['served', 0.2],
+        ['confirmed', 1_000],
+      ],
+      13,
+    ),
+    '|FPS-------C|',
+  );
+  assert.equal(
+    timeBar(
+      [
+        ['fenced', 0],
+        ['served', 99],
+        ['first byte', 99.5],
+        ['confirmed', 100],
+      ],
+      13,
+    ),
+    '|F=======SBC|',
+  );
+  assert.match(timeBar([['fenced', 0]], 13), /^\|F[=-]{10}\|$/);
+  assert.match(timeBar([], 13), /^\|=+.*\|$/);
+});
