@@ -381,6 +381,7 @@ class RunningDaemon implements Daemon {
         release: (name) => this.#tunnel(name).release(),
         cut: (name) => this.#tunnel(name).cut(),
         failover: (name) => this.#failover(name),
+        graceful: (name, finishMs) => this.#tunnel(name).failOver(finishMs, () => this.#failover(name)),
       },
       reload: this.#surroundings.read && (async () => (await this.reload()).map(changeLine)),
     };

@@ -20,6 +20,7 @@ export const errorCodes = [
   'ST_ADMIN_UNREACHABLE',
   'ST_ADMIN_DENIED',
   'ST_ADMIN_REFUSED',
+  'ST_FAILOVER_FAILED',
   'ST_CLOSED',
 ] as const;
 

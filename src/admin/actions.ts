@@ -1,6 +1,7 @@
 import type { Context, Hono, MiddlewareHandler } from 'hono';
 import { TunnelError } from '../errors.ts';
 import type { Log } from '../telemetry/log.ts';
+import { longestFinishMs, usualFinishMs } from '../tunnel/graceful.ts';
 import { longestHoldMs, usualHoldMs } from '../tunnel/operator-hold.ts';
 import { refuse, whoOf, type AdminEnv } from './guard.ts';
 import type { Actions, AdminPort } from './port.ts';
@@ -26,7 +27,18 @@ const actionsByName: Readonly<Record<string, Action>> = {
   },
   release: { keys: [], act: (actions, name) => Promise.resolve({ released: actions.release(name) }) },
   cut: { keys: [], act: async (actions, name) => ({ cut: await actions.cut(name) }) },
-  failover: { keys: [], act: async (actions, name) => ({ sentinel: await actions.failover(name) }) },
+  failover: {
+    keys: ['graceful', 'finishMs'],
+    act: async (actions, name, { graceful, finishMs }) => {
+      if (graceful !== undefined && typeof graceful !== 'boolean')
+        throw new TunnelError('ST_USAGE', '"graceful": expected true or false');
+      const within = milliseconds('finishMs', finishMs, usualFinishMs, longestFinishMs);
+      if (graceful === true) return await actions.graceful(name, within);
+      if (finishMs !== undefined)
+        throw new TunnelError('ST_USAGE', '"finishMs" needs "graceful": true beside it');
+      return { sentinel: await actions.failover(name) };
+    },
+  },
 };
 
 /** Adds the routes of the actions. */

@@ -98,6 +98,13 @@ export interface EngineTunnel {
   steer(route: Route): void;
   /** The server has answered a question that was asked after it had dropped these sessions; see the event `dropped`. */
   reassure(sessions: readonly number[]): void;
+  /**
+   * Lets what clients have asked be answered, and reads nothing more from them: until a route serves again, or cuts them.
+   * To be called under a route that holds.
+   *
+   * @param withinMs how long to wait for the answers, in milliseconds
+   */
+  quiesce(withinMs: number): Promise<Quiescence>;
   /** Cuts every session that relays, as another generation would; the route stays. Gives how many there were. */
   evict(): Promise<number>;
   /** Closes the listeners, refuses what waits, lets relaying sessions finish. Resolves when none is left. */
@@ -108,6 +115,12 @@ export interface EngineTunnel {
   counters(): TunnelCounters;
   /** How long dials and sessions have taken since open. */
   durations(): DurationsView;
+}
+
+/** How a quiescence has ended: sessions whose last command has been answered, and those that still wait for an answer. */
+export interface Quiescence {
+  readonly resting: number;
+  readonly busy: number;
 }
 
 export interface TunnelCounters {

@@ -14,6 +14,8 @@ import { Ledger } from './ledger.ts';
 import { Misgiving } from './misgiving.ts';
 import type { GatePlaces } from './places.ts';
 import { Quiet } from './quiet.ts';
+import type { Quiescence } from './engine.ts';
+import { Rest, type RestPort } from './rest.ts';
 import { sessionMoves, type Session, type SessionPhase } from './session.ts';
 
 /** Which side of a session did something. */
@@ -27,7 +29,7 @@ const lingerMs = 60_000;
  * What an engine does for the gate. None of these may call the gate back before they return (nor may whoever is
  * told an event); every one of them leaves the session in a state where doing it again is harmless.
  */
-export interface GatePort<S extends Session> {
+export interface GatePort<S extends Session> extends RestPort<S> {
   /** Starts a dial; `dialled` or `dialFailed` answers, unless `abandonDial` or `cut` comes first. */
   dial(session: S, endpoint: Endpoint): void;
   /** Destroys the upstream socket of a dial in progress; the downstream stays. */
@@ -71,6 +73,7 @@ export class Gate<S extends Session> {
   /** Half-closed, in order of when they are looked at again; the value is the bytes relayed when last looked at. */
   readonly #lingering = new Map<S, { atMs: number; bytes: number; by: Side }>();
   readonly #quiet: Quiet<S>;
+  readonly #rest: Rest<S>;
 
   readonly #durations: Durations;
 
@@ -87,6 +90,7 @@ export class Gate<S extends Session> {
     this.#places = places;
     this.#quiet = new Quiet<S>(spec.idleMs);
     this.#port = port;
+    this.#rest = new Rest<S>(port);
     this.#tell = tell;
     this.#now = now;
     this.#ledger = new Ledger(tell, now);
@@ -252,6 +256,7 @@ export class Gate<S extends Session> {
       this.#retrying.delete(session);
       this.#move(session, { kind: 'waiting' });
     }
+    if (route.kind === 'serve') this.#rest.end();
     let released = 0;
     if (route.kind !== 'hold') {
       for (const session of this.#pending) {
@@ -263,6 +268,14 @@ export class Gate<S extends Session> {
       }
     }
     this.#tell({ kind: 'steered', generation: route.generation, cut, held: this.#waitingCount, released });
+  }
+
+  /**
+   * Lets what has been asked be answered and has nothing more asked, within so many milliseconds. Sessions stay at rest until
+   * a route serves again or cuts them.
+   */
+  quiesce(withinMs: number, done: (quiescence: Quiescence) => void): void {
+    this.#rest.begin(this.#relayingSet, this.#now(), withinMs, done);
   }
 
   /** Cuts every session that relays. The route stays; gives how many there were. */
@@ -306,6 +319,7 @@ export class Gate<S extends Session> {
       this.#end(session, 'drained');
     }
     this.#ledger.flush(Infinity);
+    this.#rest.end();
   }
 
   /** When `tick` has to be called next, on the gate's clock; `undefined` while nothing waits. */
@@ -327,13 +341,14 @@ export class Gate<S extends Session> {
       first = Math.min(first, atMs);
       break;
     }
-    first = Math.min(first, this.#ledger.dueMs, this.#quiet.dueMs, this.#misgiving.dueMs);
+    first = Math.min(first, this.#ledger.dueMs, this.#rest.dueMs, this.#quiet.dueMs, this.#misgiving.dueMs);
     return first === Infinity ? undefined : first;
   }
 
   /** Does what has come due. */
   tick(): void {
     const nowMs = this.#now();
+    if (this.#rest.dueMs <= nowMs) this.#rest.tick(nowMs);
     for (const session of this.#dialling) {
       if (session.phase.kind !== 'dialling' || session.phase.untilMs > nowMs) break;
       this.#port.abandonDial(session);
@@ -456,6 +471,7 @@ export class Gate<S extends Session> {
     this.#relayingSet.delete(session);
     this.#lingering.delete(session);
     this.#quiet.delete(session);
+    this.#rest.delete(session);
     this.#giveWaiting(session);
     if (session.hasPlace) {
       this.#places.sessions.give();

@@ -40,6 +40,12 @@ export class Session {
   /** Whether it has taken a place among the sessions, and among those that wait. The gate's. */
   hasPlace = false;
   hasWaitingPlace = false;
+  /** The last bytes went towards Redis, hence an answer is still to come. Written by the engine. */
+  isAsking = false;
+  /** It is to come to rest as soon as its answer begins. The gate's. */
+  wantsRest = false;
+  /** Nothing is read from its client. Written by the engine. */
+  isResting = false;
   upstreamBytes = 0;
   downstreamBytes = 0;
   readonly id: number;

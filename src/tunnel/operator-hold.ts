@@ -21,6 +21,7 @@ export const longestHoldMs = 86_400_000;
 export class OperatorHold {
   readonly #expired: () => void;
   #view: HoldView | undefined;
+  #generation: number | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   /** @param expired called when a hold has ended by itself */
@@ -32,9 +33,14 @@ export class OperatorHold {
     return this.#view;
   }
 
-  /** Begins a hold, or begins it anew. */
-  begin(ms: number, reason: string): HoldView {
+  /**
+   * Begins a hold, or begins it anew.
+   *
+   * @param generation the only one whose clients are to wait; of whatever generation they wait otherwise
+   */
+  begin(ms: number, reason: string, generation?: number): HoldView {
     clearTimeout(this.#timer);
+    this.#generation = generation;
     const nowMs = Date.now();
     this.#view = Object.freeze({
       since: this.#view?.since ?? new Date(nowMs).toISOString(),
@@ -59,6 +65,7 @@ export class OperatorHold {
   /** The route that is to be taken instead of one that follows from the view. */
   over(route: Route): Route {
     if (!this.#view || route.kind === 'hold') return route;
+    if (this.#generation !== undefined && this.#generation !== route.generation) return route;
     return { kind: 'hold', generation: route.generation, reason: this.#view.reason };
   }
 }

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { DatabaseConfig, ListenerConfig } from '../config/config.ts';
-import type { TunnelError } from '../errors.ts';
+import { TunnelError } from '../errors.ts';
 import type { ListenAddress } from '../net/endpoint.ts';
 import { speaksTls } from '../net/tls.ts';
 import type {
@@ -17,6 +17,7 @@ import type { MasterWatch } from '../sentinel/watch.ts';
 import type { Log } from '../telemetry/log.ts';
 import { Chronicle } from './chronicle.ts';
 import { Listeners } from './listeners.ts';
+import { failOverGracefully, type GracefulOutcome, type GracefulPort } from './graceful.ts';
 import { OperatorHold, type HoldView } from './operator-hold.ts';
 import { Reassurance } from './reassurance.ts';
 import { routeOf, sameRoute } from './route.ts';
@@ -178,6 +179,36 @@ export class Tunnel {
     const wasHeld = this.#hold.end();
     if (wasHeld) this.#released('it was released');
     return wasHeld;
+  }
+
+  /**
+   * Fails over with a pause instead of cut commands: see `failOverGracefully`.
+   *
+   * @param order has Sentinel begin the failover, and gives which one has
+   * @throws TunnelError `ST_FAILOVER_FAILED`, or what Sentinel has against it
+   */
+  async failOver(finishMs: number, order: () => Promise<string>): Promise<GracefulOutcome> {
+    const { name } = this.#database;
+    const relay = this.#relay;
+    if (!relay || this.#hold.view)
+      throw new TunnelError('ST_FAILOVER_FAILED', `Cannot fail "${name}" over: it is held, or not open`);
+    const port: GracefulPort = {
+      name,
+      access: this.#database.redis,
+      view: () => this.#watch.view(),
+      hold: (ms) => {
+        const reason = 'a graceful failover is under way';
+        const { until } = this.#hold.begin(ms, reason, this.#watch.view().generation);
+        this.#log.warn('database.held', { database: name, until, reason });
+        this.#steer(this.#watch.view());
+      },
+      release: () => {
+        this.release();
+      },
+      quiesce: (withinMs) => relay.quiesce(withinMs),
+      lastStory: () => this.stories().at(-1),
+    };
+    return await failOverGracefully(port, finishMs, order);
   }
 
   /** Cuts every session, and gives how many there were: their clients reconnect. */

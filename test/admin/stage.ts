@@ -83,6 +83,10 @@ export class FakePort implements AdminPort {
     },
     release: (name) => this.acted.push(`release ${name}`) > 0,
     cut: (name) => Promise.resolve(this.acted.push(`cut ${name}`)),
+    graceful: (name, finishMs) => {
+      this.acted.push(`graceful ${name} ${finishMs}`);
+      return Promise.reject(new TunnelError('ST_FAILOVER_FAILED', 'It did not work'));
+    },
     failover: (name) => {
       this.acted.push(`failover ${name}`);
       return Promise.reject(

@@ -11,6 +11,7 @@ import { describeExactness } from './suite/exactness.ts';
 import { describeIdling } from './suite/idling.ts';
 import { describeListening } from './suite/listening.ts';
 import type { OpenEngine } from './suite/rig.ts';
+import { describeResting } from './suite/resting.ts';
 import { describeSteering } from './suite/steering.ts';
 import { describeWaiting } from './suite/waiting.ts';
 
@@ -33,6 +34,7 @@ export function describeEngine(name: EngineName, openEngine: OpenEngine, module:
     describeCutting(engine);
     describeExactness(engine);
     describeIdling(engine);
+    describeResting(engine);
     describeDescriptors(engine);
   });
 }

@@ -30,6 +30,7 @@ export class GateRig {
   readonly finished: Session[] = [];
   readonly cut: Session[] = [];
   readonly sessions: Session[] = [];
+  isFlushed = true;
 
   constructor(changes: Partial<TunnelSpec> = {}) {
     const port = {
@@ -45,6 +46,13 @@ export class GateRig {
       finish: (session: Session): void => {
         this.finished.push(session);
       },
+      rest: (session: Session): void => {
+        session.isResting = true;
+      },
+      wake: (session: Session): void => {
+        session.isResting = false;
+      },
+      isFlushed: (): boolean => this.isFlushed,
       cut: (session: Session): void => {
         this.cut.push(session);
       },

@@ -65,6 +65,7 @@ export class Carrier {
     if (from.isUpstream) {
       if (!session.hasHeard) this.#hear(session);
       if (this.#bytes[0] === minus) this.#doubt(session, got);
+      if (session.wantsRest) rest(session);
     } else session.isQuitting = endsInQuit(this.#bytes, got);
     // A read that did not fill the buffer has emptied the socket (epoll(7), on edge-triggered streams), unless its
     // end was told by the same edge: then that is still to be read.
@@ -205,12 +206,20 @@ export class Carrier {
   }
 }
 
+/** Reads nothing more from the client of a session; what is in the kernel already is found again when it is woken. */
+export function rest(session: TunnelSession): void {
+  session.isResting = true;
+  session.downstream.role = roles.resting;
+}
+
 function count(from: Socket, session: TunnelSession, bytes: number): void {
   if (from.isUpstream) {
     session.downstreamBytes += bytes;
+    session.isAsking = false;
     session.door.addDownstream(bytes);
   } else {
     session.upstreamBytes += bytes;
+    session.isAsking = true;
     session.door.addUpstream(bytes);
   }
 }

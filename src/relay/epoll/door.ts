@@ -13,6 +13,8 @@ import {
   type OpenListener,
 } from './messages.ts';
 import { Places } from '../places.ts';
+import type { Quiescence } from '../engine.ts';
+import { rest } from './carrier.ts';
 import type { Resolver } from './resolver.ts';
 import { setSocketOptions } from './options.ts';
 import { isSelfConnected } from './self-connection.ts';
@@ -105,6 +107,10 @@ export class Door implements GatePort<TunnelSession>, LoopMember {
 
   reassure(sessions: readonly number[]): void {
     this.#touch().reassured(sessions);
+  }
+
+  quiesce(withinMs: number, done: (quiescence: Quiescence) => void): void {
+    this.#touch().quiesce(withinMs, done);
   }
 
   evict(): number {
@@ -265,6 +271,24 @@ export class Door implements GatePort<TunnelSession>, LoopMember {
   finish(session: TunnelSession): void {
     session.dial += 1;
     this.#closeBoth(session);
+  }
+
+  rest(session: TunnelSession): void {
+    rest(session);
+  }
+
+  wake(session: TunnelSession): void {
+    const { downstream } = session;
+    if (!session.isResting) return;
+    session.isResting = false;
+    downstream.role = roles.relaying;
+    // Whatever an edge has told meanwhile: one read too many finds nothing.
+    downstream.canRead = true;
+    this.#loop.readAgain(downstream);
+  }
+
+  isFlushed(session: TunnelSession): boolean {
+    return session.downstream.unsent === undefined;
   }
 
   cut(session: TunnelSession): void {

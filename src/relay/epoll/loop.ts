@@ -106,7 +106,7 @@ export class Loop {
       for (const socket of again) {
         socket.isQueued = false;
         if (socket.role === roles.parting) this.#carrier.discard(socket);
-        else if (socket.canRead) this.#carrier.carry(socket);
+        else if (socket.canRead && socket.role === roles.relaying) this.#carrier.carry(socket);
       }
     }
     for (let at = 0; at < end; at += stride) {
@@ -235,6 +235,10 @@ export class Loop {
       case roles.relaying:
         if (socket.unsent !== undefined && events & abi.EPOLLOUT) this.#carrier.sendUnsent(socket);
         if (events & (abi.EPOLLIN | ends)) this.#carrier.carry(socket);
+        return;
+      case roles.resting:
+        if (socket.unsent !== undefined && events & abi.EPOLLOUT) this.#carrier.sendUnsent(socket);
+        if (events & (abi.EPOLLIN | ends)) socket.canRead = true;
         return;
       case roles.waiting:
         if (events & abi.EPOLLIN) socket.canRead = true;

@@ -8,6 +8,7 @@ import {
 } from '../engine.ts';
 import type { GatePlaces } from '../places.ts';
 import { Durations, durationsLength } from '../durations.ts';
+import type { Quiescence } from '../engine.ts';
 import type { ListenAddress } from '../../net/endpoint.ts';
 
 /** What the engine tells a thread. */
@@ -30,6 +31,7 @@ export type Command =
   | { readonly kind: 'steer'; readonly tunnel: number; readonly route: Route }
   | { readonly kind: 'reassure'; readonly tunnel: number; readonly sessions: readonly number[] }
   | { readonly kind: 'evict'; readonly tunnel: number }
+  | { readonly kind: 'quiesce'; readonly tunnel: number; readonly withinMs: number }
   | { readonly kind: 'drain'; readonly tunnel: number }
   | { readonly kind: 'close'; readonly tunnel: number }
   /** To be answered with `alive`, in the turn in which it is heard. */
@@ -46,6 +48,7 @@ export type Answer =
   | { readonly kind: 'told'; readonly tunnel: number; readonly events: readonly TunnelEvent[] }
   /** How many sessions it has cut. */
   | { readonly kind: 'evicted'; readonly tunnel: number; readonly count: number }
+  | { readonly kind: 'quiet'; readonly tunnel: number; readonly quiescence: Quiescence }
   /** It does not listen on this descriptor any more. */
   | { readonly kind: 'unlistened'; readonly tunnel: number; readonly fd: number }
   /** It does not listen for the tunnel any more. */

@@ -16,6 +16,8 @@ export const roles = {
   listener: 4,
   /** The descriptor of this thread's own event loop. */
   ownLoop: 5,
+  /** A downstream that nothing is read from, though its session relays: replies still go to it. */
+  resting: 7,
   /** The descriptor by which a standstill is noticed. */
   beat: 6,
 } as const;

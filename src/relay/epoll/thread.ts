@@ -3,6 +3,7 @@ import { messageOf } from '../../errors.ts';
 import { Door } from './door.ts';
 import { Loop } from './loop.ts';
 import type { Answer, Command } from './messages.ts';
+import type { Quiescence } from '../engine.ts';
 import { Resolver } from './resolver.ts';
 import { openKernel, type Kernel } from './syscalls.ts';
 
@@ -76,6 +77,16 @@ export async function runThread(
       case 'evict': {
         const count = doors.get(command.tunnel)?.evict() ?? 0;
         answer({ kind: 'evicted', tunnel: command.tunnel, count });
+        return;
+      }
+      case 'quiesce': {
+        const { tunnel, withinMs } = command;
+        const quiet = (quiescence: Quiescence): void => {
+          answer({ kind: 'quiet', tunnel, quiescence });
+        };
+        const door = doors.get(tunnel);
+        if (door) door.quiesce(withinMs, quiet);
+        else quiet({ resting: 0, busy: 0 });
         return;
       }
       case 'drain':

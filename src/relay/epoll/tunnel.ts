@@ -12,10 +12,12 @@ import type {
   TunnelSpec,
 } from '../engine.ts';
 import { Places } from '../places.ts';
+import type { Quiescence } from '../engine.ts';
 import { Barrier } from './barrier.ts';
 import { EpollListener } from './listener.ts';
 import { bindListener, releaseListener, type Bound } from './binding.ts';
 import { durationsIn, newTally, readTallies, type Answer } from './messages.ts';
+import { Question } from './question.ts';
 import { Steering } from './steering.ts';
 import type { Syscalls } from './syscalls.ts';
 import type { ThreadHandle } from './thread-handle.ts';
@@ -32,8 +34,8 @@ export class EpollTunnel implements EngineTunnel {
   readonly #left: Barrier;
   readonly #drained: Barrier;
   readonly #closed: Barrier;
-  #evicting: Promise<number> | undefined;
-  #evicted: (count: number) => void = () => undefined;
+  readonly #evicted: Question<number>;
+  readonly #quiet: Question<Quiescence>;
   #draining: Promise<void> | undefined;
   #leaving: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
@@ -55,6 +57,12 @@ export class EpollTunnel implements EngineTunnel {
     this.#left = new Barrier(threads);
     this.#drained = new Barrier(threads);
     this.#closed = new Barrier(threads);
+    const closed = this.#closed.all;
+    this.#evicted = new Question(threads.length, closed, 0, (sum, count) => sum + count);
+    this.#quiet = new Question(threads.length, closed, { resting: 0, busy: 0 }, (sum, next) => ({
+      resting: sum.resting + next.resting,
+      busy: sum.busy + next.busy,
+    }));
     const places = {
       sessions: Places.of(spec.maxConnections).memory,
       waiting: Places.of(spec.holdMax).memory,
@@ -112,24 +120,16 @@ export class EpollTunnel implements EngineTunnel {
     this.#send({ kind: 'reassure', tunnel: this.#id, sessions });
   }
 
-  /** A second one joins the first: what it would cut is being cut. */
-  evict(): Promise<number> {
-    this.#evicting ??= new Promise((resolve) => {
-      let [left, sum] = [this.#threads.length, 0];
-      this.#evicted = (count): void => {
-        sum += count;
-        left -= 1;
-        if (left > 0) return;
-        this.#evicting = undefined;
-        resolve(sum);
-      };
-      this.#send({ kind: 'evict', tunnel: this.#id });
-      // Once it is closed no thread answers for it any more.
-      void this.#closed.all.then(() => {
-        resolve(sum);
-      });
+  quiesce(withinMs: number): Promise<Quiescence> {
+    return this.#quiet.ask(() => {
+      this.#send({ kind: 'quiesce', tunnel: this.#id, withinMs });
     });
-    return this.#evicting;
+  }
+
+  evict(): Promise<number> {
+    return this.#evicted.ask(() => {
+      this.#send({ kind: 'evict', tunnel: this.#id });
+    });
   }
 
   drain(): Promise<void> {
@@ -164,7 +164,10 @@ export class EpollTunnel implements EngineTunnel {
         for (const listener of this.#listeners) listener.passed(thread, answer.fd);
         return;
       case 'evicted':
-        this.#evicted(answer.count);
+        this.#evicted.answered(answer.count);
+        return;
+      case 'quiet':
+        this.#quiet.answered(answer.quiescence);
         return;
       case 'left':
         this.#left.passed(thread);

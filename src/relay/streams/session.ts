@@ -46,6 +46,7 @@ export class StreamsSession extends Session {
     this.sink = upstream;
     for (const chunk of this.#early) upstream.write(chunk);
     this.upstreamBytes += this.#earlyBytes;
+    if (this.#earlyBytes > 0) this.isAsking = true;
     this.dropEarly();
     if (upstream.writableNeedDrain) this.downstream.pause();
     else this.downstream.resume();

@@ -17,6 +17,7 @@ import type {
 import { endsInQuit } from '../quit.ts';
 import { Gate, type GatePort, type Side } from '../gate.ts';
 import { Places } from '../places.ts';
+import type { Quiescence } from '../engine.ts';
 import { partingMs } from '../times.ts';
 import { failure, isSelfConnected, type Dial } from './dial.ts';
 import { Listener } from './listener.ts';
@@ -98,6 +99,15 @@ export class StreamsTunnel implements EngineTunnel {
         session.upstream?.destroy();
         session.downstream.destroy();
       },
+      rest: (session) => {
+        session.isResting = true;
+        session.downstream.pause();
+      },
+      wake: (session) => {
+        session.isResting = false;
+        this.#readOn(session);
+      },
+      isFlushed: (session) => session.downstream.writableLength === 0,
       cut: (session) => {
         session.sink = undefined;
         session.dropEarly();
@@ -158,10 +168,16 @@ export class StreamsTunnel implements EngineTunnel {
   }
 
   resume(): void {
-    for (const { downstream, upstream } of this.#relaying)
-      if (upstream?.writableNeedDrain === false) downstream.resume();
+    for (const session of this.#relaying) this.#readOn(session);
     this.#gate.resume();
     this.#arm();
+  }
+
+  quiesce(withinMs: number): Promise<Quiescence> {
+    return new Promise((resolve) => {
+      this.#gate.quiesce(withinMs, resolve);
+      this.#arm();
+    });
   }
 
   evict(): Promise<number> {
@@ -243,6 +259,7 @@ export class StreamsTunnel implements EngineTunnel {
           return;
         }
         session.upstreamBytes += chunk.length;
+        session.isAsking = true;
         if (!sink.write(chunk)) downstream.pause();
       } else if (session.isPending) session.keepEarly(chunk);
     });
@@ -288,13 +305,18 @@ export class StreamsTunnel implements EngineTunnel {
     }
     upstream.on('data', (chunk: Buffer) => {
       session.downstreamBytes += chunk.length;
+      session.isAsking = false;
+      if (session.wantsRest) {
+        session.isResting = true;
+        downstream.pause();
+      }
       if (!downstream.write(chunk)) upstream.pause();
       this.#gate.firstByte(generation);
       const word = doubtWordAt(chunk);
       if (word) this.#gate.doubted(session, word);
     });
     upstream.on('drain', () => {
-      if (!this.#isStandstill()) downstream.resume();
+      if (!this.#isStandstill()) this.#readOn(session);
     });
     upstream.on('end', () => {
       this.#halfClosed(session, 'upstream');
@@ -303,6 +325,11 @@ export class StreamsTunnel implements EngineTunnel {
     this.#relaying.add(session);
     session.openSink(upstream);
     if (downstream.readableEnded) this.#downstreamEnded(session);
+  }
+
+  /** Reads from a client, unless its server takes nothing more or it is at rest. */
+  #readOn(session: StreamsSession): void {
+    if (session.upstream?.writableNeedDrain === false && !session.isResting) session.downstream.resume();
   }
 
   #downstreamEnded(session: StreamsSession): void {

@@ -1,0 +1,134 @@
+import { TunnelError } from '../errors.ts';
+import { formatEndpoint, type Endpoint } from '../net/endpoint.ts';
+import type { Access } from '../net/tls.ts';
+import type { Quiescence } from '../relay/engine.ts';
+import { Connection } from '../sentinel/connection.ts';
+import type { MasterView } from '../sentinel/view.ts';
+import { lossBetween, readReplicationInfo, type Loss, type ReplicationInfo } from './loss.ts';
+import type { FailoverStory } from './story.ts';
+
+/** How a failover went that was prepared for. */
+export interface GracefulOutcome {
+  /** The Sentinel that has begun it. */
+  readonly sentinel: string;
+  /** How many sessions had their last command answered before it began, and how many had not. */
+  readonly quiescence: Quiescence;
+  readonly story: FailoverStory | null;
+  readonly lost: Loss;
+}
+
+/** What a graceful failover needs of the tunnel of its database. */
+export interface GracefulPort {
+  readonly name: string;
+  view(): MasterView;
+  /** How to speak to the servers. */
+  readonly access: Access;
+  /** Lets new clients wait, but no longer than the generation of now lasts. */
+  hold(ms: number): void;
+  release(): void;
+  quiesce(withinMs: number): Promise<Quiescence>;
+  lastStory(): FailoverStory | undefined;
+}
+
+/** How long running replies may take unless it is said, and the longest, in milliseconds. */
+export const usualFinishMs = 2_000;
+export const longestFinishMs = 10_000;
+/** How long a Sentinel may take to begin what it has been asked for: it has to be elected, in milliseconds. */
+const beginMs = 5_000;
+/** How long the new master may take to be served after the fence, in milliseconds. */
+const serveMs = 10_000;
+/** How long a story may lack its end after that: it has a deadline of its own, in milliseconds. */
+const storyMs = 4_000;
+const askMs = 500;
+const lookEveryMs = 5;
+
+/**
+ * Fails over so that nobody notices more than a pause: new clients wait, running replies are finished, nothing more is
+ * asked, and only then is Sentinel asked for the failover. What goes wrong before the fence undoes all of it.
+ *
+ * @param order has Sentinel begin the failover, and gives which one has
+ * @throws TunnelError why there was no failover; everything is as before then
+ */
+export async function failOverGracefully(
+  port: GracefulPort,
+  finishMs: number,
+  order: () => Promise<string>,
+): Promise<GracefulOutcome> {
+  const { phase, generation } = port.view();
+  if (phase.kind !== 'serving' || phase.standing !== 'confirmed')
+    throw new TunnelError(
+      'ST_FAILOVER_FAILED',
+      `Cannot fail "${port.name}" over: it is ${phase.kind}, not serving a confirmed master`,
+    );
+  const before = port.lastStory();
+  const old = await openQuietly(phase.endpoint, port.access);
+  try {
+    port.hold(finishMs + beginMs);
+    const quiescence = await port.quiesce(finishMs);
+    const sentinel = await order();
+    const hasBegun = await until(() => port.view().generation !== generation, beginMs);
+    if (!hasBegun)
+      throw new TunnelError(
+        'ST_FAILOVER_FAILED',
+        `The failover of "${port.name}" that ${sentinel} accepted has not begun within ${String(beginMs)} ms`,
+      );
+    // Every session has been cut by now, so whatever was acknowledged through here is in this offset.
+    const atFence = await askReplication(old);
+    port.release();
+    await until(() => port.view().phase.kind === 'serving', serveMs);
+    const after = port.view().phase;
+    const next = after.kind === 'serving' ? await askNewMaster(after.endpoint, port.access) : undefined;
+    await until(() => port.lastStory() !== before, storyMs);
+    const story = port.lastStory();
+    const isOver =
+      after.kind === 'serving' && formatEndpoint(after.endpoint) !== formatEndpoint(phase.endpoint);
+    return {
+      sentinel,
+      quiescence,
+      story: story !== before ? (story ?? null) : null,
+      lost: isOver
+        ? lossBetween(atFence, next)
+        : { writes: null, bytes: null, why: 'no new master is served yet' },
+    };
+  } finally {
+    port.release();
+    old?.close();
+  }
+}
+
+async function askNewMaster(endpoint: Endpoint, access: Access): Promise<ReplicationInfo | undefined> {
+  const connection = await openQuietly(endpoint, access);
+  const info = await askReplication(connection);
+  connection?.close();
+  return info;
+}
+
+/** What cannot be asked is not known; the failover goes on without it. */
+async function openQuietly(endpoint: Endpoint, access: Access): Promise<Connection | undefined> {
+  try {
+    return await Connection.open(endpoint, askMs, undefined, access);
+  } catch (error) {
+    if (error instanceof TunnelError) return undefined;
+    throw error;
+  }
+}
+
+async function askReplication(connection: Connection | undefined): Promise<ReplicationInfo | undefined> {
+  try {
+    const reply = await connection?.ask(['INFO', 'replication'], askMs);
+    return typeof reply === 'string' ? readReplicationInfo(reply) : undefined;
+  } catch (error) {
+    if (error instanceof TunnelError) return undefined;
+    throw error;
+  }
+}
+
+/** Looks until something is so. @returns whether it came to be so in time */
+async function until(isSo: () => boolean, withinMs: number): Promise<boolean> {
+  const untilMs = performance.now() + withinMs;
+  while (!isSo()) {
+    if (performance.now() >= untilMs) return false;
+    await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
+  }
+  return true;
+}

@@ -1,0 +1,58 @@
+/** What `INFO replication` says of one server, as far as it tells what a failover has cost. */
+export interface ReplicationInfo {
+  readonly role: string | undefined;
+  readonly offset: number | undefined;
+  readonly id: string | undefined;
+  /** The history before the last promotion, and where it ended. */
+  readonly formerId: string | undefined;
+  readonly formerEnd: number | undefined;
+}
+
+/** What a failover has lost of what the old master had taken in. */
+export interface Loss {
+  /** Acknowledged writes lost: 0 where that is certain, `null` where it cannot be known. */
+  readonly writes: 0 | null;
+  /** How much of the old master's replication stream the new one did not have, in bytes; `null` where it is not known. */
+  readonly bytes: number | null;
+  readonly why: string;
+}
+
+/** Reads the reply to `INFO replication`. */
+export function readReplicationInfo(text: string): ReplicationInfo {
+  const field = (name: string): string | undefined => new RegExp(`^${name}:(\\S+)\\s*$`, 'm').exec(text)?.[1];
+  const number = (name: string): number | undefined => {
+    const value = field(name);
+    return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : undefined;
+  };
+  return {
+    role: field('role'),
+    offset: number('master_repl_offset'),
+    id: field('master_replid'),
+    formerId: field('master_replid2'),
+    formerEnd: number('second_repl_offset'),
+  };
+}
+
+/**
+ * Compares the old master, asked once nobody could write through us any more, with the new one after its promotion.
+ * `second_repl_offset` is the first offset that is not of the former history (redis 7.0.15, replication.c, shiftReplicationId).
+ */
+export function lossBetween(old: ReplicationInfo | undefined, next: ReplicationInfo | undefined): Loss {
+  if (old?.offset === undefined || old.role !== 'master')
+    return unknown('the old master could not be asked in time');
+  if (next?.formerEnd === undefined) return unknown('the new master does not tell where its history begins');
+  if (next.formerId !== old.id)
+    return unknown('the new master has not got its history from the old one alone');
+  const bytes = Math.max(0, old.offset - (next.formerEnd - 1));
+  return bytes === 0
+    ? { writes: 0, bytes, why: 'the new master had everything that the old one had' }
+    : {
+        writes: null,
+        bytes,
+        why: 'the new master had less than the old one, which may have been writes or only pings',
+      };
+}
+
+function unknown(why: string): Loss {
+  return { writes: null, bytes: null, why };
+}

@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { lossBetween, readReplicationInfo } from '../../src/tunnel/loss.ts';
+
+const old = { role: 'master', offset: 100, id: 'a', formerId: undefined, formerEnd: undefined };
+const next = { role: 'master', offset: 120, id: 'b', formerId: 'a', formerEnd: 101 };
+
+test('nothing is lost where the new master had the whole history of the old one', () => {
+  assert.deepEqual([lossBetween(old, next).writes, lossBetween(old, next).bytes], [0, 0]);
+  assert.equal(lossBetween(old, { ...next, formerEnd: 200 }).writes, 0);
+});
+
+test('what the new master lacks is told in bytes, for what they were cannot be known', () => {
+  assert.deepEqual(
+    [lossBetween(old, { ...next, formerEnd: 90 }).writes, lossBetween(old, { ...next, formerEnd: 90 }).bytes],
+    [null, 11],
+  );
+});
+
+test('nothing is claimed where the two cannot be compared', () => {
+  for (const loss of [
+    lossBetween(undefined, next),
+    lossBetween(old, undefined),
+    lossBetween({ ...old, role: 'slave' }, next),
+    lossBetween(old, { ...next, formerId: 'c' }),
+  ])
+    assert.deepEqual([loss.writes, loss.bytes], [null, null]);
+});
+
+test('the reply of Redis is read as it is', () => {
+  const text =
+    '# Replication\r\nrole:master\r\nconnected_slaves:0\r\nmaster_replid:abc\r\nmaster_replid2:def\r\nmaster_repl_offset:42\r\nsecond_repl_offset:-1\r\n';
+  assert.deepEqual(readReplicationInfo(text), {
+    role: 'master',
+    offset: 42,
+    id: 'abc',
+    formerId: 'def',
+    formerEnd: undefined,
+  });
+});
