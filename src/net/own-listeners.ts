@@ -33,9 +33,13 @@ export class OwnListeners {
   lookupFor(port: number): LookupFunction {
     return (name, options, answer) => {
       lookup(name, { ...options, all: true }, (error, addresses) => {
+        if (error) {
+          answer(error, ''); // there are no addresses then, whatever the types say
+          return;
+        }
         const [first] = addresses;
-        const isOwn = !error && addresses.some(({ address }) => this.has({ host: address, port }));
-        if (error || !first || isOwn) answer(error ?? ownListenerError(), '');
+        const isOwn = addresses.some(({ address }) => this.has({ host: address, port }));
+        if (!first || isOwn) answer(ownListenerError(), '');
         else if (options.all) answer(null, addresses);
         else answer(null, first.address, first.family);
       });
