@@ -186,7 +186,10 @@ export class RoleProbe {
 /** Why a server cannot be asked, in few words. */
 export function whyUnusable(error: unknown): string {
   if (!(error instanceof TunnelError) || error.code === 'ST_TLS_FAILED') return messageOf(error);
-  const code = error.cause instanceof Error && 'code' in error.cause ? String(error.cause.code) : undefined;
+  // A cause with a code of our own has its sentence in the message already.
+  const isOurs = error.cause instanceof TunnelError;
+  const code =
+    !isOurs && error.cause instanceof Error && 'code' in error.cause ? String(error.cause.code) : undefined;
   // Why a connection was reset takes a sentence.
   return code === undefined || code === 'ECONNRESET' ? messageOf(error) : code;
 }
