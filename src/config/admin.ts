@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { messageOf } from '../errors.ts';
 import { isLoopback, type ListenAddress } from '../net/endpoint.ts';
 import type { AdminConfig } from './config.ts';
+import { readSmallFile } from './files.ts';
 import { readListenAddress } from './listen.ts';
 import type { Path, Problem } from './problems.ts';
 
@@ -58,7 +58,7 @@ function at(key: string): Path {
 
 function readToken(file: string, problems: Problem[]): string | undefined {
   try {
-    return readFileSync(file, 'utf8').replace(/\r?\n$/, '');
+    return readSmallFile(file).text.replace(/\r?\n$/, '');
   } catch (error) {
     problems.push({ path: at('tokenFile'), text: `cannot read "${file}": ${messageOf(error)}` });
     return undefined;
