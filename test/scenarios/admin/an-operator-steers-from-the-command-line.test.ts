@@ -108,3 +108,30 @@ test('failover waits until the next master is served, under load, and tells the 
     assert.equal(writer.errors.length, 1, writer.errors.map(({ message }) => message).join('\n'));
   });
 });
+
+test('a graceful failover under load has no error but the cut, loses nothing that was acknowledged, and says so', async () => {
+  await withTunnel(async (cluster, tunnel, act) => {
+    await using one = new Writer(tunnel.port(cluster.name), 'one', 0);
+    await using other = new Writer(tunnel.port(cluster.name), 'other', 0);
+    const writers = [one, other];
+    await eventually(() => writers.every(({ acknowledged }) => acknowledged.length > 20));
+    const moved = await act('failover', cluster.name, '--graceful', '--finish-ms', '1000');
+    assert.equal(moved.code, 0, moved.stderr);
+    assert.match(moved.stdout, /^At rest before it began: 2 of 2 sessions$/m);
+    assert.match(moved.stdout, /^Acknowledged writes lost: 0 \(the new master had everything/m);
+    const promoted = await cluster.awaitNewMaster(cluster.master);
+    assert.match(
+      moved.stdout,
+      new RegExp(`^\\S+ mymaster from \\S+ to 127\\.0\\.0\\.1:${promoted.port}, generation`),
+    );
+    const before = writers.map(({ acknowledged }) => acknowledged.length);
+    await eventually(() => writers.every(({ acknowledged }, at) => acknowledged.length > (before[at] ?? 0)));
+    for (const writer of writers) {
+      await writer.stop();
+      assert.ok(writer.errors.length <= 1, writer.errors.map(({ message }) => message).join('\n'));
+      const members = await promoted.command('SMEMBERS', writer.key);
+      assert.ok(Array.isArray(members));
+      assert.deepEqual(writer.lost(members), []);
+    }
+  });
+});

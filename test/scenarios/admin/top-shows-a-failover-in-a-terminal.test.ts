@@ -139,6 +139,13 @@ test(
       assert.match(piped.stderr, /not a terminal, so this is one look/);
       assert.match(piped.stdout, /^mymaster +serving +\S+ +0 +0 +0\.0 +\d+ B +\d+ B$/m);
       assert.match(piped.stdout, /^\d\d:\d\d:\d\d\.\d{3} INFO +Sentinel Tunnel \S+ started/m);
+
+      await screen.type(`clear; ${command} --interval 0.2`);
+      await eventually(async () => (await screen.text()).includes('READY'));
+      await tunnel.stop();
+      await eventually(async () => /^OUT OF TOUCH for .*: No tunnel answers/m.test(await screen.text()));
+      await screen.press('q');
+      await assertGivenBack(screen, 'alone');
     });
   },
 );
