@@ -1,6 +1,7 @@
 /** What a scenario needs: real servers, clusters, fakes, raw clients, the built program. */
 export { ask, EventStream, type AdminAddress, type Answered, type Asking } from './admin-client.ts';
 export { Certificates, type Issued, type IssueOptions } from './certificates.ts';
+export { cannotBrowse, startBrowser, Tab, type Browser } from './browser.ts';
 export { Child, childrenAlive, leaveEndToCaller, type Exit } from './child.ts';
 export { Cluster, startCluster, type ClusterOptions, type GroupOptions } from './cluster.ts';
 export { eventually, eventuallyPasses } from './eventually.ts';

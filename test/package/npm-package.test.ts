@@ -20,13 +20,23 @@ test('the package holds what is run, read and referred to, and nothing else', { 
   const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' });
   const compiled = sources
     .filter((name) => name.endsWith('.ts'))
+    // Bundled for the browser, into dashboard/.
+    .filter((name) => !name.startsWith(join('admin', 'dashboard')))
     .flatMap((name) => ['.js', '.d.ts'].map((ending) => `dist/${name.replace(/\.ts$/, ending)}`));
   assert.deepEqual(
     compiled.filter((path) => !packed.includes(path)),
     [],
     'compiled, and not in the package: is dist/ of this state (npm run build)?',
   );
-  for (const needed of ['package.json', 'README.md', 'LICENSE', 'schema/sentinel-tunnel.schema.json']) {
+  for (const needed of [
+    'package.json',
+    'dashboard/index.html',
+    'dashboard/dashboard.js',
+    'dashboard/style.css',
+    'README.md',
+    'LICENSE',
+    'schema/sentinel-tunnel.schema.json',
+  ]) {
     assert.ok(packed.includes(needed), needed);
   }
   const folders = new Set(packed.map((path) => (path.includes('/') ? path.split('/')[0] : path)));

@@ -39,7 +39,7 @@ export function showSentinels(sentinels: readonly SentinelStatus[], database: Da
   while (body.childElementCount > sentinels.length) body.lastElementChild?.remove();
   for (const [index, sentinel] of sentinels.entries()) {
     const said = sentinel.said.find((each) => each.database === database.name);
-    const { tone, word, sentence } = saidWording(sentinel, said);
+    const { tone, word, sentence } = saidWording(sentinel, said, database.standing);
     const row = body.children[index] ?? body.appendChild(emptyRow());
     mark(row, 'data-tone', tone);
     const [address, state, latency, heard] = row.children;
@@ -59,17 +59,17 @@ export function showSentinels(sentinels: readonly SentinelStatus[], database: Da
 function emptyRow(): HTMLElement {
   return html(
     'tr',
-    {},
-    html('th', { scope: 'row', class: 'address' }),
+    { role: 'row' },
+    html('th', { role: 'rowheader', scope: 'row', class: 'address' }),
     html(
       'td',
-      {},
+      { role: 'cell' },
       html('span', { class: 'sign', 'aria-hidden': 'true' }),
       html('strong'),
       html('span', { class: 'why' }),
     ),
-    html('td', { class: 'number' }),
-    html('td'),
+    html('td', { role: 'cell', class: 'number' }),
+    html('td', { role: 'cell', class: 'heard' }),
   );
 }
 

@@ -53,15 +53,25 @@ export function mark(element: Element, name: string, value: string | undefined):
   else if (element.getAttribute(name) !== value) element.setAttribute(name, value);
 }
 
+/** Calls back with the width and height of an element now, and whenever they have changed; in pixels. */
+export function onSize(element: Element, then: (width: number, height: number) => void): void {
+  let last = '';
+  new ResizeObserver(() => {
+    const { clientWidth: width, clientHeight: height } = element;
+    const size = `${String(width)} ${String(height)}`;
+    if (size === last || width === 0) return;
+    last = size;
+    then(width, height);
+  }).observe(element);
+}
+
 /** Calls back with the width of an element now, and whenever it has changed; in pixels. */
 export function onWidth(element: Element, then: (width: number) => void): void {
   let last = 0;
-  new ResizeObserver(() => {
-    const width = Math.floor(element.clientWidth);
-    if (width === last || width === 0) return;
+  onSize(element, (width) => {
+    if (width !== last) then(width);
     last = width;
-    then(width);
-  }).observe(element);
+  });
 }
 
 /** The size of the text of the page in pixels: what is drawn grows with it on a wall. */

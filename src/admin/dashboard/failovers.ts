@@ -2,7 +2,7 @@ import type { FailoverStory, StoryLine } from '../../tunnel/story.ts';
 import { byId, html, say } from './dom.ts';
 import { clockText, msText, plural } from './format.ts';
 import { lineText, TimelinePicture } from './timeline-picture.ts';
-import { flagsOf, timelineOf, type Zoom } from './timeline.ts';
+import { flagsOf, timelineOf, zooms, type Zoom } from './timeline.ts';
 
 const hint = 'Point at a mark, or walk through them with the arrow keys, to see who said what.';
 
@@ -11,7 +11,7 @@ export class Failovers {
   readonly #choice = byId('failover-choice');
   readonly #picture: TimelinePicture;
   #stories: readonly FailoverStory[] = [];
-  #zoom: Zoom = 'whole';
+  #zoom: Zoom = 'failover';
   /** The beginning of the one that was chosen; the latest where none was. */
   #chosen: string | undefined;
   #shown = '';
@@ -26,10 +26,18 @@ export class Failovers {
       this.#draw();
     });
     byId('failover-zoom').addEventListener('change', (event) => {
-      if (event.target instanceof HTMLInputElement)
-        this.#zoom = event.target.value === 'window' ? 'window' : 'whole';
+      const { target } = event;
+      if (target instanceof HTMLInputElement)
+        this.#zoom = zooms.find((zoom) => zoom === target.value) ?? 'failover';
       this.#draw();
     });
+  }
+
+  /** Says that one is going on, or `undefined` that none is. */
+  goesOn(text: string | undefined): void {
+    const line = byId('failover-now');
+    line.hidden = text === undefined;
+    if (text !== undefined) say(line, text);
   }
 
   /** @param stories of one database, oldest first */
@@ -91,7 +99,7 @@ function facts(story: FailoverStory): HTMLElement[] {
     html('div', { class: kind }, html('dt', {}, name), html('dd', {}, value));
   const unserved = story.servedMs === undefined ? 'to the end' : msText(story.servedMs);
   return [
-    fact('Nothing served for', unserved, 'nothing'),
+    fact('Not served for', unserved, 'nothing'),
     ...flagsOf(story).map(({ word, ms }) =>
       fact(
         word.replace(/^./, (first) => first.toUpperCase()),

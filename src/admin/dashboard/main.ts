@@ -101,7 +101,7 @@ class Dashboard {
   #show(): void {
     const status = this.#status;
     if (!status) return;
-    const database = status.databases.find(({ name }) => name === this.#chosen) ?? status.databases[0];
+    const database = this.#database();
     byId('board').hidden = database === undefined;
     this.#showProgram(status);
     if (!database) return;
@@ -120,7 +120,14 @@ class Dashboard {
     });
     if (memory) this.#plots.show(memory.series, memory.outages, this.#now() / 1000);
     this.#failovers.show(this.#stories.filter((story) => story.database === database.name));
+    this.#failovers.goesOn(this.#goingOn(database));
     this.#title(database);
+  }
+
+  /** Of a master that was served and is not any more. Its story is told when it is over. */
+  #goingOn({ phase, generation, since }: DatabaseStatus): string | undefined {
+    if (phase !== 'fenced' && !(phase === 'lost' && generation > 0)) return undefined;
+    return `Going on: nothing has been served for ${spanText(this.#now() - Date.parse(since))}. Its story is told when it is over.`;
   }
 
   #choose(name: string): void {
@@ -142,7 +149,7 @@ class Dashboard {
 
   #title(database: DatabaseStatus): void {
     const { word } = wordingOf(database);
-    const state = this.#touch.kind === 'lost' ? 'No touch' : word;
+    const state = this.#touch.kind === 'lost' ? 'Lost touch' : word;
     const title = `${state}: ${database.name} – Sentinel Tunnel`;
     if (document.title !== title) document.title = title;
   }
@@ -150,7 +157,7 @@ class Dashboard {
   #touched(touch: Touch): void {
     this.#touch = touch;
     mark(document.documentElement, 'data-touch', touch.kind);
-    const words = { connecting: 'Connecting', live: 'Live', lost: 'No touch', locked: 'Locked' };
+    const words = { connecting: 'Connecting', live: 'Live', lost: 'Lost touch', locked: 'Locked' };
     say(byId('touch'), words[touch.kind]);
     const lost = byId('lost');
     lost.hidden = touch.kind !== 'lost';
@@ -170,13 +177,21 @@ class Dashboard {
   #tick(): void {
     const touch = this.#touch;
     if (touch.kind === 'lost') say(byId('lost-for'), spanText(Date.now() - touch.sinceMs));
-    const status = this.#status;
-    if (!status) return;
-    const database = status.databases.find(({ name }) => name === this.#chosen) ?? status.databases[0];
+    const database = this.#database();
     if (!database) return;
     this.#title(database);
-    if (touch.kind === 'live')
+    if (touch.kind === 'lost')
+      say(byId('phase-for'), `when last heard, ${clockText(new Date(touch.sinceMs).toISOString())}, then`);
+    if (touch.kind === 'live') {
       say(byId('phase-for'), `for ${spanText(this.#now() - Date.parse(database.since))}`);
+      this.#failovers.goesOn(this.#goingOn(database));
+    }
+  }
+
+  /** The one that is looked at. */
+  #database(): DatabaseStatus | undefined {
+    const databases = this.#status?.databases;
+    return databases?.find(({ name }) => name === this.#chosen) ?? databases?.[0];
   }
 
   /** The wall clock of the tunnel, in milliseconds. */

@@ -1,5 +1,5 @@
 import uPlot from 'uplot';
-import { byId, colour, html, onWidth, say, textSize } from './dom.ts';
+import { byId, colour, html, onSize, say, textSize } from './dom.ts';
 import { countText, rateText } from './format.ts';
 import { shownSeconds, summary, type Sample, type Series } from './series.ts';
 
@@ -18,6 +18,8 @@ interface PlotOptions {
   readonly text: (value: number | undefined) => string;
   /** The least height of the scale. */
   readonly least: number;
+  /** What the lines of the grid may be apart. */
+  readonly steps: number[];
 }
 
 const plots: readonly PlotOptions[] = [
@@ -29,6 +31,7 @@ const plots: readonly PlotOptions[] = [
     ],
     text: rateText,
     least: 1000,
+    steps: rounds(14),
   },
   {
     id: 'sessions',
@@ -38,6 +41,7 @@ const plots: readonly PlotOptions[] = [
     ],
     text: countText,
     least: 4,
+    steps: rounds(7),
   },
 ];
 
@@ -67,6 +71,7 @@ class Plot {
   readonly #cells: readonly (readonly HTMLElement[])[];
   #plot: uPlot | undefined;
   #width = 0;
+  #height = 0;
   #data: uPlot.AlignedData = [[], [], []];
   #range: [number, number] = [0, shownSeconds];
   #outages: readonly Outage[] = [];
@@ -75,8 +80,9 @@ class Plot {
     this.#options = options;
     this.#container = byId(`${options.id}-plot`);
     this.#cells = this.#legend();
-    onWidth(this.#container, (width) => {
+    onSize(this.#container, (width, height) => {
       this.#width = width;
+      this.#height = height;
       this.build();
     });
   }
@@ -101,7 +107,7 @@ class Plot {
     this.#plot?.destroy();
     if (this.#width === 0) return;
     const size = textSize();
-    const { lines, text, least } = this.#options;
+    const { lines, text, least, steps } = this.#options;
     const axis = {
       stroke: colour('muted'),
       font: `${String(size * 0.75)}px system-ui, sans-serif`,
@@ -110,7 +116,8 @@ class Plot {
     };
     const options: uPlot.Options = {
       width: this.#width,
-      height: Math.round(size * 9.5),
+      height: this.#height,
+      padding: [size * 0.5, size * 0.75, 0, 0],
       legend: { show: false },
       cursor: { drag: { x: false, y: false }, points: { size: 7 } },
       scales: {
@@ -120,8 +127,8 @@ class Plot {
       axes: [
         {
           ...axis,
-          size: size * 1.6,
-          gap: size * 0.2,
+          size: size * 1.8,
+          gap: size * 0.5,
           space: size * 6,
           values: (_plot, times) => times.map((at) => agoText(this.#range[1] - at)),
           splits: () => minutes(this.#range, this.#width < size * 24 ? 5 : 2),
@@ -131,6 +138,7 @@ class Plot {
           size: size * 4.6,
           gap: size * 0.3,
           space: size * 2.2,
+          incrs: steps,
           values: (_plot, values) => values.map((value) => (value === 0 ? '0' : text(value))),
         },
       ],
@@ -184,6 +192,11 @@ class Plot {
     byId(`${id}-numbers`).append(...rows.map(({ row }) => row));
     return rows.map(({ cells }) => cells);
   }
+}
+
+/** 1, 2, 5, 10 and so on, over so many powers of ten: nobody has half a session. */
+function rounds(powers: number): number[] {
+  return Array.from({ length: powers }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat();
 }
 
 /** Whole minutes before now, so that the lines of the grid stand still against the labels. */

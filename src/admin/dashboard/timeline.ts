@@ -28,12 +28,14 @@ export interface Span {
   readonly word: string;
 }
 
-export type Zoom = 'whole' | 'window';
+/** From the beginning to the end; to the first byte; with all that was said in the ten seconds before. */
+export const zooms = ['failover', 'window', 'whole'] as const;
+export type Zoom = (typeof zooms)[number];
 
 const mostLanes = 10;
 
 export function timelineOf(story: FailoverStory, zoom: Zoom): Timeline {
-  const [fromMs, toMs] = zoom === 'window' ? windowOf(story) : wholeOf(story);
+  const [fromMs, toMs] = { failover: failoverOf, window: windowOf, whole: wholeOf }[zoom](story);
   const isShown = ({ ms }: { readonly ms: number }): boolean => ms >= fromMs && ms <= toMs;
   return {
     ...{ fromMs, toMs },
@@ -73,6 +75,12 @@ export function ticksIn(fromMs: number, toMs: number, about = 6): readonly numbe
 function wholeOf(story: FailoverStory): readonly [number, number] {
   const times = [0, ...story.lines.map(({ ms }) => ms), ...flagsOf(story).map(({ ms }) => ms)];
   return padded(Math.min(...times), Math.max(...times));
+}
+
+/** With as much of what led up to it as leaves the failover itself room. */
+function failoverOf(story: FailoverStory): readonly [number, number] {
+  const [from, to] = wholeOf(story);
+  return [Math.max(from, -to * 0.2), to];
 }
 
 /** From the beginning to the first byte from the next master. */

@@ -1,5 +1,5 @@
 import { onWidth, say, svg, textSize } from './dom.ts';
-import { countText, latencyText, rateText, shortened } from './format.ts';
+import { countText, latencyText, plural, rateText, shortened } from './format.ts';
 import { describe, type SentinelNode, type ServerNode, type Topology } from './topology.ts';
 import { signs, type Tone } from './words.ts';
 
@@ -55,7 +55,7 @@ export class TopologyPicture {
   }
 
   #fill(topology: Topology, { open, held, upstream, downstream }: Traffic): void {
-    this.#write('open', `${countText(open)} open`);
+    this.#write('open', open === undefined ? 'no session' : plural(open, 'session'));
     this.#write('held', `${countText(held)} waiting`);
     this.#write('upstream', `→ ${rateText(upstream)}`);
     this.#write('downstream', `← ${rateText(downstream)}`);
@@ -115,9 +115,8 @@ export class TopologyPicture {
     const waits = topology.stopped !== undefined;
     return [
       frame(box, waits ? 'busy' : 'idle'),
-      text(box.x + 12, box.y + 24, 'Sessions', 'name'),
-      this.#slot('open', text(box.x + 12, box.y + 44, '', 'note')),
-      this.#slot('held', text(box.x + 12, box.y + 62, '', 'note')),
+      this.#slot('open', text(box.x + 12, box.y + 25, '', 'name')),
+      this.#slot('held', text(box.x + 12, box.y + 46, '', 'note')),
     ];
   }
 
@@ -210,7 +209,7 @@ function lying(width: number, { servers, sentinels }: Topology): { boxes: Boxes;
   return {
     boxes: {
       isStanding: false,
-      applications: { x: x.applications, y: middle(78), width: w.applications, height: 78 },
+      applications: { x: x.applications, y: middle(rowHeight), width: w.applications, height: rowHeight },
       tunnel: { x: x.tunnel, y: middle(94), width: w.tunnel, height: 94 },
       servers: stack(servers.length, x.servers, shift(servers.length), w.servers),
       sentinels: stack(sentinels.length, x.sentinels, shift(sentinels.length), w.sentinels),
@@ -230,7 +229,7 @@ function standing(width: number, { servers, sentinels }: Topology): { boxes: Box
   return {
     boxes: {
       isStanding: true,
-      applications: { x: 2, y: top + 8, width: half, height: 78 },
+      applications: { x: 2, y: top + 16, width: half, height: rowHeight },
       tunnel: { x: right, y: top, width: half, height: 94 },
       servers: stack(servers.length, right, below, half),
       sentinels: stack(sentinels.length, 2, below, half),

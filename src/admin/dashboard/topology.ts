@@ -44,7 +44,7 @@ export function topologyOf(status: Status, database: DatabaseStatus): Topology {
     servers,
     sentinels: status.sentinels.map((sentinel) => {
       const said = sentinel.said.find((each) => each.database === database.name);
-      const { tone, word, sentence } = saidWording(sentinel, said);
+      const { tone, word, sentence } = saidWording(sentinel, said, database.standing);
       return {
         address: sentinel.address,
         ...{ tone, word, sentence },
@@ -80,11 +80,9 @@ function serversOf(status: Status, database: DatabaseStatus): ServerNode[] {
   for (const { said } of status.sentinels) {
     for (const { database: name, address, agrees } of said) {
       if (name !== database.name || address === null) continue;
-      add(
-        address,
-        agrees === false ? 'poor' : 'idle',
-        agrees === false ? 'named, not served' : 'named by Sentinel',
-      );
+      if (agrees !== false) add(address, 'idle', 'named by Sentinel');
+      else if (database.standing === 'provisional') add(address, 'idle', 'master before');
+      else add(address, 'poor', 'named, not served');
     }
   }
   for (const replica of database.replicas) add(replica, 'idle', 'replica');

@@ -1,13 +1,14 @@
 import type { DatabaseStatus, SaidStatus, SentinelStatus } from '../status.ts';
 
 /** How good something is. It is always said by a sign and a word too, never by colour alone. */
-export type Tone = 'good' | 'busy' | 'poor' | 'bad' | 'idle';
+export type Tone = 'good' | 'busy' | 'poor' | 'bad' | 'plain' | 'idle';
 
 export const signs: Readonly<Record<Tone, string>> = {
   good: '✓',
   busy: '◐',
   poor: '!',
   bad: '✕',
+  plain: '•',
   idle: '?',
 };
 
@@ -80,7 +81,11 @@ function agreement(agreeing: number, answering: number, known: number): string {
 }
 
 /** What a Sentinel says of a database, in words. */
-export function saidWording(sentinel: SentinelStatus, said: SaidStatus | undefined): Wording {
+export function saidWording(
+  sentinel: SentinelStatus,
+  said: SaidStatus | undefined,
+  standing: DatabaseStatus['standing'],
+): Wording {
   if (sentinel.state === 'unknown' || !said)
     return { tone: 'idle', word: 'not asked yet', sentence: 'It has not been asked yet' };
   const text = said.text ?? '';
@@ -94,9 +99,12 @@ export function saidWording(sentinel: SentinelStatus, said: SaidStatus | undefin
     case 'address': {
       const epoch = said.epoch === null ? '' : `, epoch ${String(said.epoch)}`;
       const named = `It names ${said.address ?? ''}${epoch}`;
+      // Sentinels answer with the next master about a second after it has been promoted: that is no dispute.
+      if (said.agrees === false && standing === 'provisional')
+        return { tone: 'busy', word: 'not yet', sentence: `${named}: the master before, as yet` };
       if (said.agrees === false)
         return { tone: 'poor', word: 'disagrees', sentence: `${named}: not the master that is served` };
-      if (said.agrees === null) return { tone: 'busy', word: 'answers', sentence: named };
+      if (said.agrees === null) return { tone: 'plain', word: 'answers', sentence: named };
       return { tone: 'good', word: 'agrees', sentence: named };
     }
   }

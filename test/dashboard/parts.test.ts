@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { clockText, msText, rateText, shortened, spanText } from '../../src/admin/dashboard/format.ts';
+import { Series, summary } from '../../src/admin/dashboard/series.ts';
+import { StreamReader } from '../../src/admin/dashboard/stream.ts';
+import { flagsOf, ticksIn, timelineOf } from '../../src/admin/dashboard/timeline.ts';
+import type { FailoverStory } from '../../src/tunnel/story.ts';
+
+test('numbers and times are written for people', () => {
+  assert.deepEqual([0, 999, 999.6, 1250, 99_940, 99_960, 1_000_000, undefined].map(rateText), [
+    '0 B/s',
+    '999 B/s',
+    '1.00 kB/s',
+    '1.25 kB/s',
+    '99.9 kB/s',
+    '100 kB/s',
+    '1.00 MB/s',
+    '–',
+  ]);
+  assert.deepEqual([0, 59_999, 60_000, 252_000, 3_600_000, 90_061_000].map(spanText), [
+    ...['0 s', '59 s', '1 min', '4 min 12 s', '1 h', '1 d 1 h'],
+  ]);
+  assert.deepEqual([0.1, 91.4, -87.7, 1055.9, 5].map(msText), [
+    '0.1 ms',
+    '91.4 ms',
+    '−87.7 ms',
+    '1056 ms',
+    '5 ms',
+  ]);
+  assert.equal(shortened('redis-0.redis.default.svc:6379', 20), 'redis-0…ult.svc:6379');
+  assert.equal(shortened('127.0.0.1:6379', 20), '127.0.0.1:6379');
+  const noon = new Date(2026, 0, 31, 12, 0, 0);
+  assert.equal(clockText(new Date(2026, 0, 31, 9, 3, 4).toISOString(), noon), '09:03:04');
+  assert.equal(clockText(new Date(2026, 0, 30, 9, 3, 4).toISOString(), noon), '2026-01-30 09:03:04');
+  assert.equal(clockText('never'), '–');
+});
+
+test('a series has a rate per second of the clock of the tunnel, and gaps where nothing is known', () => {
+  const series = new Series();
+  const read = (at: number, bytes: number, uptimeMs = at * 1000): boolean => {
+    const counters = { upstreamBytes: bytes, downstreamBytes: 2 * bytes, open: 3, held: 0 };
+    return series.read({ at, uptimeMs, counters });
+  };
+  assert.equal(read(100, 1000), true);
+  assert.equal(read(100.1, 1100), false, 'too soon to tell a rate');
+  assert.equal(read(102, 3000), true);
+  assert.deepEqual(series.latest, { at: 102, upstream: 1000, downstream: 2000, open: 3, held: 0 });
+  read(110, 4000);
+  assert.equal(series.samples.at(-2)?.open, null, 'a gap');
+  read(111, 10, 500);
+  assert.equal(series.samples.at(-1)?.upstream, null, 'another run of the tunnel');
+  read(112, 5, 1500);
+  assert.equal(series.samples.at(-1)?.upstream, null, 'listeners that were opened anew');
+  for (let at = 113; at < 2000; at += 1) read(at, at, at * 1000);
+  assert.ok(series.samples.length < 620, String(series.samples.length));
+  assert.deepEqual(summary([null, 1, 3]), { now: 3, mean: 2, peak: 3 });
+  assert.deepEqual(summary([null]), { now: undefined, mean: undefined, peak: undefined });
+});
+
+test('a stream of events is read however it is cut', () => {
+  const text = 'retry: 1000\nevent: hello\ndata: {}\n\n: beat\n\nid: a.1\nevent: log\ndata: {"a":"b: c"}\n\n';
+  for (const size of [1, 3, 7, text.length]) {
+    const told: string[] = [];
+    const reader = new StreamReader((kind, data) => told.push(`${kind} ${data}`));
+    for (let at = 0; at < text.length; at += size) reader.take(text.slice(at, at + size));
+    assert.deepEqual(told, ['hello {}', 'log {"a":"b: c"}'], String(size));
+  }
+  const endless = new StreamReader(() => undefined);
+  assert.throws(() => {
+    for (let count = 0; count < 6; count += 1) endless.take('x'.repeat(1024 * 1024));
+  }, /does not end/);
+});
+
+test('a failover is drawn to scale, from what was said in it', () => {
+  const story: FailoverStory = {
+    ...{ database: 'mymaster', at: '2026-01-31T12:00:00.000Z', trigger: 'a test', from: 'a:1', to: 'b:1' },
+    ...{ generation: 2, cut: 1, held: 1 },
+    ...{ fencedMs: 0.2, promotedMs: 91.3, servedMs: 91.4, confirmedMs: 983.8, firstByteMs: 93.6 },
+    lines: [
+      { ms: -8000, who: 's:1', what: 'answers a:1' },
+      { ms: -87.7, who: 's:1', what: '+try-failover' },
+      { ms: 0.2, who: 'tunnel', what: 'fenced' },
+      { ms: 983.7, who: 's:2', what: 'answers b:1' },
+    ],
+  };
+  assert.deepEqual(
+    flagsOf(story).map(({ word }) => word),
+    ['fenced', 'promoted', 'served', 'first byte', 'confirmed'],
+  );
+  const failover = timelineOf(story, 'failover');
+  assert.ok(failover.fromMs < -87.7 && failover.fromMs > -1000 && failover.toMs > 983.8);
+  assert.deepEqual(
+    failover.lanes.map(({ who, lines }) => [who, lines.length]),
+    [
+      ['tunnel', 1],
+      ['s:1', 1],
+      ['s:2', 1],
+    ],
+  );
+  assert.deepEqual(
+    failover.spans.map(({ kind, fromMs, toMs }) => [kind, fromMs, toMs]),
+    [
+      ['nothing', 0, 91.4],
+      ['provisional', 91.4, 983.8],
+    ],
+  );
+  assert.ok(timelineOf(story, 'whole').fromMs < -8000);
+  const first = timelineOf(story, 'window');
+  assert.ok(first.toMs > 93.6 && first.toMs < 120, String(first.toMs));
+  assert.deepEqual(ticksIn(-10, 100, 5), [0, 50, 100]);
+  assert.deepEqual(
+    ticksIn(0, 1.2, 6),
+    [0, 0.2, 0.4, 0.6000000000000001, 0.8, 1, 1.2000000000000002].filter((ms) => ms <= 1.2),
+  );
+});
