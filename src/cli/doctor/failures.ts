@@ -73,6 +73,13 @@ function tlsCause(
       remedy: `Name the file with the certificate of that CA as ${key}.tls.ca`,
     };
   }
+  if (glance?.kind === 'tls' && !access.tls?.identity) {
+    return {
+      code: 'tls-failed',
+      what: `shows its certificate and then breaks off, as those do who ask for a client certificate: ${text}`,
+      remedy: `Set ${key}.tls.cert and ${key}.tls.key to a certificate that it accepts`,
+    };
+  }
   return {
     code: 'tls-failed',
     what: `cannot be spoken to in TLS: ${text}`,

@@ -18,13 +18,21 @@ export type Glance =
   /** It answers PING without TLS. */
   | { readonly kind: 'plain'; readonly said: string };
 
-/** Looks at the certificate of a port, trusted or not, or else at whether it speaks without TLS. */
+/**
+ * Looks at the certificate of a port, trusted or not, or at whether it speaks without TLS.
+ *
+ * @param hasFailed whether it was spoken to in vain the way `tls` says
+ * @param ms deadline of each look, in milliseconds
+ */
 export async function glance(
   endpoint: Endpoint,
   tls: ClientTls | undefined,
+  hasFailed: boolean,
   ms: number,
 ): Promise<Glance | undefined> {
-  return (await certificateAt(endpoint, tls, ms)) ?? (tls && (await plainWordOf(endpoint, ms)));
+  // A plain port lets a handshake hang, and answers a plain word at once.
+  const word = tls && hasFailed ? await plainWordOf(endpoint, ms) : undefined;
+  return word ?? (await certificateAt(endpoint, tls, ms));
 }
 
 /** Whatever it shows is only printed: the connection ends without a word, so it need not be verified. */

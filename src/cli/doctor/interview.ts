@@ -82,7 +82,10 @@ export async function interview(
     failure,
     login,
     answers,
-    glance: isWorthALook && !isUnreached(failure) ? await glance(endpoint, access.tls, ms) : undefined,
+    glance:
+      isWorthALook && !isUnreached(failure)
+        ? await glance(endpoint, access.tls, failure !== undefined, ms)
+        : undefined,
   };
 }
 

@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { platform } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { listenersIn } from '../../src/cli/doctor/port-holder.ts';
+import { call, inFolder } from '../cli/call.ts';
+import {
+  FakeRedis,
+  FakeSentinel,
+  FakeServer,
+  freePort,
+  RedisProcess,
+  TunnelProcess,
+  withoutLeaks,
+} from '../kit/index.ts';
+import { codesOf, diagnosed, found } from './diagnosed.ts';
+
+test('what this machine has against a configuration is found', async (t) => {
+  await withoutLeaks(async () => {
+    await using redis = await FakeRedis.start();
+    await using sentinel = await FakeSentinel.start({
+      masters: { a: { host: '127.0.0.1', port: redis.port } },
+    });
+    const sentinels = [sentinel.seed];
+    const on = (listen: unknown, more: object = {}): object => ({
+      sentinels,
+      databases: [{ name: 'a', listen }],
+      ...more,
+    });
+
+    await t.test('a port that another program has, and who that is', async () => {
+      await using other = await RedisProcess.start();
+      const taken = found(await diagnosed(on(other.port)), 'port-taken');
+      assert.equal(taken.severity, 'broken');
+      if (platform() === 'linux') {
+        assert.match(taken.what, new RegExp(`is taken by pid ${other.pid} \\(.*redis-server`));
+        assert.match(taken.evidence[0]?.answered ?? '', /^EADDRINUSE, pid/);
+      }
+    });
+
+    await t.test('ports that a tunnel has: the one that runs here, or another', async () => {
+      const port = await freePort();
+      await using tunnel = await TunnelProcess.start({ config: { ...on(port), admin: { listen: 0 } } });
+      await tunnel.waitFor(({ event }) => event === 'admin.opened');
+      const admin = { listen: tunnel.adminPort };
+      const ours = await diagnosed({ ...on(port), admin });
+      assert.equal(found(ours, 'tunnel-runs').severity, 'ok');
+      assert.ok(!codesOf(ours).includes('admin-taken'));
+      const another = found(await diagnosed({ ...on(port), admin: false }), 'port-taken');
+      assert.match(another.what, new RegExp(`pid ${tunnel.pid} `));
+      await tunnel.stop();
+    });
+
+    await t.test('an admin address that somebody else has', async () => {
+      await using web = await FakeServer.listen(() => 'close', { accept: 'close' });
+      const taken = found(await diagnosed(on(0, { admin: { listen: web.port } })), 'admin-taken');
+      assert.equal(taken.severity, 'degraded');
+      assert.match(taken.what, new RegExp(`127\\.0\\.0\\.1:${web.port} is taken by`));
+    });
+
+    await t.test('an address that is none of this machine', async () => {
+      // 192.0.2.0/24 is for documentation (RFC 5737), and nobody has it.
+      const findings = await diagnosed(on('192.0.2.1:6379'));
+      assert.match(found(findings, 'port-forbidden').what, /EADDRNOTAVAIL/);
+      assert.match(found(findings, 'listener-exposed').remedy, /allow/);
+      assert.ok(
+        !codesOf(await diagnosed(on({ address: '0.0.0.0:0', allow: ['10.0.0.0/8'] }))).includes(
+          'listener-exposed',
+        ),
+      );
+    });
+
+    await t.test('paths of sockets and logs, and secrets that everybody may read', async () => {
+      await inFolder(async (dir) => {
+        const plain = join(dir, 'plain');
+        await writeFile(plain, 'secret-of-many', { mode: 0o644 });
+        await chmod(plain, 0o644);
+        await mkdir(join(dir, 'folder'));
+        const findings = await diagnosed(
+          on([`unix:${plain}`, `unix:${dir}/none/s.sock`], {
+            log: { file: join(dir, 'folder') },
+            sentinel: { passwordFile: plain },
+          }),
+        );
+        assert.deepEqual(
+          findings.filter(({ code }) => code === 'socket-path').map(({ what }) => what.replaceAll(dir, '')),
+          [
+            'no socket can be made at unix:/plain: it exists and is not a socket',
+            'no socket can be made at unix:/none/s.sock: its folder "/none" does not exist',
+          ],
+        );
+        assert.match(found(findings, 'log-unwritable').what, /it is a directory/);
+        assert.match(found(findings, 'secret-readable').remedy, /chmod o-r/);
+        assert.doesNotMatch(JSON.stringify(findings), /secret-of-many/);
+        const nowhere = await diagnosed(on(0, { log: { file: join(dir, 'none', 'log') } }));
+        assert.match(found(nowhere, 'log-unwritable').what, /does not exist/);
+        await using tunnel = await TunnelProcess.start({ config: on(`unix:${dir}/served.sock`) });
+        const served = found(await diagnosed(on(`unix:${dir}/served.sock`)), 'socket-path');
+        assert.match(served.what, /is taken by another listener/);
+        await tunnel.stop();
+      });
+    });
+
+    await t.test('a limit of descriptors that cannot carry maxConnections', async (context) => {
+      if (platform() !== 'linux') {
+        context.skip('the limit of descriptors is read from /proc');
+        return;
+      }
+      const most = { databases: [{ name: 'a', listen: 0, maxConnections: 1_000_000 }] };
+      const few = found(await diagnosed({ sentinels, ...most, maxConnections: 900_000 }), 'descriptors-few');
+      assert.match(few.what, /^900000 connections take 1800000 descriptors, and there may be \d+$/);
+    });
+  });
+});
+
+test('listening sockets are read from /proc/net/tcp', () => {
+  const table = `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 0100007F:18EB 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4711 1 0
+   1: 0100007F:18EB 0100007F:C350 01 00000000:00000000 00:00000000 00000000     0        0 4712 1 0
+   2: 00000000000000000000000000000000:0050 00000000000000000000000000000000:0000 0A 0:0 0:0 0 0 0 99 1 0`;
+  assert.deepEqual(listenersIn(table, 6379), ['4711']);
+  assert.deepEqual(listenersIn(table, 80), ['99']);
+  assert.deepEqual(listenersIn(table, 8080), []);
+});
+
+test('doctor may be called beside a tunnel that runs, and is fine', async () => {
+  await withoutLeaks(async () => {
+    await using redis = await FakeRedis.start();
+    const at = { host: '127.0.0.1', port: redis.port };
+    const others = [1, 2].map((port) => ({ host: '127.0.0.1', port }));
+    await using sentinel = await FakeSentinel.start({
+      masters: { a: { ...at, sentinels: others, replicas: [at] } },
+    });
+    const admin = await freePort();
+    const config = {
+      sentinels: [sentinel.seed],
+      databases: [{ name: 'a', listen: await freePort() }],
+      admin: { listen: admin },
+    };
+    await using tunnel = await TunnelProcess.start({ config });
+    const called = await call(['doctor', '--config', tunnel.configFile]);
+    assert.equal(called.code, 0, called.stdout);
+    assert.match(called.stdout, /^ok {7}tunnel-runs \(a\)$/m);
+    await tunnel.stop();
+  });
+});
