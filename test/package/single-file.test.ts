@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { after, before, describe, test } from 'node:test';
 import { version } from '../../src/version.ts';
-import { startCluster, TunnelProcess, type Cluster } from '../kit/index.ts';
+import { ask, startCluster, TunnelProcess, type Cluster } from '../kit/index.ts';
 
 const script = fileURLToPath(new URL('../../../scripts/build-sea.mjs', import.meta.url));
 const skip = process.platform === 'linux' ? false : 'only built for Linux';
@@ -43,6 +43,19 @@ describe('the single-file executable', { skip }, () => {
     await carries(tunnel);
     assert.equal((await tunnel.stop()).code, 0);
     assert.deepEqual(await readdir(unpacked), []);
+  });
+
+  test('has the dashboard in it', async () => {
+    const admin = ['--database', 'mymaster=0', '--admin', '127.0.0.1:0'];
+    await using tunnel = await start(admin, { PATH: '/nonexistent' });
+    await tunnel.waitFor(({ event }) => event === 'admin.opened');
+    for (const [path, type] of [
+      ['/', 'text/html; charset=utf-8'],
+      ['/dashboard.js', 'text/javascript; charset=utf-8'],
+    ] as const) {
+      const { status, headers } = await ask(tunnel.adminPort, path);
+      assert.deepEqual([status, headers['content-type']], [200, type]);
+    }
   });
 
   test('runs several threads of the fast engine on one copy of its library', async () => {

@@ -51,7 +51,7 @@ export function showSentinels(sentinels: readonly SentinelStatus[], database: Da
       say(words, word);
       say(why, sentence);
     }
-    say(latency, latencyText(said?.latencyMs ?? sentinel.latencyMs));
+    say(latency, latencyText(said ? said.latencyMs : sentinel.latencyMs));
     say(heard, hearing(sentinel));
   }
 }

@@ -69,7 +69,8 @@ export class TimelinePicture {
         const middle = head + index * lane + lane / 2 + (isNarrow ? 8 : 0);
         return this.#lane(each, { middle, left, isNarrow, scale }, points);
       }),
-      ...flags.placed.map((flag) => flagShape(flag, scale(flag.ms), foot)),
+      ...flags.placed.map((flag) => flagLine(flag, scale(flag.ms), foot)),
+      ...flags.placed.map((flag) => flagWord(flag, scale(flag.ms))),
     );
     this.#points = points.toSorted((a, b) => a.line.ms - b.line.ms);
     for (const [index, { element }] of this.#points.entries())
@@ -177,14 +178,15 @@ function flagText({ word, ms }: Flag): string {
   return `${word} ${msText(ms)}`;
 }
 
-function flagShape(flag: PlacedFlag, x: number, foot: number): SVGElement {
-  const y = 14 + flag.row * flagHeight;
-  return svg(
-    'g',
-    { class: 'flag' },
-    svg('line', { x1: x, x2: x, y1: y - 10, y2: foot }),
-    svg('text', { x: flag.isLeft ? x - 5 : x + 5, y, class: flag.isLeft ? 'end' : '' }, flagText(flag)),
-  );
+function flagLine({ row }: PlacedFlag, x: number, foot: number): SVGElement {
+  return svg('line', { x1: x, x2: x, y1: 4 + row * flagHeight, y2: foot, class: 'pole' });
+}
+
+/** Above the lines of all. */
+function flagWord(flag: PlacedFlag, x: number): SVGElement {
+  const { row, isLeft } = flag;
+  const place = { x: isLeft ? x - 5 : x + 5, y: 14 + row * flagHeight };
+  return svg('text', { ...place, class: isLeft ? 'flag end' : 'flag' }, flagText(flag));
 }
 
 function spanShape(

@@ -62,8 +62,10 @@ export class TopologyPicture {
     this.#slots.get('held')?.setAttribute('class', (held ?? 0) > 0 ? 'note busy strong' : 'note');
     const isFlowing = (upstream ?? 0) + (downstream ?? 0) > 0;
     this.#root.classList.toggle('is-flowing', isFlowing && topology.served !== undefined);
-    for (const [index, { latencyMs }] of topology.sentinels.entries())
-      this.#write(`latency ${String(index)}`, latencyText(latencyMs));
+    for (const [index, { latencyMs, tone }] of topology.sentinels.entries()) {
+      // What is wrong with it takes the room.
+      this.#write(`latency ${String(index)}`, tone === 'bad' ? '' : latencyText(latencyMs));
+    }
   }
 
   #write(slot: string, text: string): void {

@@ -48,7 +48,7 @@ export function topologyOf(status: Status, database: DatabaseStatus): Topology {
       return {
         address: sentinel.address,
         ...{ tone, word, sentence },
-        latencyMs: said?.latencyMs ?? sentinel.latencyMs,
+        latencyMs: said ? said.latencyMs : sentinel.latencyMs,
         epoch: said?.epoch ?? null,
         hearing: hearing(sentinel),
         names: indexOf(said?.address ?? null),

@@ -68,7 +68,12 @@ export function wordingOf(database: DatabaseStatus): Wording {
     case 'forbidden':
       return { tone: 'bad', word: 'Refusing', sentence: `New connections are refused: ${phase.reason}` };
     case 'unknown':
-      return { tone: 'idle', word: 'Unknown', sentence: `New connections wait: ${phase.reason}` };
+      // Asking and verifying are over in a moment; that nobody knows the master is not.
+      return {
+        tone: /^(asking|verifying) /.test(phase.reason) ? 'idle' : 'bad',
+        word: 'Unknown',
+        sentence: `New connections wait: ${phase.reason}`,
+      };
   }
 }
 
