@@ -116,7 +116,7 @@ async function askServers(
 }
 
 /** The rows of SENTINEL REPLICAS, by whichever name it is known. */
-export function replicaRows(
+function replicaRows(
   asked: Interview,
   database: DatabaseConfig,
 ): readonly ReadonlyMap<string, string>[] {
@@ -130,7 +130,7 @@ export function rowsOf(reply: Reply | undefined): readonly ReadonlyMap<string, s
   return Array.isArray(reply) ? (reply as readonly Reply[]).map(asMap) : [];
 }
 
-export function endpointOf(row: ReadonlyMap<string, string>): Endpoint | undefined {
+function endpointOf(row: ReadonlyMap<string, string>): Endpoint | undefined {
   const [host, port] = [row.get('ip') ?? '', parsePort(row.get('port') ?? '')];
   return host === '' || port === undefined ? undefined : { host, port };
 }

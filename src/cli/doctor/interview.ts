@@ -114,7 +114,7 @@ export function failed(asked: Interview): Evidence {
 const mostShown = 6;
 
 /** A reply in one line for a person. */
-export function replyText(reply: Reply): string {
+function replyText(reply: Reply): string {
   if (reply === null) return '(nil)';
   if (reply instanceof ReplyError) return reply.text;
   if (typeof reply === 'string' || typeof reply === 'number') return String(reply).trim();

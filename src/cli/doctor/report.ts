@@ -3,7 +3,7 @@ import { plain, plainJson } from '../plain.ts';
 import { severities, worst, type Finding, type Severity } from './finding.ts';
 
 /** Grows when something is taken out of the shape or changes its meaning, not when something is added. */
-export const reportVersion = 1;
+const reportVersion = 1;
 
 /** What `doctor --json` prints. */
 export interface Report {
