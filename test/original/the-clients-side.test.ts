@@ -236,7 +236,7 @@ test(
       const file = `${tunnel.dir}/tunnel.log`;
       const lines = await eventually(async () => {
         const text = await readFile(file, 'utf8');
-        return text.includes('master.unknown') && text.split('\n').filter(Boolean);
+        return text.includes('master.missing') && text.split('\n').filter(Boolean);
       });
       const levels = lines.map((line) => (JSON.parse(line) as { level: unknown }).level); // ours, one object a line
       assert.ok(levels.every((level) => ['debug', 'info', 'warn', 'error'].includes(String(level))));

@@ -45,7 +45,7 @@ test('the package holds what is run, read and referred to, and nothing else', { 
   };
   assert.deepEqual(
     [...folders].toSorted(),
-    ['LICENSE', 'README.md', 'package.json', ...listed].toSorted(),
+    ['LICENSE', 'README.md', 'package.json', ...listed.map((path) => path.split('/')[0])].toSorted(),
     'at the top of the package',
   );
   assert.deepEqual(
