@@ -49,7 +49,7 @@ test('the package holds what is run, read and referred to, and nothing else', { 
     'at the top of the package',
   );
   assert.deepEqual(
-    packed.filter((path) => /test|bench|\.env|\.tgz$|node_modules/.test(path)),
+    packed.filter((path) => /(^|\/)(test|bench|node_modules)\/|\.test\.|\.env|\.tgz$/.test(path)),
     [],
   );
 });
