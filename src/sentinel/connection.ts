@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { TunnelError } from '../errors.ts';
 import { formatEndpoint, type Endpoint } from '../net/endpoint.ts';
 import type { OwnListeners } from '../net/own-listeners.ts';
-import { authCommand, type Credentials } from '../net/secret.ts';
+import { authCommand, withoutSecret, type Credentials } from '../net/secret.ts';
 import {
   isTlsError,
   looksLikeTls,
@@ -219,10 +219,10 @@ export class Connection {
     const reply = await this.ask(authCommand(credentials), ms);
     if (reply === 'OK') return { kind: 'done' };
     // What a server says ends up in the log, and it might say what it was told.
-    const why = (reply instanceof ReplyError ? reply.text : 'its reply to AUTH makes no sense').replaceAll(
-      credentials.password.reveal(),
-      '[redacted]',
-    );
+    const why =
+      reply instanceof ReplyError
+        ? withoutSecret(reply.text, credentials.password.reveal())
+        : 'its reply to AUTH makes no sense';
     // "Client sent AUTH, but no password is set" until Redis 5.
     return /without any password configured|no password is set/.test(why)
       ? { kind: 'needless' }

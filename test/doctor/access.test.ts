@@ -46,6 +46,21 @@ test('what is wrong with passwords and permissions is found, on real servers', a
       assert.doesNotMatch(JSON.stringify(wrong), /hunter2/);
     });
 
+    await t.test('a secret that is an ordinary word is given away by no sentence', async () => {
+      for (const password of ['password', 'master']) {
+        const findings = [
+          ...(await asUser({ password })),
+          ...(await asUser({ password: 'of-sentinel' }, { redis: { password } })),
+          ...(await asUser(undefined, { redis: { password } })),
+        ];
+        const sentences = findings.map(({ what, remedy }) => `${what}; ${remedy}`).join('\n');
+        assert.match(sentences, /WRONGPASS invalid username-password pair/);
+        assert.match(sentences, /asks for a password/);
+        const text = sentences + JSON.stringify(findings.map(({ evidence }) => evidence));
+        assert.doesNotMatch(text.replace(/AUTH default \[redacted\]/g, ''), /redacted/);
+      }
+    });
+
     await t.test('a user who may not subscribe, or not to what tells of promotions', async () => {
       const quiet = found(
         await asUser({ username: 'quiet', password: 'quiet-secret' }),

@@ -1,13 +1,14 @@
 import type { Config } from '../../config/config.ts';
+import { withoutSecret } from '../../net/secret.ts';
 import type { Facts } from './facts.ts';
 import { accessFindings } from './find-access.ts';
 import { clockFindings } from './find-clocks.ts';
-import { configurationFindings, hostFindings } from './find-host.ts';
+import { configurationFindings, hostFindings, thisMachine } from './find-host.ts';
 import { masterFindings } from './find-masters.ts';
 import { replicaFindings } from './find-replicas.ts';
 import { sentinelFindings, togetherFindings } from './find-sentinels.ts';
 import { certificateFindings } from './find-tls.ts';
-import { severities, type Finding } from './finding.ts';
+import { severities, type Evidence, type Finding } from './finding.ts';
 
 /** Each looks at all the facts and finds what it knows of. A new kind of finding is one more function here. */
 const families: readonly ((facts: Facts) => readonly Finding[])[] = [
@@ -30,13 +31,13 @@ export function diagnose(facts: Facts): readonly Finding[] {
     .toSorted((a, b) => severities.indexOf(b.severity) - severities.indexOf(a.severity))
     .map(({ what, evidence, remedy, ...finding }) => ({
       ...finding,
-      what: clean(what),
+      what: cut(withCleanQuotes(what, evidence, clean)),
       evidence: evidence.map(({ by, asked, answered }) => ({
-        by: clean(by),
-        asked: clean(asked),
-        answered: clean(answered),
+        by: cut(by),
+        asked: cut(asked),
+        answered: cut(clean({ by, asked, answered })),
       })),
-      remedy: clean(remedy),
+      remedy: cut(remedy),
     }));
 }
 
@@ -44,16 +45,38 @@ const longestText = 500;
 /** A shorter one would be found in words that have nothing to do with it. */
 const leastSecret = 4;
 
+function cut(text: string): string {
+  return text.length > longestText ? `${text.slice(0, longestText)}…` : text;
+}
+
+type Clean = (evidence: Evidence) => string;
+
+/** Our own sentence with the answers that it repeats made clean; the rest of it is ours, and holds a secret by chance only. */
+function withCleanQuotes(what: string, evidence: readonly Evidence[], clean: Clean): string {
+  let text = what;
+  for (const each of evidence) {
+    if (each.answered !== '') text = text.replaceAll(each.answered, () => clean(each));
+  }
+  return text;
+}
+
+/** The first word of an answer to ROLE, as servers and as we say it. */
+const roleWord = /^(?:master|slave|replica|sentinel)\b/;
+/** Who speaks in our own words. */
+const ourselves: ReadonlySet<string> = new Set(['configuration', thisMachine]);
+
 /** A server may say what it was told. */
-function cleanerFor({ sentinel, databases, admin }: Config): (text: string) => string {
+function cleanerFor({ sentinel, databases, admin }: Config): Clean {
   const secrets = [sentinel, ...databases.map(({ redis }) => redis)].flatMap(({ credentials }) =>
     credentials ? [credentials.password.reveal()] : [],
   );
   if (admin?.token !== undefined) secrets.push(admin.token);
   const hidden = new Set(secrets.filter((secret) => secret.length >= leastSecret));
-  return (text) => {
-    let clean = text;
-    for (const secret of hidden) clean = clean.replaceAll(secret, '[redacted]');
-    return clean.length > longestText ? `${clean.slice(0, longestText)}…` : clean;
+  return ({ by, asked, answered }) => {
+    if (ourselves.has(by)) return answered;
+    const [role = ''] = asked === 'ROLE' ? (roleWord.exec(answered) ?? []) : [];
+    let clean = answered.slice(role.length);
+    for (const secret of hidden) clean = withoutSecret(clean, secret);
+    return `${role}${clean}`;
   };
 }

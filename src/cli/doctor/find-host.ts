@@ -3,7 +3,7 @@ import type { Facts } from './facts.ts';
 import type { Evidence, Finding } from './finding.ts';
 import { isOurs, type HostFacts, type ListenerFacts } from './host-facts.ts';
 
-const thisMachine = 'this machine';
+export const thisMachine = 'this machine';
 
 /** Ports, socket files, the log file, descriptors. */
 export function hostFindings({ host, config }: Facts): readonly Finding[] {
