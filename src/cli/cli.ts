@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { closest } from '../config/closest.ts';
 import { show } from '../config/show.ts';
@@ -59,6 +60,9 @@ function originalCall(argv: readonly string[]): { config: string; log: string } 
   const meant = closest(config, commandNames);
   if (meant !== undefined) {
     throw new TunnelError('ST_USAGE', `Unknown command ${show(config)}, did you mean "${meant}"?`);
+  }
+  if (log === undefined && /^[a-z][a-z-]*$/i.test(config) && !existsSync(config)) {
+    throw new TunnelError('ST_USAGE', `Unknown command ${show(config)}, and no such file`);
   }
   if (log === undefined) {
     throw new TunnelError(
@@ -202,5 +206,6 @@ Flags win over the environment, the environment over the file. A bare port liste
 Signals: SIGTERM and SIGINT stop after a drain, a second one at once; SIGHUP
 reads the configuration anew and opens the log file anew.
 Exit codes: 0 done (run: stopped after a drain), 1 failed (status, check, health: not all is well),
-2 usage or configuration, 3 run: sessions had to be cut, 4 no tunnel answers.
+2 usage or configuration (no such database, a wrong token), 3 run: sessions had to be cut,
+4 no tunnel answers.
 `;

@@ -49,12 +49,19 @@ export function parseConfig(input: unknown, source: string, overlay: Overlay = {
     isOriginal || !overlay.env ? { input: written.input, problems: [] } : expand(written.input, overlay.env);
   const whole = layOver(expanded.input, overlay);
   const placeName = (path: Path): string => overlayName(path, overlay) ?? formatPath(written.origin(path));
-  const tell = ({ path, text }: Problem): string => sentence(placeName(path), text);
+  const origins = new Set<string>();
+  const tell = ({ path, text }: Problem): string => {
+    origins.add(originOf(overlayName(path, overlay), source));
+    return sentence(placeName(path), text);
+  };
   const parsed = configSchema.safeParse(whole);
   const settled = settleAdmin(parsed.data?.admin, overlay.hasAdmin ?? false);
   const unset = new Set(expanded.problems.map(({ path }) => formatPath(path)));
   const problems = [
-    ...written.problems.map(({ path, text }) => sentence(formatPath(path), text)),
+    ...written.problems.map(({ path, text }) => {
+      origins.add(source);
+      return sentence(formatPath(path), text);
+    }),
     ...expanded.problems.map(tell),
     ...[
       ...(parsed.success ? [] : problemsOf(parsed.error, whole, layOver(written.input, overlay))),
@@ -64,12 +71,18 @@ export function parseConfig(input: unknown, source: string, overlay: Overlay = {
       .filter(({ path }) => !unset.has(formatPath(path)))
       .map(tell),
   ];
-  if (!parsed.success) throw invalid(problems, source);
+  if (!parsed.success) throw invalid(problems, origins, source);
   const loader = new Loader(overlay.readFile ?? readSmallFile, Date.now());
   const config = settle(parsed.data, settled.admin, loader);
   problems.push(...[...loader.problems, ...engineProblems(config)].map(tell));
-  if (problems.length > 0) throw invalid(problems, source);
+  if (problems.length > 0) throw invalid(problems, origins, source);
   return deepFreeze({ ...config, warnings: loader.warnings });
+}
+
+/** Where a problem comes from: a file is not to be blamed for a flag. */
+function originOf(name: string | undefined, source: string): string {
+  if (name === undefined) return source;
+  return name.startsWith('SENTINEL_TUNNEL_') ? 'the environment' : 'the command line';
 }
 
 function sentence(place: string, text: string): string {
@@ -145,7 +158,9 @@ function* placedListeners(input: unknown): Generator<Placed> {
   if (address) yield { path: ['admin', 'listen'], address };
 }
 
-function invalid(problems: readonly string[], source: string): TunnelError {
+function invalid(problems: readonly string[], origins: ReadonlySet<string>, file: string): TunnelError {
+  const [origin = file, another] = origins;
+  const source = another === undefined ? origin : file;
   const [only = '', ...more] = new Set(problems);
   const text =
     more.length === 0

@@ -19,6 +19,11 @@ const mistakes: readonly Mistake[] = [
   ['a misspelt command alone', ['chek'], `Unknown command "chek", did you mean "check"?\n${seeHelp}`],
   ['something else in place of a command', ['a', 'b', 'c'], `Unknown command "a"\n${seeHelp}`],
   [
+    'what is no command and no file',
+    ['frobnicate'],
+    `Unknown command "frobnicate", and no such file\n${seeHelp}`,
+  ],
+  [
     "the original's call without a log",
     ['st.json'],
     `No log given: sentinel-tunnel st.json LOG, or sentinel-tunnel run --config st.json\n${seeHelp}`,
@@ -76,7 +81,7 @@ const mistakes: readonly Mistake[] = [
     'wrong variables, all named at once',
     ['run'],
     [
-      'Invalid configuration in the command line, 3 problems:',
+      'Invalid configuration in the environment, 3 problems:',
       'SENTINEL_TUNNEL_SENTINELS: expected "host:port" or "[v6]:port", got "b"',
       `SENTINEL_TUNNEL_DATABASES: ${listenWanted}, got "x"`,
       'SENTINEL_TUNNEL_LOG_LEVEL: expected one of "debug", "info", "warn", "error", got "loud"',
@@ -123,6 +128,22 @@ test('every problem of a file is told before anything listens, with exit code 2'
       assert.equal(called.stdout, '');
       assert.equal(called.code, 2);
     }
+  });
+});
+
+test('a file is not blamed for what a flag or a variable says', async () => {
+  await inFolder(async (dir) => {
+    const file = join(dir, 'st.yaml');
+    await writeFile(file, 'sentinels: [ "a:1" ]\ndatabases:\n  - { name: m, listen: 0 }\n');
+    const asked = ['check', '--config', file];
+    const flag = await call([...asked, '--log-format', 'xml']);
+    assert.match(flag.stderr, /^sentinel-tunnel: Invalid configuration in the command line: --log-format: /);
+    const variable = await call(asked, { SENTINEL_TUNNEL_LOG_LEVEL: 'loud' });
+    assert.match(variable.stderr, /Invalid configuration in the environment: SENTINEL_TUNNEL_LOG_LEVEL: /);
+    await writeFile(file, 'sentinels: [ "a:1" ]\ndatabases:\n  - { name: m, listen: x }\n');
+    const both = await call([...asked, '--log-format', 'xml']);
+    assert.ok(both.stderr.includes(`Invalid configuration in ${file}, 2 problems:`), both.stderr);
+    for (const called of [flag, variable, both]) assert.equal(called.code, 2);
   });
 });
 
