@@ -72,7 +72,7 @@ function describeAnswer(answer: Answer, name: string): string[] {
     case 'unknown':
       return [`does not monitor "${name}"`];
     case 'error':
-      return [answer.code === undefined ? `answers ${answer.text}` : `is of no use: ${answer.text}`];
+      return [`is of no use: ${answer.text}`];
     case 'unreachable':
       return [`does not answer: ${answer.text}`];
   }

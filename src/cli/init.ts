@@ -47,7 +47,13 @@ export async function init(flags: InitFlags, host: Host): Promise<number> {
   const { masters, sentinels, silent } = await takeInventory(given.sentinels, given.sentinel);
   for (const { why } of silent) warn(why);
   if (sentinels.length === 0) {
-    throw new TunnelError('ST_SENTINEL_UNREACHABLE', 'Nothing to write: no Sentinel answers');
+    const isDenied = silent.some((each) => each.isDenied);
+    throw new TunnelError(
+      isDenied ? 'ST_SENTINEL_AUTH' : 'ST_SENTINEL_UNREACHABLE',
+      isDenied
+        ? 'Nothing to write: no Sentinel lets us ask SENTINEL MASTERS; give --password-file, and --username for an ACL user'
+        : 'Nothing to write: no Sentinel answers',
+    );
   }
   const names = masters.filter((name) => {
     const isUsable = !/\p{Cc}/u.test(name) && name.trim() === name && name !== '';

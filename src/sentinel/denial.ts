@@ -13,12 +13,19 @@ export function denialOf(text: string): Denial | undefined {
   return /^NOPERM\b/.test(text) ? 'ST_SENTINEL_PERMISSION' : undefined;
 }
 
+/** Whether an error reply to SENTINEL comes from what is no Sentinel: a Redis server does not know that command. */
+export function isOfNoSentinel(text: string): boolean {
+  return /^ERR unknown command\b.*sentinel/i.test(text);
+}
+
 /** An error reply to a question, with what to do where that is known. */
 export function explainDenial(text: string): string {
   if (text.startsWith('NOAUTH'))
     return `it asks for a password, set sentinel.password or sentinel.passwordFile (${text})`;
   if (text.startsWith('NOPERM'))
     return `its ACL does not let us ask, the user needs at least +sentinel|get-master-addr-by-name (${text})`;
+  if (isOfNoSentinel(text))
+    return `it is no Sentinel, and looks like a Redis server: is it the right port? (${text})`;
   return text;
 }
 

@@ -1,8 +1,8 @@
 import type { SentinelConfig } from '../config/config.ts';
-import { messageOf } from '../errors.ts';
+import { messageOf, TunnelError } from '../errors.ts';
 import { formatEndpoint, type Endpoint } from '../net/endpoint.ts';
 import { Connection } from './connection.ts';
-import { assertLoggedIn } from './denial.ts';
+import { assertLoggedIn, denialOf, explainDenial, isOfNoSentinel } from './denial.ts';
 import { asMap, ReplyError, type Reply } from './resp.ts';
 import { readSentinels, type Named } from './words.ts';
 
@@ -13,7 +13,12 @@ export interface Inventory {
   /** The Sentinels that were asked and answer, in the order of asking, and then those that these name. */
   readonly sentinels: readonly Endpoint[];
   /** Why any that was asked, or was named by another, has no answer to give. */
-  readonly silent: readonly { readonly sentinel: Endpoint; readonly why: string }[];
+  readonly silent: readonly {
+    readonly sentinel: Endpoint;
+    readonly why: string;
+    /** Whether it answered, and wants another user or password. */
+    readonly isDenied: boolean;
+  }[];
 }
 
 /** The most masters that are asked about, so that a Sentinel which invents them ends somewhere. */
@@ -36,7 +41,9 @@ export async function takeInventory(given: readonly Endpoint[], config: Sentinel
   return {
     masters: [...new Set(all.flatMap(({ masters }) => masters))].toSorted(),
     sentinels: all.filter(({ why }) => why === undefined).map(({ sentinel }) => sentinel),
-    silent: all.flatMap(({ sentinel, why }) => (why === undefined ? [] : [{ sentinel, why }])),
+    silent: all.flatMap(({ sentinel, why, isDenied }) =>
+      why === undefined ? [] : [{ sentinel, why, isDenied }],
+    ),
   };
 }
 
@@ -46,18 +53,26 @@ interface Told {
   readonly others: readonly Named[];
   readonly id: string | undefined;
   readonly why: string | undefined;
+  readonly isDenied: boolean;
 }
 
 async function ask(sentinel: Endpoint, config: SentinelConfig): Promise<Told> {
   const { replyMs } = config;
-  const silent = (why: string): Told => ({ sentinel, masters: [], others: [], id: undefined, why });
+  const silent = (why: string, isDenied: boolean): Told => ({
+    ...{ sentinel, masters: [], others: [], id: undefined },
+    ...{ why, isDenied },
+  });
   let connection: Connection | undefined;
   try {
     connection = await Connection.open(sentinel, replyMs, undefined, config);
     assertLoggedIn(connection);
     const reply = await connection.ask(['SENTINEL', 'MASTERS'], replyMs);
     if (reply instanceof ReplyError) {
-      return silent(`${formatEndpoint(sentinel)} answers SENTINEL MASTERS with: ${reply.text}`);
+      const why = isOfNoSentinel(reply.text) ? explainDenial(reply.text) : reply.text;
+      return silent(
+        `${formatEndpoint(sentinel)} answers SENTINEL MASTERS with: ${why}`,
+        denialOf(reply.text) !== undefined,
+      );
     }
     const masters = namesIn(reply).slice(0, mostMasters);
     const id = await connection.ask(['SENTINEL', 'MYID'], replyMs);
@@ -65,9 +80,13 @@ async function ask(sentinel: Endpoint, config: SentinelConfig): Promise<Told> {
     for (const name of masters) {
       others.push(...readSentinels(await connection.ask(['SENTINEL', 'SENTINELS', name], replyMs)));
     }
-    return { sentinel, masters, others, id: typeof id === 'string' ? id : undefined, why: undefined };
+    return {
+      ...{ sentinel, masters, others, id: typeof id === 'string' ? id : undefined },
+      ...{ why: undefined, isDenied: false },
+    };
   } catch (error) {
-    return silent(messageOf(error));
+    const isDenied = error instanceof TunnelError && error.code === 'ST_SENTINEL_AUTH';
+    return silent(`${isDenied ? `${formatEndpoint(sentinel)}: ` : ''}${messageOf(error)}`, isDenied);
   } finally {
     connection?.close();
   }

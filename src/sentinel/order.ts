@@ -4,10 +4,8 @@ import type { Access } from '../net/tls.ts';
 import { Connection } from './connection.ts';
 import { ReplyError } from './resp.ts';
 
-/** What the errors of `SENTINEL FAILOVER` mean (redis 7.0.15, sentinel.c, sentinelCommand). */
+/** What those errors of `SENTINEL FAILOVER` mean that do not say it themselves, as NOGOODSLAVE and INPROG do (redis 7.0.15, sentinel.c). */
 const meanings: Readonly<Record<string, string>> = {
-  NOGOODSLAVE: 'no replica is fit to be promoted',
-  INPROG: 'a failover is going on already',
   NOPERM: 'the user that we are to Sentinel may not SENTINEL FAILOVER',
   NOAUTH: 'Sentinel wants a password',
 };

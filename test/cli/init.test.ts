@@ -100,7 +100,13 @@ test('init writes nothing where there is nothing to write', async () => {
   assert.equal(silent.code, 1);
   assert.match(silent.stderr, /^Warning: Cannot reach 127\.0\.0\.1:1: ECONNREFUSED$/m);
   assert.match(silent.stderr, /answers SENTINEL MASTERS with: NOAUTH Authentication required\.$/m);
-  assert.match(silent.stderr, /Nothing to write: no Sentinel answers/);
+  assert.match(
+    silent.stderr,
+    /Nothing to write: no Sentinel lets us ask SENTINEL MASTERS; give --password-file, and --username/,
+  );
+  const nobody = await call(['init', '--sentinel', '127.0.0.1:1']);
+  assert.equal(nobody.code, 1);
+  assert.match(nobody.stderr, /Nothing to write: no Sentinel answers/);
   const none = await call(['init', '--sentinel', empty.seed]);
   assert.equal(none.code, 1);
   assert.match(none.stderr, /Nothing to write: the Sentinels that answer monitor nothing/);

@@ -201,3 +201,13 @@ test('readRole() fails open where ROLE is not for us, and trusts nothing that ma
   for (const reply of ['OK', null, [], [1], ['primary']] as Reply[])
     assert.equal(readRole(reply).kind, 'unusable');
 });
+
+test('readAnswer() says that a Redis server in the place of a Sentinel is none', () => {
+  for (const text of ["ERR unknown command 'SENTINEL', with args", 'ERR unknown command `SENTINEL`']) {
+    const answer = readAnswer(new ReplyError(text), new ReplyError(text));
+    assert.match(
+      JSON.stringify(answer),
+      /^\{"kind":"error","text":"it is no Sentinel, and looks like a Redis server: /,
+    );
+  }
+});

@@ -1,4 +1,5 @@
 import { formatEndpoint } from '../../net/endpoint.ts';
+import { isOfNoSentinel } from '../../sentinel/denial.ts';
 import { asMap } from '../../sentinel/resp.ts';
 import { causeOf } from './failures.ts';
 import type { DatabaseFacts, Facts, SentinelFacts } from './facts.ts';
@@ -63,8 +64,9 @@ function strangerOf(asked: Interview): string | undefined {
   if (Array.isArray(role) && (role[0] === 'master' || role[0] === 'slave')) {
     return `it is a Redis server, a ${role[0] === 'master' ? 'master' : 'replica'}`;
   }
-  const isUnknown = /^ERR unknown command\b.*sentinel/i.test(errorTo(asked, ...myId) ?? '');
-  return isUnknown ? 'it does not know the command SENTINEL, as a Redis server does not' : undefined;
+  return isOfNoSentinel(errorTo(asked, ...myId) ?? '')
+    ? 'it does not know the command SENTINEL, as a Redis server does not'
+    : undefined;
 }
 
 function twinFindings(asked: Interview, earlier: readonly SentinelFacts[]): readonly Finding[] {

@@ -94,10 +94,7 @@ test('a failover is begun by a Sentinel, and what it has against another one is 
     assert.ok(cluster.seeds.includes((answer as { sentinel: string }).sentinel));
     const [again, refusal] = await post(tunnel, 'failover');
     assert.equal(again, 409);
-    assert.match(
-      (refusal as { error: string }).error,
-      /refuses a failover of "mymaster": INPROG .*going on already/,
-    );
+    assert.match((refusal as { error: string }).error, /refuses a failover of "mymaster": INPROG [^()]+$/);
     await cluster.awaitNewMaster(cluster.master);
     await tunnel.waitFor(({ event }) => event === 'failover.story');
     assert.notEqual((await statusOf(tunnel)).databases[0]?.master, `127.0.0.1:${cluster.master.port}`);
@@ -112,7 +109,7 @@ test('without a replica there is no failover, and that is said', async () => {
     await tunnel.waitFor(({ event }) => event === 'admin.opened');
     const [code, refusal] = await post(tunnel, 'failover');
     assert.equal(code, 409);
-    assert.match((refusal as { error: string }).error, /NOGOODSLAVE .*\(no replica is fit to be promoted\)/);
+    assert.match((refusal as { error: string }).error, /NOGOODSLAVE [^()]+$/);
     await cluster.kill(cluster.sentinel(0));
     await eventually(async () => (await statusOf(tunnel)).sentinels[0]?.state === 'down');
     const [unreachable, why] = await post(tunnel, 'failover');
