@@ -18,6 +18,8 @@ export interface Asking {
   readonly body?: object;
   /** Deadline of the whole answer in milliseconds. */
   readonly withinMs?: number;
+  /** Whether a refusal may be of several lines, as that of a configuration is. */
+  readonly inLines?: boolean;
 }
 
 interface Head {
@@ -59,7 +61,7 @@ export class AdminClient {
     const answer = await this.ask(path, asking);
     const body = parse(answer.text);
     if (answer.status >= 200 && answer.status < 300 && body !== undefined) return body;
-    throw this.#refusal(answer, body);
+    throw this.#refusal(answer, body, asking.inLines);
   }
 
   /**
@@ -148,12 +150,15 @@ export class AdminClient {
       return `No tunnel answers at ${where} (${code}): is it running with an admin listener? --admin, SENTINEL_TUNNEL_ADMIN or --config say where it is`;
     if (code === 'EACCES' || code === 'EPERM')
       return `May not connect to ${where} (${code}): it is for its owner and group`;
+    // So node:http says that a connection ended before any answer.
+    if (messageOf(cause) === 'socket hang up')
+      return `No admin listener answers at ${where}: what is there closed the connection without an answer`;
     if (code.startsWith('HPE_'))
       return `What answers at ${where} is no Sentinel Tunnel: ${plain(messageOf(cause))}`;
     return `${where} does not answer: ${plain(messageOf(cause))}`;
   }
 
-  #refusal({ status, text }: AdminAnswer, body: unknown): TunnelError {
+  #refusal({ status, text }: AdminAnswer, body: unknown, inLines = false): TunnelError {
     const { error, code } = (typeof body === 'object' && body !== null ? body : {}) as Readonly<
       Record<string, unknown>
     >;
@@ -175,7 +180,10 @@ export class AdminClient {
     if (status === 403 || status === 421)
       return new TunnelError('ST_ADMIN_DENIED', `${this.where} refuses: ${sentence}`);
     const suffix = typeof code === 'string' ? ` (${plain(code)})` : '';
-    return new TunnelError('ST_ADMIN_REFUSED', `${sentence}${suffix}`);
+    if (!inLines) return new TunnelError('ST_ADMIN_REFUSED', `${sentence}${suffix}`);
+    const [first = '', ...more] = error.split('\n').map(plain);
+    const head = first.endsWith(':') ? `${first.slice(0, -1)}${suffix}:` : `${first}${suffix}`;
+    return new TunnelError('ST_ADMIN_REFUSED', [head, ...more].join('\n'));
   }
 }
 

@@ -9,7 +9,7 @@ import { adminPlaceOf, type AdminFlags } from './admin-place.ts';
 import { exitCodes } from './exit-codes.ts';
 import { wholeNumber } from './failovers.ts';
 import type { Host } from './host.ts';
-import { plain, plainJson } from './plain.ts';
+import { inLocalTime, plain, plainJson } from './plain.ts';
 import { isText, listOf, mapping } from './shape.ts';
 
 export interface EventsFlags extends AdminFlags {
@@ -132,8 +132,10 @@ export function eventLine(event: ReadEvent, isColoured: boolean): string {
   const { time, level, event: name, fields, sentence } = event;
   const isKnown = Object.hasOwn(eventSentences, name) && logLevels.some((known) => known === level);
   const at = new Date(time);
-  if (isKnown) return prettyLine(at, level as LogLevel, name as EventName, fields, isColoured);
-  return `${plain(time)} ${plain(level).toUpperCase()} ${plain(sentence)}\n`;
+  const line = isKnown
+    ? prettyLine(at, level as LogLevel, name as EventName, fields, isColoured)
+    : `${plain(time)} ${plain(level).toUpperCase()} ${plain(sentence)}\n`;
+  return inLocalTime(line, new Date());
 }
 
 async function follow(

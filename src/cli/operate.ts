@@ -58,7 +58,7 @@ export async function cut(name: string, flags: OperateFlags, host: Host): Promis
 /** Has the tunnel read its configuration file again. */
 export async function reload(flags: OperateFlags, host: Host): Promise<number> {
   const client = new AdminClient(await adminPlaceOf(flags, host.env));
-  const body = await client.json('/reload', { method: 'POST', withinMs: reloadMs });
+  const body = await client.json('/reload', { method: 'POST', withinMs: reloadMs, inLines: true });
   if (!mapping({ changes: listOf(isText) })(body)) throw strange(client);
   const { changes } = body as { readonly changes: readonly string[] };
   const lines = [

@@ -1,5 +1,16 @@
 import type { DatabaseStatus, SaidStatus, SentinelStatus, Status } from '../admin/status.ts';
-import { clock, count, grouped, lasting, plain, table, type Cell, type Paint, type Style } from './plain.ts';
+import {
+  clock,
+  count,
+  grouped,
+  inLocalTime,
+  lasting,
+  plain,
+  table,
+  type Cell,
+  type Paint,
+  type Style,
+} from './plain.ts';
 import { storyLine } from './story-text.ts';
 
 /** What a phase means for clients, for somebody who reads the word for the first time. */
@@ -20,13 +31,14 @@ const phaseWords: Readonly<Record<DatabaseStatus['phase'], string>> = {
 export function statusText(status: Status, where: string, paint: Paint, only?: string): string {
   const now = new Date(status.program.now);
   const databases = status.databases.filter(({ name }) => only === undefined || name === only);
-  return [
+  const text = [
     ...headLines(status, where, paint),
     ...databases.flatMap((database) => ['', ...databaseLines(database, now, paint)]),
     '',
     ...sentinelLines(status.sentinels, databases, now, paint),
     '',
   ].join('\n');
+  return inLocalTime(text, now);
 }
 
 function headLines({ program, ready, reasons }: Status, where: string, paint: Paint): string[] {

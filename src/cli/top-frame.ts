@@ -1,7 +1,17 @@
 import type { DatabaseStatus, Status } from '../admin/status.ts';
 import type { FailoverStory } from '../tunnel/story.ts';
 import { eventLine, type ReadEvent } from './events.ts';
-import { bytes, clock, count, grouped, lasting, plain, type Paint, type Style } from './plain.ts';
+import {
+  bytes,
+  clock,
+  count,
+  grouped,
+  inLocalTime,
+  lasting,
+  plain,
+  type Paint,
+  type Style,
+} from './plain.ts';
 import { milestonesOf } from './story-text.ts';
 
 /** All that one frame shows. */
@@ -74,7 +84,7 @@ function headLines({ where, status, trouble, agoMs }: Look): Line[] {
     return [first, [{ text: `OUT OF TOUCH for ${lasting(agoMs)}, this is old: ${trouble}`, style: 'bad' }]];
   }
   if (status.ready) return [first, [{ text: 'READY', style: 'good' }]];
-  const reasons = plain(status.reasons.join('; '));
+  const reasons = inLocalTime(plain(status.reasons.join('; ')), new Date(now));
   return [first, [{ text: 'NOT READY', style: 'bad' }, { text: `: ${reasons}` }]];
 }
 
@@ -114,7 +124,11 @@ function databaseLines({ status, before }: Look, columns: number): Line[] {
         },
       ];
       const notes = [...(database.ready ? [] : [database.reason ?? '']), ...database.degraded];
-      return [row, ...notes.map((note): Line => [{ text: `  ${plain(note)}`, style: 'bad' }])];
+      const now = new Date(status.program.now);
+      return [
+        row,
+        ...notes.map((note): Line => [{ text: `  ${inLocalTime(plain(note), now)}`, style: 'bad' }]),
+      ];
     }),
   ];
 }

@@ -176,9 +176,7 @@ export class Tunnel {
 
   /** Ends such a hold. @returns whether there was one */
   release(): boolean {
-    const wasHeld = this.#hold.end();
-    if (wasHeld) this.#released('it was released');
-    return wasHeld;
+    return this.#endHold('it was released');
   }
 
   /**
@@ -203,7 +201,7 @@ export class Tunnel {
         this.#steer(this.#watch.view());
       },
       release: () => {
-        this.release();
+        this.#endHold('the graceful failover is over');
       },
       quiesce: (withinMs) => relay.quiesce(withinMs),
       lastStory: () => this.stories().at(-1),
@@ -252,6 +250,12 @@ export class Tunnel {
     if (!this.#relay || (this.#route && sameRoute(route, this.#route))) return;
     this.#route = route;
     this.#relay.steer(route);
+  }
+
+  #endHold(why: string): boolean {
+    const wasHeld = this.#hold.end();
+    if (wasHeld) this.#released(why);
+    return wasHeld;
   }
 
   #released(why: string): void {

@@ -162,12 +162,64 @@ test('what answers and is no tunnel is said to be none', async () => {
   assert.equal(called.code, 4);
   assert.match(called.stderr, /What answers at .* is no Sentinel Tunnel: Parse Error/);
   await new Promise((resolve) => plain.close(resolve));
+  const mute = createPlainServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.resume();
+    socket.end();
+  });
+  mute.listen(0, '127.0.0.1');
+  await once(mute, 'listening');
+  const port = mute.address();
+  const hungUp = await call([
+    ...['status', '--admin'],
+    `127.0.0.1:${String(typeof port === 'object' ? port?.port : '')}`,
+  ]);
+  await new Promise((resolve) => mute.close(resolve));
+  assert.equal(hungUp.code, 4);
+  assert.match(hungUp.stderr, /No admin listener answers at 127\.0\.0\.1:\d+: /);
   const nobody = await call(['status', '--admin', `127.0.0.1:${String(await freePort())}`]);
   assert.equal(nobody.code, 4);
   assert.match(
     nobody.stderr,
     /No tunnel answers at .* \(ECONNREFUSED\): is it running with an admin listener\?/,
   );
+});
+
+test('a configuration that cannot be reloaded is told in the lines in which it was said, and nothing else is', async () => {
+  const error = `Invalid configuration in x, 2 problems:\n  a: b\u001b[2J\n  c: d`;
+  const answering: Answering = (_, response) => {
+    response.writeHead(422).end(JSON.stringify({ error, code: 'ST_CONFIG_INVALID' }));
+  };
+  await withServer(answering, async (admin) => {
+    const called = await call(['reload', '--admin', admin]);
+    assert.equal(
+      called.stderr,
+      'sentinel-tunnel: Invalid configuration in x, 2 problems (ST_CONFIG_INVALID):\n  a: b?[2J\n  c: d\n',
+    );
+    assert.equal(called.code, 1);
+  });
+});
+
+test('points in time are local ones in what is printed for a person', async () => {
+  const at = '2020-05-06T07:08:09.123Z';
+  const held = {
+    ...event,
+    event: 'database.held',
+    level: 'warn',
+    fields: { database: 'a', until: at, reason: 'r' },
+  };
+  const answering: Answering = ({ url = '' }, response) => {
+    const backlog = { version: 1, latestId: 'a.1', events: [held] };
+    response.end(
+      JSON.stringify(url.startsWith('/events') ? backlog : statusWith({ reasons: [`since ${at}`] })),
+    );
+  };
+  await withServer(answering, async (admin) => {
+    for (const command of ['status', 'events']) {
+      const { stdout } = await call([command, '--admin', admin], { TZ: 'Asia/Tokyo' });
+      assert.match(stdout, /(since|until) 2020-05-06 16:08:09/, command);
+    }
+  });
 });
 
 test('flags that make no sense are told before anybody is asked', async () => {
