@@ -26,6 +26,9 @@ const states: readonly (readonly [string, (client: Peer, server: Peer) => Promis
   [
     'blocked by its server',
     async (client, server) => {
+      // A reset before the session relays would be a dial that failed, and be tried again.
+      client.send('x');
+      await eventually(() => server.received > 0);
       server.socket.pause();
       const { socket } = client;
       socket.write(Buffer.alloc(32 * 1024 * 1024));
