@@ -116,10 +116,7 @@ async function askServers(
 }
 
 /** The rows of SENTINEL REPLICAS, by whichever name it is known. */
-function replicaRows(
-  asked: Interview,
-  database: DatabaseConfig,
-): readonly ReadonlyMap<string, string>[] {
+function replicaRows(asked: Interview, database: DatabaseConfig): readonly ReadonlyMap<string, string>[] {
   const { replicas, slaves } = questionsOf(database);
   return [replicas, slaves]
     .map((words) => rowsOf(replyTo(asked, ...words)))
