@@ -21,9 +21,9 @@ export class OwnListeners {
 
   /** Whether dialling an IP address would lead here. Names are for `lookup`. */
   has({ host, port }: Endpoint): boolean {
-    const address = canonicalHost(host);
     return this.#listening().some((own) => {
       if (own.kind !== 'tcp' || own.port !== port) return false;
+      const address = canonicalHost(host);
       const ownHost = canonicalHost(own.host);
       return ownHost === address || (isWildcard(ownHost, address) && isOfThisMachine(address));
     });

@@ -34,7 +34,8 @@ export async function chooseEngine(
         throw error;
       },
     });
-    return new PairedEngine(fast, new StreamsEngine({ catchUp, places: fast.places }), log);
+    const { places, listeners } = fast;
+    return new PairedEngine(fast, new StreamsEngine({ catchUp, places, listeners }), log);
   } catch (error) {
     if (choice === 'epoll' || !(error instanceof TunnelError)) throw error;
     log.warn('engine.fallback', { reason: messageOf(error) });

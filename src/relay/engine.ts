@@ -172,7 +172,7 @@ export type TunnelEvent =
       readonly kind: 'dial-failed';
       readonly generation: number;
       readonly endpoint: Endpoint;
-      /** An errno name such as `ECONNREFUSED`, or `ETIMEDOUT` for our own deadline. */
+      /** An errno name such as `ECONNREFUSED`, `ETIMEDOUT` for our own deadline, or `whyOwn` for our own listener. */
       readonly code: string;
       readonly count: number;
     }

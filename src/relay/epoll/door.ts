@@ -15,7 +15,7 @@ import {
 import { Places } from '../places.ts';
 import type { Quiescence } from '../engine.ts';
 import { rest } from './carrier.ts';
-import type { Resolver } from './resolver.ts';
+import type { Found, Resolver } from './resolver.ts';
 import { setSocketOptions } from './options.ts';
 import { isSelfConnected } from './self-connection.ts';
 import type { SocketAddress } from './sockaddr.ts';
@@ -233,19 +233,25 @@ export class Door implements GatePort<TunnelSession>, LoopMember {
     session.dial += 1;
     const { dial } = session;
     const known = this.#resolver.known(endpoint);
-    if (known) {
+    if (known !== undefined && typeof known !== 'string') {
       session.remaining = known;
       this.#dialFirst(session);
       return;
     }
-    this.#resolver.resolve(endpoint, (found) => {
+    const dialAt = (found: Found): void => {
       if (session.dial !== dial || session.phase.kind !== 'dialling') return;
       if (typeof found === 'string') this.#touch().dialFailed(session, found);
       else {
         session.remaining = found;
         this.#dialFirst(session);
       }
-    });
+    };
+    if (known === undefined) this.#resolver.resolve(endpoint, dialAt);
+    else {
+      this.#loop.defer(() => {
+        dialAt(known);
+      });
+    }
   }
 
   abandonDial(session: TunnelSession): void {

@@ -1,5 +1,6 @@
 import { TunnelError, messageOf } from '../../errors.ts';
 import type { Engine, EngineTunnel, TunnelEvent, TunnelSpec } from '../engine.ts';
+import { OpenListeners } from '../open-listeners.ts';
 import { Places, unlimited } from '../places.ts';
 import { bindListener, releaseListener, type Bound } from './binding.ts';
 import type { Answer } from './messages.ts';
@@ -29,6 +30,8 @@ export class EpollEngine implements Engine {
   readonly #tunnels = new Map<number, EpollTunnel>();
   /** For another engine beside it, so that one limit holds for both. */
   readonly places = Places.of(unlimited);
+  /** Likewise, so that neither dials the other. */
+  readonly listeners = new OpenListeners();
   readonly #catchUp: () => Promise<void>;
   #nextTunnel = 1;
   #isClosed = false;
@@ -37,6 +40,11 @@ export class EpollEngine implements Engine {
     this.#sys = sys;
     this.#catchUp = catchUp;
     this.#threads = threads;
+    this.listeners.onChange = () => {
+      if (this.#isClosed) return;
+      const { addresses } = this.listeners;
+      for (const thread of threads) thread.send({ kind: 'own', addresses });
+    };
     for (const thread of threads) {
       thread.onAnswer = (answer) => {
         this.#answered(thread, answer);
@@ -78,7 +86,16 @@ export class EpollEngine implements Engine {
     }
     const id = this.#nextTunnel;
     this.#nextTunnel += 1;
-    const tunnel = new EpollTunnel(id, spec, bound, this.#threads, tell, this.#sys, this.places);
+    const tunnel = new EpollTunnel(
+      id,
+      spec,
+      bound,
+      this.#threads,
+      tell,
+      this.#sys,
+      this.places,
+      this.listeners,
+    );
     this.#tunnels.set(id, tunnel);
     void tunnel.closed.then(() => this.#tunnels.delete(id));
     return tunnel;

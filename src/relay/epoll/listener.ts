@@ -11,6 +11,7 @@ export class EpollListener implements EngineListener {
   readonly #bound: Bound;
   readonly #sys: Syscalls;
   readonly #unlistened: Barrier;
+  readonly #left: () => void;
   readonly #close: (self: EpollListener) => Promise<void>;
   #closing: Promise<void> | undefined;
   #leaving: Promise<void> | undefined;
@@ -20,12 +21,14 @@ export class EpollListener implements EngineListener {
     threads: readonly ThreadHandle[],
     sys: Syscalls,
     close: (self: EpollListener) => Promise<void>,
+    left: () => void,
   ) {
     this.address = bound.address;
     this.#bound = bound;
     this.#sys = sys;
     this.#unlistened = new Barrier(threads);
     this.#close = close;
+    this.#left = left;
   }
 
   close(): Promise<void> {
@@ -44,6 +47,7 @@ export class EpollListener implements EngineListener {
 
   /** Gives back what the threads have shared. Idempotent. */
   leave(): Promise<void> {
+    this.#left();
     this.#leaving ??= closeShared(this.#sys, this.#bound);
     return this.#leaving;
   }

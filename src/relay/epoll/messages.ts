@@ -34,6 +34,8 @@ export type Command =
   | { readonly kind: 'quiesce'; readonly tunnel: number; readonly withinMs: number }
   | { readonly kind: 'drain'; readonly tunnel: number }
   | { readonly kind: 'close'; readonly tunnel: number }
+  /** Where this process listens now: what is not to be dialled. */
+  | { readonly kind: 'own'; readonly addresses: readonly ListenAddress[] }
   /** To be answered with `alive`, in the turn in which it is heard. */
   | { readonly kind: 'greet' }
   | { readonly kind: 'stop' };

@@ -1,5 +1,6 @@
 import { lookup } from 'node:dns';
-import type { Endpoint } from '../../net/endpoint.ts';
+import type { Endpoint, ListenAddress } from '../../net/endpoint.ts';
+import { OwnListeners, whyOwn } from '../../net/own-listeners.ts';
 import { inetAddress, type SocketAddress } from './sockaddr.ts';
 
 /** For how long the addresses of a name are used without asking again, in milliseconds: long enough for a herd. */
@@ -25,11 +26,22 @@ export class Resolver {
   /** The latest endpoint with an address for a host: nearly every dial goes where the last one went. */
   #latest: { endpoint: Endpoint; addresses: readonly SocketAddress[] } | undefined;
 
-  /** Addresses that need no look-up now. */
-  known(endpoint: Endpoint): readonly SocketAddress[] | undefined {
+  #listening: readonly ListenAddress[] = [];
+  readonly #own = new OwnListeners(() => this.#listening);
+
+  /** What is not to be dialled, by an address or by a name that leads there: where this process itself listens. */
+  avoid(listening: readonly ListenAddress[]): void {
+    this.#listening = listening;
+    this.#latest = undefined;
+    this.#known.clear();
+  }
+
+  /** What needs no look-up now. */
+  known(endpoint: Endpoint): Found | undefined {
     if (this.#latest?.endpoint === endpoint) return this.#latest.addresses;
     const literal = inetAddress(endpoint.host, endpoint.port);
     if (literal) {
+      if (this.#own.has(endpoint)) return whyOwn;
       this.#latest = { endpoint, addresses: [literal] };
       return this.#latest.addresses;
     }
@@ -63,6 +75,7 @@ export class Resolver {
   }
 
   #keep(endpoint: Endpoint, found: readonly { readonly address: string }[]): Found {
+    if (found.some(({ address }) => this.#own.has({ host: address, port: endpoint.port }))) return whyOwn;
     const addresses = found.flatMap(({ address }) => inetAddress(address, endpoint.port) ?? []);
     if (addresses.length === 0) return 'ENOTFOUND';
     const key = keyOf(endpoint);

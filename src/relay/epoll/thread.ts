@@ -103,6 +103,9 @@ export async function runThread(
         answer({ kind: 'closed', tunnel: command.tunnel });
         return;
       }
+      case 'own':
+        resolver.avoid(command.addresses);
+        return;
       case 'greet':
         answer({ kind: 'alive' });
         return;

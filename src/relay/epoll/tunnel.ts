@@ -11,6 +11,7 @@ import type {
   TunnelLimits,
   TunnelSpec,
 } from '../engine.ts';
+import type { OpenListeners } from '../open-listeners.ts';
 import { Places } from '../places.ts';
 import type { Quiescence } from '../engine.ts';
 import { Barrier } from './barrier.ts';
@@ -31,6 +32,7 @@ export class EpollTunnel implements EngineTunnel {
   readonly #durations: readonly Durations[];
   readonly #steering: Steering;
   readonly #sys: Syscalls;
+  readonly #open: OpenListeners;
   readonly #left: Barrier;
   readonly #drained: Barrier;
   readonly #closed: Barrier;
@@ -48,10 +50,12 @@ export class EpollTunnel implements EngineTunnel {
     tell: (event: TunnelEvent) => void,
     sys: Syscalls,
     whole: Places,
+    open: OpenListeners,
   ) {
     this.#id = id;
     this.#threads = threads;
     this.#sys = sys;
+    this.#open = open;
     this.#listeners = new Set(bound.map((each) => this.#listenerOf(each)));
     this.#steering = new Steering(threads.length, tell);
     this.#left = new Barrier(threads);
@@ -206,7 +210,7 @@ export class EpollTunnel implements EngineTunnel {
   }
 
   #listenerOf(bound: Bound): EpollListener {
-    return new EpollListener(bound, this.#threads, this.#sys, async (listener) => {
+    const close = async (listener: EpollListener): Promise<void> => {
       if (this.#draining ?? this.#closing) {
         await this.#leave(); // the threads have been told already
         return;
@@ -218,7 +222,8 @@ export class EpollTunnel implements EngineTunnel {
       await Promise.race([listener.unlistened, this.#left.all]);
       await listener.leave();
       this.#listeners.delete(listener);
-    });
+    };
+    return new EpollListener(bound, this.#threads, this.#sys, close, this.#open.add(bound.address));
   }
 
   #assertOpen({ address }: ListenerConfig): void {

@@ -1,5 +1,6 @@
 import { connect, Socket } from 'node:net';
 import type { Endpoint } from '../../net/endpoint.ts';
+import type { OwnListeners } from '../../net/own-listeners.ts';
 import { secure, type ClientTls } from '../../net/tls.ts';
 import { keepAliveIdleMs, noDelay } from '../../net/socket-options.ts';
 import { descriptorShortage } from './descriptors.ts';
@@ -10,23 +11,32 @@ import { descriptorShortage } from './descriptors.ts';
  */
 export type Dial = (endpoint: Endpoint, tls: ClientTls | undefined, ready: () => void) => Socket;
 
-export function dialUpstream(endpoint: Endpoint, tls: ClientTls | undefined, ready: () => void): Socket {
-  if (!tls) return dialPlain(endpoint, ready);
-  const bearer = dialPlain(endpoint, () => undefined);
-  if (bearer.destroyed) return bearer; // there was no descriptor for it
+/** Dials whatever is no listener of this process; its names are looked up at each dial, and judged then. */
+export function dialOthersThan(own: OwnListeners): Dial {
+  return (endpoint, tls, ready) => dial(own, endpoint, tls, ready);
+}
+
+function dial(own: OwnListeners, endpoint: Endpoint, tls: ClientTls | undefined, ready: () => void): Socket {
+  if (!tls) return dialPlain(own, endpoint, ready);
+  const bearer = dialPlain(own, endpoint, () => undefined);
+  if (bearer.destroyed) return bearer; // it was not even begun
   const socket = secure(bearer, endpoint, tls);
   socket.once('secureConnect', ready);
   socket.once('close', () => bearer.destroy());
   return socket;
 }
 
-function dialPlain({ host, port }: Endpoint, ready: () => void): Socket {
+function dialPlain(own: OwnListeners, endpoint: Endpoint, ready: () => void): Socket {
+  const { host, port } = endpoint;
+  const objection = own.objection(endpoint);
+  if (objection) return new Socket().destroy(objection);
   // One for the upstream, one to be left: to tell a client why it is turned away it has to be accepted.
   const shortage = descriptorShortage(2);
   if (shortage !== undefined) return new Socket().destroy(failure(shortage));
   const socket = connect({
     host,
     port,
+    lookup: own.lookupFor(port),
     allowHalfOpen: true,
     noDelay,
     keepAlive: true,

@@ -1,6 +1,8 @@
+import { OwnListeners } from '../../net/own-listeners.ts';
 import type { Engine, EngineTunnel, TunnelEvent, TunnelSpec } from '../engine.ts';
+import { OpenListeners } from '../open-listeners.ts';
 import { Places, unlimited } from '../places.ts';
-import { dialUpstream, type Dial } from './dial.ts';
+import { dialOthersThan, type Dial } from './dial.ts';
 import { Standstill } from './standstill.ts';
 import { StreamsTunnel } from './tunnel.ts';
 
@@ -10,6 +12,8 @@ export interface StreamsOptions {
   readonly catchUp?: () => Promise<void>;
   /** Those of another engine beside it, where one limit holds for both. */
   readonly places?: Places;
+  /** Those of another engine beside it, where neither is to dial the other. */
+  readonly listeners?: OpenListeners;
 }
 
 /** The portable engine: sockets of `node:net`, on the event loop of whoever opened it. */
@@ -17,11 +21,18 @@ export class StreamsEngine implements Engine {
   readonly name = 'streams';
   readonly #dial: Dial;
   readonly #places: Places;
+  readonly #listeners: OpenListeners;
   readonly #tunnels = new Set<StreamsTunnel>();
   readonly #standstill: Standstill | undefined;
 
-  constructor({ dial = dialUpstream, catchUp, places = Places.of(unlimited) }: StreamsOptions = {}) {
+  constructor({
+    catchUp,
+    places = Places.of(unlimited),
+    listeners = new OpenListeners(),
+    dial = dialOthersThan(new OwnListeners(() => listeners.addresses)),
+  }: StreamsOptions = {}) {
     this.#dial = dial;
+    this.#listeners = listeners;
     this.#places = places;
     this.#standstill =
       catchUp &&
@@ -39,6 +50,7 @@ export class StreamsEngine implements Engine {
       tell,
       this.#dial,
       this.#places,
+      this.#listeners,
       (closed) => {
         this.#tunnels.delete(closed);
       },

@@ -20,6 +20,8 @@ export interface ListenerEvents {
   acceptFailed(): void;
   paused(address: ListenAddress, code: string): void;
   resumed(address: ListenAddress): void;
+  /** It does not listen any more. */
+  stopped(): void;
 }
 
 /** One listening socket. While descriptors are short it turns connections away and says so to each. */
@@ -130,6 +132,7 @@ export class Listener {
   async #stop(): Promise<void> {
     clearTimeout(this.#look);
     this.#server.close();
+    this.#events.stopped();
     if (this.#file) await release(this.#file);
   }
 
@@ -137,7 +140,7 @@ export class Listener {
     const objection = this.#allow?.objection(socket.remoteAddress);
     if (objection !== undefined) {
       this.#events.turnedAway(objection);
-      sayAndClose(socket, notAllowedLine);
+      this.#sayAndClose(socket, notAllowedLine);
       return;
     }
     // The next `accept` needs one, or libuv closes that connection without a word.
@@ -151,7 +154,17 @@ export class Listener {
 
   #turnAway(socket: Socket, code: string): void {
     this.#events.acceptFailed();
-    sayAndClose(socket, `-ERR sentinel-tunnel: cannot accept connections now (${code})\r\n`);
+    this.#sayAndClose(socket, `-ERR sentinel-tunnel: cannot accept connections now (${code})\r\n`);
+  }
+
+  /**
+   * Written and closed at once, before the next `accept`, which may need the descriptor. To a client that speaks TLS a line
+   * before the handshake would be a broken record, and no reason: it is closed without a word.
+   */
+  #sayAndClose(socket: Socket, line: string): void {
+    socket.on('error', () => undefined); // it may have gone already; nothing is owed to it
+    if (!this.#door) socket.write(line);
+    socket.destroy();
   }
 
   #pause(code: string): void {
@@ -173,13 +186,6 @@ export class Listener {
       this.#events.resumed(this.address);
     }, this.#backoff.next());
   }
-}
-
-/** Written and closed at once, before the next `accept`, which may need the descriptor. */
-function sayAndClose(socket: Socket, line: string): void {
-  socket.on('error', () => undefined); // it may have gone already; nothing is owed to it
-  socket.write(line);
-  socket.destroy();
 }
 
 function bound(server: Server, asked: ListenAddress): ListenAddress {

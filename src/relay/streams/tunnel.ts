@@ -16,6 +16,7 @@ import type {
 } from '../engine.ts';
 import { endsInQuit } from '../quit.ts';
 import { Gate, type GatePort, type Side } from '../gate.ts';
+import type { OpenListeners } from '../open-listeners.ts';
 import { Places } from '../places.ts';
 import type { Quiescence } from '../engine.ts';
 import { partingMs } from '../times.ts';
@@ -31,6 +32,7 @@ export class StreamsTunnel implements EngineTunnel {
   readonly #gate: Gate<StreamsSession>;
   #upstreamTls: ClientTls | undefined;
   readonly #listeners = new Set<Listener>();
+  readonly #open: OpenListeners;
   #isEnding = false;
   #lastId = 0;
 
@@ -52,13 +54,14 @@ export class StreamsTunnel implements EngineTunnel {
     tell: (event: TunnelEvent) => void,
     dial: Dial,
     whole: Places,
+    open: OpenListeners,
     whenClosed: (tunnel: StreamsTunnel) => void = () => undefined,
     isStandstill: () => boolean = () => false,
   ): Promise<StreamsTunnel> {
     const closed = (): void => {
       whenClosed(tunnel);
     };
-    const tunnel: StreamsTunnel = new StreamsTunnel(spec, tell, dial, whole, closed, isStandstill);
+    const tunnel: StreamsTunnel = new StreamsTunnel(spec, tell, dial, whole, open, closed, isStandstill);
     try {
       for (const listener of spec.listen) await tunnel.listen(listener);
     } catch (error) {
@@ -73,6 +76,7 @@ export class StreamsTunnel implements EngineTunnel {
     tell: (event: TunnelEvent) => void,
     dial: Dial,
     whole: Places,
+    open: OpenListeners,
     whenClosed: () => void,
     isStandstill: () => boolean,
   ) {
@@ -81,6 +85,7 @@ export class StreamsTunnel implements EngineTunnel {
     this.#whenClosed = whenClosed;
     this.#tell = tell;
     this.#dial = dial;
+    this.#open = open;
     this.#upstreamTls = spec.upstreamTls;
     const port: GatePort<StreamsSession> = {
       dial: (session, endpoint) => {
@@ -224,8 +229,9 @@ export class StreamsTunnel implements EngineTunnel {
     );
   }
 
-  #listen(listener: ListenerConfig, handed: number | undefined): Promise<Listener> {
-    return Listener.open(listener, handed, {
+  async #listen(wanted: ListenerConfig, handed: number | undefined): Promise<Listener> {
+    let forget: () => void = () => undefined;
+    const listener = await Listener.open(wanted, handed, {
       accepted: (socket) => {
         this.#admit(socket);
       },
@@ -242,7 +248,12 @@ export class StreamsTunnel implements EngineTunnel {
       resumed: (resumed) => {
         this.#tell({ kind: 'accept-resumed', address: resumed });
       },
+      stopped: () => {
+        forget();
+      },
     });
+    forget = this.#open.add(listener.address);
+    return listener;
   }
 
   #admit(downstream: Socket): void {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
-import { freePort, FullBacklog } from '../../kit/index.ts';
+import { eventually, freePort, FullBacklog } from '../../kit/index.ts';
 import { it } from './it.ts';
 import { Upstream } from './peer.ts';
-import { Rig, type EngineUnderTest } from './rig.ts';
+import { defaultSpec, listenerOn, loopback, Rig, secured, type EngineUnderTest } from './rig.ts';
 
 export function describeDialling(engine: EngineUnderTest): void {
   describe('dialling', () => {
@@ -135,6 +135,47 @@ export function describeDialling(engine: EngineUnderTest): void {
       const client = await rig.connect();
       await client.says('-ERR sentinel-tunnel: ', 10_000);
       assert.equal(await client.ended(), 'fin');
+    });
+
+    it('dials no listener of its own process, by an address or by a name, and says why', async () => {
+      await using rig = await Rig.open(engine, { holdMs: 300 });
+      const other = await rig.engine.open(secured(defaultSpec), () => undefined);
+      const late = await rig.tunnel.listen(listenerOn(loopback));
+      const everywhere = await rig.tunnel.listen(listenerOn({ kind: 'tcp', host: '0.0.0.0', port: 0 }));
+      const own = [
+        ['localhost', rig.address],
+        ['127.0.0.1', rig.address],
+        ['127.0.0.1', other.listening[0]],
+        ['127.0.0.1', late.address],
+        ['127.0.0.9', everywhere.address],
+      ] as const;
+      let generation = 1;
+      for (const [host, address] of own) {
+        assert.ok(address?.kind === 'tcp');
+        const { port } = address;
+        rig.tunnel.steer({ kind: 'serve', generation: generation++, endpoint: { host, port } });
+        const client = await rig.connect();
+        await client.says('; waited 300 ms\r\n'); // it may be looking the name up once more just then
+        assert.deepEqual(
+          rig.told('dial-failed').map(({ code }) => code),
+          rig.told('dial-failed').map(() => 'that is this tunnel itself'),
+        );
+        await eventually(() => rig.told('dial-failed').some(({ endpoint }) => endpoint.port === port));
+      }
+      // Nobody came in by a listener who had not come by himself.
+      await rig.counts({ admitted: own.length });
+      assert.equal(other.counters().admitted, 0);
+
+      // What it has left is the address of somebody else.
+      assert.ok(late.address.kind === 'tcp');
+      const { port } = late.address;
+      await late.close();
+      await using upstream = await Upstream.echo(port);
+      rig.serve(upstream.port, generation);
+      const client = await rig.connect();
+      client.send('x');
+      await client.says('x');
+      await other.close();
     });
 
     it('dials a host by its name', async () => {
