@@ -170,6 +170,7 @@ export class Listeners {
     if (
       listener.address.kind === 'tcp' &&
       wanted.config.allow.length === 0 &&
+      wanted.config.tls?.clientCa === undefined &&
       !isLoopback(listener.address.host)
     )
       this.#log.warn('listener.exposed', { database: this.#database, address });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { platform } from 'node:os';
 import { test } from 'node:test';
-import { freePort, TunnelProcess, withoutLeaks } from '../kit/index.ts';
+import { Certificates, freePort, TunnelProcess, withoutLeaks } from '../kit/index.ts';
 
 test('what may be meant otherwise is warned of at start: open listeners, and too few descriptors', async (context) => {
   if (platform() !== 'linux') {
@@ -10,6 +10,8 @@ test('what may be meant otherwise is warned of at start: open listeners, and too
   }
   await withoutLeaks(async () => {
     const nobody = `127.0.0.1:${String(await freePort())}`;
+    await using own = await Certificates.make();
+    const { certFile: cert, keyFile: key } = await own.issue('server');
     const config = {
       sentinels: [nobody],
       databases: [
@@ -24,6 +26,14 @@ test('what may be meant otherwise is warned of at start: open listeners, and too
           ],
         },
         { name: 'b', listen: 0, maxConnections: 200 },
+        {
+          name: 'c',
+          maxConnections: 200,
+          listen: [
+            { address: '0.0.0.0:0', tls: { cert, key } },
+            { address: '0.0.0.0:0', tls: { cert, key, clientCa: own.caFile } },
+          ],
+        },
       ],
     };
     const limited = (limit: number): string[] => [
@@ -35,10 +45,13 @@ test('what may be meant otherwise is warned of at start: open listeners, and too
     const exposed = tunnel.events('listener.exposed');
     assert.deepEqual(
       exposed.map(({ level, database, address }) => [level, database, String(address).replace(/\d+$/, '')]),
-      [['warn', 'a', '0.0.0.0:']],
+      [
+        ['warn', 'a', '0.0.0.0:'],
+        ['warn', 'c', '0.0.0.0:'],
+      ],
     );
     const [few] = tunnel.events('descriptors.few');
-    assert.deepEqual([few?.['connections'], few?.['needed'], few?.['limit']], [400, 800, 700]);
+    assert.deepEqual([few?.['connections'], few?.['needed'], few?.['limit']], [600, 1200, 700]);
     await tunnel.stop();
 
     await using enough = await TunnelProcess.start({

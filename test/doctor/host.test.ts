@@ -3,9 +3,11 @@ import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { platform } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { Finding } from '../../src/cli/doctor/finding.ts';
 import { listenersIn } from '../../src/cli/doctor/port-holder.ts';
 import { call, inFolder } from '../cli/call.ts';
 import {
+  Certificates,
   FakeRedis,
   FakeSentinel,
   FakeServer,
@@ -69,6 +71,12 @@ test('what this machine has against a configuration is found', async (t) => {
           'listener-exposed',
         ),
       );
+      await using own = await Certificates.make();
+      const { certFile: cert, keyFile: key } = await own.issue('server');
+      const secured = (more: object): Promise<readonly Finding[]> =>
+        diagnosed(on({ address: '0.0.0.0:0', tls: { cert, key, ...more } }));
+      assert.ok(codesOf(await secured({})).includes('listener-exposed'), 'TLS alone lets everybody in');
+      assert.ok(!codesOf(await secured({ clientCa: own.caFile })).includes('listener-exposed'));
     });
 
     await t.test('paths of sockets and logs, and secrets that everybody may read', async () => {

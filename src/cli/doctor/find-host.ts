@@ -145,8 +145,9 @@ export function configurationFindings({ config }: Facts): readonly Finding[] {
     };
   });
   const exposed = config.databases.flatMap(({ name, listen }) =>
-    listen.flatMap(({ address, allow }): readonly Finding[] => {
+    listen.flatMap(({ address, allow, tls }): readonly Finding[] => {
       if (address.kind === 'unix' || allow.length > 0 || isLoopback(address.host)) return [];
+      if (tls?.clientCa !== undefined) return []; // it asks each client who it is
       const text = formatListenAddress(address);
       return [
         {
