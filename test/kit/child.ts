@@ -41,15 +41,17 @@ export class Child implements AsyncDisposable {
       ...(options.cwd !== undefined && { cwd: options.cwd }),
       ...(options.env !== undefined && { env: options.env }),
     });
-    await once(child, 'spawn');
-    return new Child(child, options);
+    // Owned before anything is waited for: a program that exits meanwhile must still end what it has started.
+    const owned = child.pid === undefined ? undefined : new Child(child, child.pid, options);
+    await once(child, 'spawn'); // throws why it could not be started
+    if (!owned) throw new Error(`Cannot start ${options.name}: no process id`);
+    return owned;
   }
 
-  private constructor(child: ChildProcess, { name, onLine, reportLines = 12 }: ChildOptions) {
-    if (child.pid === undefined) throw new Error(`Cannot start ${name}: no process id`);
+  private constructor(child: ChildProcess, pid: number, { name, onLine, reportLines = 12 }: ChildOptions) {
     this.name = name;
     this.#reportLines = reportLines;
-    this.pid = child.pid;
+    this.pid = pid;
     this.#process = child;
     for (const stream of ['stdout', 'stderr'] as const) {
       const input = child[stream];
