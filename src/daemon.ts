@@ -202,6 +202,7 @@ class RunningDaemon implements Daemon {
       version,
       engine: this.#engine.name,
       threads: this.#engine.name === 'epoll' ? this.#config.threads : 0,
+      lags: this.#engine.lags(),
       isDraining: this.#stop !== undefined,
       startedAt: this.#startedAt,
       uptimeMs: performance.now() - this.#startedMs,

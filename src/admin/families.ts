@@ -37,6 +37,13 @@ export const families: readonly Family[] = [
   ofAll('engine_threads', 'gauge', 'Threads that carry bytes besides the main one', [], ({ threads }) => [
     { labels: {}, value: threads },
   ]),
+  ofAll(
+    'loop_lag_seconds',
+    'histogram',
+    'How late a loop came to what it had to do, four times a second',
+    ['loop'],
+    ({ lags }) => lags.map(({ loop, lag }) => ({ labels: { loop }, value: lag })),
+  ),
   ofAll('draining', 'gauge', 'Whether a stop was asked for', [], ({ isDraining }) => [
     { labels: {}, value: Number(isDraining) },
   ]),

@@ -1,4 +1,5 @@
 import type { EngineName } from '../relay/engine.ts';
+import type { LoopLag } from '../relay/lag.ts';
 import type { SentinelView } from '../sentinel/account.ts';
 import type { EventFeed } from '../telemetry/feed.ts';
 import type { GracefulOutcome } from '../tunnel/graceful.ts';
@@ -11,6 +12,8 @@ export interface Overview {
   readonly version: string;
   readonly engine: EngineName;
   readonly threads: number;
+  /** How late the loops that carry bytes or decide came to their beats. */
+  readonly lags: readonly LoopLag[];
   readonly isDraining: boolean;
   /** Wall clock, ISO 8601. */
   readonly startedAt: string;

@@ -1,6 +1,7 @@
 import type { ListenerConfig } from '../config/config.ts';
 import type { Endpoint, ListenAddress } from '../net/endpoint.ts';
 import type { DurationsView } from './durations.ts';
+import type { LoopLag } from './lag.ts';
 import type { ClientTls } from '../net/tls.ts';
 
 /**
@@ -22,6 +23,8 @@ export interface Engine {
    * @returns the names of those that gave none in time; empty when all is well
    */
   alive(withinMs: number): Promise<readonly string[]>;
+  /** How late each loop that it runs on came to its beats so far. */
+  lags(): readonly LoopLag[];
   /** How many sessions all tunnels together may have; no limit of its own until this is called. Nobody is cut by it. */
   limit(maxConnections: number): void;
   /** Closes every tunnel still open and frees what the engine itself holds. Idempotent. */

@@ -1,4 +1,5 @@
 import type { Log } from '../telemetry/log.ts';
+import type { LoopLag } from './lag.ts';
 import type { Engine, EngineTunnel, TunnelEvent, TunnelSpec } from './engine.ts';
 
 /** A fast engine for tunnels that are plain on all sides, and beside it one that can speak TLS. */
@@ -27,6 +28,10 @@ export class PairedEngine implements Engine {
 
   alive(withinMs: number): Promise<readonly string[]> {
     return this.#plain.alive(withinMs);
+  }
+
+  lags(): readonly LoopLag[] {
+    return [...this.#secure.lags(), ...this.#plain.lags()];
   }
 
   limit(maxConnections: number): void {

@@ -10,6 +10,7 @@ import { silentLog, type Fields, type Log } from '../../src/telemetry/log.ts';
 import { FailoverCounts } from '../../src/tunnel/failover-counts.ts';
 import type { FailoverStory } from '../../src/tunnel/story.ts';
 import type { TunnelView } from '../../src/tunnel/tunnel-view.ts';
+import { Lag } from '../../src/relay/lag.ts';
 import { eventually } from '../kit/index.ts';
 
 export const token = 'a-token-of-the-tests';
@@ -54,6 +55,7 @@ export function overviewOf(tunnels: readonly TunnelView[], more: Partial<Overvie
     version: '1.2.3',
     engine: 'streams',
     threads: 0,
+    lags: [{ loop: 'main', lag: new Lag().view() }],
     isDraining: false,
     startedAt: '2026-01-31T11:00:00.000Z',
     uptimeMs: 3_600_000,

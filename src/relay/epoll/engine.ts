@@ -1,5 +1,6 @@
 import { TunnelError, messageOf } from '../../errors.ts';
 import type { Engine, EngineTunnel, TunnelEvent, TunnelSpec } from '../engine.ts';
+import type { LoopLag } from '../lag.ts';
 import { OpenListeners } from '../open-listeners.ts';
 import { Places, unlimited } from '../places.ts';
 import { bindListener, releaseListener, type Bound } from './binding.ts';
@@ -106,6 +107,10 @@ export class EpollEngine implements Engine {
       this.#threads.map(async (thread) => ({ thread, isAlive: await thread.isAlive(withinMs) })),
     );
     return answers.flatMap(({ thread, isAlive }) => (isAlive ? [] : [thread.name]));
+  }
+
+  lags(): readonly LoopLag[] {
+    return this.#threads.map((thread) => ({ loop: thread.name, lag: thread.lag.view() }));
   }
 
   limit(maxConnections: number): void {

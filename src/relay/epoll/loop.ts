@@ -1,6 +1,7 @@
 import * as abi from './abi.ts';
 import { Carrier } from './carrier.ts';
 import { roles, Socket, type Role, type SessionOwner } from './socket.ts';
+import type { Lag } from '../lag.ts';
 import { partingMs } from '../times.ts';
 import { errorName, type EventArray, type Kernel, type Syscalls } from './syscalls.ts';
 
@@ -39,6 +40,9 @@ export class Loop {
   readonly #command: () => void;
   readonly #catchUp: () => void;
   readonly #beat: Socket;
+  readonly #lag: Lag;
+  /** When the last beat was to come, on the clock of `performance.now`. */
+  #beatMs: number;
   readonly #events: EventArray;
   readonly #carrier: Carrier;
   /** By descriptor. Dense, for the kernel gives the lowest free number. */
@@ -59,9 +63,11 @@ export class Loop {
   /**
    * @param command carries out what has been asked for meanwhile; called before anything else of its turn
    * @param catchUp returns when what has been asked for is up to date, after a standstill of this process
+   * @param lag is told how late this loop comes to its beats
    * @throws Error where epoll cannot be used here
    */
-  constructor(kernel: Kernel, command: () => void, catchUp: () => void) {
+  constructor(kernel: Kernel, command: () => void, catchUp: () => void, lag: Lag) {
+    this.#lag = lag;
     this.#command = command;
     this.#catchUp = catchUp;
     this.sys = kernel.sys;
@@ -73,6 +79,7 @@ export class Loop {
     checked(this.sys.epollAdd(this.#epoll, own, abi.EPOLLIN, this.#own.tag), 'epoll_ctl');
     const beat = checked(this.sys.beat(beatMs), 'timerfd_create');
     this.#beat = this.#enter(beat, roles.beat, false);
+    this.#beatMs = performance.now();
     checked(this.sys.epollAdd(this.#epoll, beat, abi.EPOLLIN, this.#beat.tag), 'epoll_ctl');
   }
 
@@ -280,11 +287,22 @@ export class Loop {
    * sent meanwhile may not be for the server that was the master then.
    */
   #heedBeat(): void {
-    if (this.sys.beats(this.#beat.fd) < 2) return;
+    if (this.#beatsHeard() < 2) return;
     this.#catchUp();
     this.#command();
     this.settle();
-    this.sys.beats(this.#beat.fd); // those of the time it took
+    this.#beatsHeard(); // those of the time it took
+  }
+
+  /** @returns how many beats there have been since the last look, or a number below one */
+  #beatsHeard(): number {
+    const beats = this.sys.beats(this.#beat.fd);
+    if (beats < 1) return beats;
+    const nowMs = performance.now();
+    this.#lag.beat(nowMs - this.#beatMs - beatMs);
+    // The timer goes on while the machine sleeps, and this clock does not.
+    this.#beatMs = Math.min(this.#beatMs + beats * beatMs, nowMs);
+    return beats;
   }
 
   #enter(fd: number, role: Role, isUpstream: boolean): Socket {

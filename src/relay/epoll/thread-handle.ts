@@ -1,4 +1,5 @@
 import { MessageChannel, receiveMessageOnPort, Worker, type MessagePort } from 'node:worker_threads';
+import { Lag, lagLength } from '../lag.ts';
 import type { Answer, Command } from './messages.ts';
 import { threadModule, type ThreadModule } from './thread-module.ts';
 
@@ -17,6 +18,9 @@ export class ThreadHandle {
   readonly ended: Promise<void>;
   onAnswer: (answer: Answer) => void = () => undefined;
   readonly #port: MessagePort;
+  readonly #late = new Float64Array(new SharedArrayBuffer(lagLength * Float64Array.BYTES_PER_ELEMENT));
+  /** How late the thread came to its beats. It counts in memory that it shares. */
+  readonly lag = new Lag(this.#late);
   readonly #release = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
   readonly #greeted = new Set<(isAlive: boolean) => void>();
   #isStopping = false;
@@ -26,7 +30,7 @@ export class ThreadHandle {
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     const worker = new Worker(module, {
-      workerData: { port: port2, release: this.#release, data },
+      workerData: { port: port2, release: this.#release, late: this.#late, data },
       // Flags of the process (a loader, `--input-type`) are about its own main module.
       execArgv: [],
       transferList: [port2],

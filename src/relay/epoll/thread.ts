@@ -4,16 +4,21 @@ import { Door } from './door.ts';
 import { Loop } from './loop.ts';
 import type { Answer, Command } from './messages.ts';
 import type { Quiescence } from '../engine.ts';
+import { Lag } from '../lag.ts';
 import { Resolver } from './resolver.ts';
 import { openKernel, type Kernel } from './syscalls.ts';
 
 /** Should the main thread not come round to it, a thread goes on by itself after this, in milliseconds. */
 const mostStallMs = 2_000;
 
-/** What a thread is given: where commands come from, and the memory by which it is released after a standstill. */
+/**
+ * What a thread is given: where commands come from, the memory by which it is released after a standstill, and the
+ * memory in which it counts how late it is.
+ */
 export interface ThreadPort {
   readonly port: MessagePort;
   readonly release: Int32Array;
+  readonly late: Float64Array;
 }
 
 /**
@@ -24,7 +29,7 @@ export interface ThreadPort {
  * @param open where system calls come from; tests put faults in between
  */
 export async function runThread(
-  { port, release }: ThreadPort,
+  { port, release, late }: ThreadPort,
   open: () => Promise<Kernel> = openKernel,
 ): Promise<void> {
   function answer(message: Answer): void {
@@ -32,7 +37,7 @@ export async function runThread(
   }
   let loop: Loop;
   try {
-    loop = new Loop(await open(), carryOutAll, catchUp);
+    loop = new Loop(await open(), carryOutAll, catchUp, new Lag(late));
   } catch (error) {
     answer({ kind: 'unavailable', reason: messageOf(error) });
     port.close();
@@ -162,10 +167,12 @@ export function portOfThread(workerData: unknown): ThreadPort {
     typeof workerData === 'object' &&
     workerData !== null &&
     'port' in workerData &&
-    'release' in workerData
+    'release' in workerData &&
+    'late' in workerData
   ) {
-    const { port, release } = workerData;
-    if (port instanceof MessagePort && release instanceof Int32Array) return { port, release };
+    const { port, release, late } = workerData;
+    if (port instanceof MessagePort && release instanceof Int32Array && late instanceof Float64Array)
+      return { port, release, late };
   }
   throw new Error('This module is run by the epoll engine as a thread of it');
 }

@@ -1,6 +1,7 @@
 import { OwnListeners } from '../../net/own-listeners.ts';
 import type { Engine, EngineTunnel, TunnelEvent, TunnelSpec } from '../engine.ts';
 import { OpenListeners } from '../open-listeners.ts';
+import type { LoopLag } from '../lag.ts';
 import { Places, unlimited } from '../places.ts';
 import { dialOthersThan, type Dial } from './dial.ts';
 import { Standstill } from './standstill.ts';
@@ -63,6 +64,10 @@ export class StreamsEngine implements Engine {
   /** It lives on the event loop of whoever asks: that this is carried out is the answer. */
   alive(): Promise<readonly string[]> {
     return Promise.resolve([]);
+  }
+
+  lags(): readonly LoopLag[] {
+    return this.#standstill ? [{ loop: 'main', lag: this.#standstill.lag.view() }] : [];
   }
 
   limit(maxConnections: number): void {

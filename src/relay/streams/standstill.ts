@@ -1,3 +1,5 @@
+import { Lag } from '../lag.ts';
+
 /** How often it is noticed that the process runs, in milliseconds. */
 const beatMs = 250;
 /** A beat that is late by so much was not merely delayed by work, in milliseconds. */
@@ -11,6 +13,8 @@ export class Standstill {
   readonly #catchUp: () => Promise<void>;
   readonly #turned: (isOver: boolean) => void;
   readonly #timer: NodeJS.Timeout;
+  /** How late the timer rings. */
+  readonly lag = new Lag();
   #lastMs = performance.now();
   #isGoingOn = false;
 
@@ -22,7 +26,7 @@ export class Standstill {
     this.#catchUp = catchUp;
     this.#turned = turned;
     this.#timer = setInterval(() => {
-      if (!this.isNoticed()) this.#lastMs = performance.now();
+      if (!this.isNoticed()) this.#beat();
     }, beatMs);
     this.#timer.unref();
   }
@@ -37,8 +41,15 @@ export class Standstill {
     clearInterval(this.#timer);
   }
 
+  #beat(): void {
+    const nowMs = performance.now();
+    this.lag.beat(nowMs - this.#lastMs - beatMs);
+    this.#lastMs = nowMs;
+  }
+
   async #wait(): Promise<void> {
     this.#isGoingOn = true;
+    this.#beat();
     this.#turned(false);
     await this.#catchUp();
     this.#lastMs = performance.now();
