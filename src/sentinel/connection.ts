@@ -149,7 +149,7 @@ export class Connection {
         settle(
           tls && isConnected
             ? noTls(endpoint, whyNoTls(error, tls, endpoint), error)
-            : cannotReach(endpoint, error),
+            : cannotReach(endpoint, error, wordless(error)),
         );
       };
       const timer = setTimeout(() => {
@@ -231,12 +231,7 @@ export class Connection {
 
   /** A plain connection that breaks before the first word of the other side may have met a port that wants TLS. */
   #broken(error: Error): TunnelError {
-    const isMute = !this.#hasHeard && 'code' in error && error.code === 'ECONNRESET';
-    return cannotReach(
-      this.endpoint,
-      error,
-      isMute ? ' before it said anything: does this port want TLS?' : '',
-    );
+    return cannotReach(this.endpoint, error, this.#hasHeard ? '' : wordless(error));
   }
 
   #take(chunk: Buffer): void {
@@ -296,6 +291,12 @@ export class Connection {
     }
     this.#onEnded?.(error);
   }
+}
+
+/** The same whether the reset comes while we connect or just afterwards: that is a matter of chance. */
+function wordless(error: Error): string {
+  const isReset = 'code' in error && error.code === 'ECONNRESET';
+  return isReset ? ' before it said anything: does this port want TLS?' : '';
 }
 
 function cannotReach(endpoint: Endpoint, error: Error, more = ''): TunnelError {

@@ -113,23 +113,25 @@ export class RoleProbe {
 
   async #run(): Promise<void> {
     while (!this.#isClosed()) {
-      const { answers, why } = await this.#converse();
+      const { answers, role } = await this.#converse();
       if (this.#isClosed()) return;
       // Two answers make a conversation. A server that answers once and closes (it has too many clients) is not asked
       // again in a hot loop.
       if (answers > 1) continue;
-      if (answers === 0) this.#tell({ kind: 'unusable', why });
+      if (answers === 0) this.#tell(role);
       await this.#pause(this.#pace.retryMs);
     }
   }
 
   /** Asks on one connection until it ends. */
-  async #converse(): Promise<{ answers: number; why: string }> {
+  async #converse(): Promise<{ answers: number; role: Role }> {
     let answers = 0;
+    let isOpen = false;
     try {
       const { silentMs } = this.#pace;
       const { access, own } = this.#entry;
       const inquiry = await Inquiry.open(this.endpoint, silentMs, access, own, this.#closing.signal);
+      isOpen = true;
       const { connection } = inquiry;
       this.#connections.add(connection);
       connection.onEnded(() => {
@@ -145,9 +147,10 @@ export class RoleProbe {
         if (!connection.whyEnded())
           await this.#pause(role.kind === 'master' ? this.#pace.masterEveryMs : this.#pace.everyMs);
       }
-      return { answers, why: connection.whyEnded()?.message ?? 'closed' };
+      return { answers, role: { kind: 'unusable', why: connection.whyEnded()?.message ?? 'closed' } };
     } catch (error) {
-      return { answers, why: whyUnusable(error) };
+      const role: Role = { kind: 'unusable', why: whyUnusable(error) };
+      return { answers, role: !isOpen && isAstray(error) ? { ...role, isAstray: true } : role };
     }
   }
 
@@ -181,6 +184,17 @@ export class RoleProbe {
   #wakeAll(): void {
     for (const wake of this.#wakes) wake();
   }
+}
+
+/** What a network says of an address that it knows no way to, or no name of. A refusal comes from where it leads to. */
+const astray = new Set(['ENETUNREACH', 'EHOSTUNREACH', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'EAI_NODATA']);
+
+/** Whether a connection that could not be opened failed for want of a way to the address. */
+function isAstray(error: unknown): boolean {
+  if (!(error instanceof TunnelError)) return false;
+  const { code, cause } = error;
+  if (code === 'ST_SENTINEL_TIMEOUT') return true;
+  return cause instanceof Error && 'code' in cause && astray.has(String(cause.code));
 }
 
 /** Why a server cannot be asked, in few words. */

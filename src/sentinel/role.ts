@@ -9,7 +9,12 @@ export type Role =
   /** It answers, but ROLE is not for us: no credentials, no permission, no such command (Redis Enterprise). */
   | { readonly kind: 'unverifiable'; readonly why: string }
   /** It does not answer, or is no Redis server. */
-  | { readonly kind: 'unusable'; readonly why: string };
+  | {
+      readonly kind: 'unusable';
+      readonly why: string;
+      /** Set where no way leads to the announced address from here, which is not to say that nobody is there. */
+      readonly isAstray?: true;
+    };
 
 /**
  * Reads the reply to ROLE.

@@ -1,5 +1,6 @@
 import { formatEndpoint, sameEndpoint } from '../net/endpoint.ts';
 import { isUsable, type Belief } from './belief.ts';
+import type { Adopted } from './choose.ts';
 import { agreeing, answering, knowing } from './tally.ts';
 import type { Role } from './role.ts';
 import type { MasterView, Phase } from './view.ts';
@@ -42,8 +43,7 @@ function phaseOf(belief: Belief): Phase {
     return { kind: 'lost', reason: `${fence.why}; asking the Sentinels again`, named: adopted.endpoint };
   }
   if (isUsable(belief)) return { kind: 'serving', endpoint: adopted.endpoint, standing: 'confirmed' };
-  if (role)
-    return { kind: 'lost', reason: whyUnusable(adopted.endpoint, adopted.by, role), named: adopted.endpoint };
+  if (role) return { kind: 'lost', reason: whyUnusable(belief, adopted, role), named: adopted.endpoint };
   const reason = `verifying ${formatEndpoint(adopted.endpoint)}, the master of "${rules.name}" by the word of ${adopted.by}`;
   return belief.generation <= 1
     ? { kind: 'unknown', reason, isMissing: false }
@@ -71,10 +71,13 @@ function whyUnknown(belief: Belief): { reason: string; isMissing: boolean } {
   return { reason: `asking the Sentinels for "${name}"`, isMissing: false };
 }
 
-function whyUnusable(endpoint: Parameters<typeof formatEndpoint>[0], by: string, role: Role): string {
+function whyUnusable({ hasServed }: Belief, { endpoint, by }: Adopted, role: Role): string {
   const where = formatEndpoint(endpoint);
   if (role.kind === 'replica') return `${by} names ${where}, which says it is a replica`;
-  return `${by} names ${where}, which cannot be used: ${'why' in role ? role.why : role.kind}`;
+  const reason = `${by} names ${where}, which cannot be used: ${'why' in role ? role.why : role.kind}`;
+  // Who has been served from there knows the way.
+  if (hasServed || role.kind !== 'unusable' || !role.isAstray) return reason;
+  return `${reason}; if it has another address from here (NAT, containers), write that into addressMap`;
 }
 
 function degradedBy(belief: Belief): readonly string[] {

@@ -10,7 +10,7 @@ export { badReplies, FakeSentinel, type FakeMaster, type FakeSentinelScript } fr
 export { FakeServer, type Answer, type FakeConnection } from './fake-server.ts';
 export { freePort } from './free-port.ts';
 export { FullBacklog } from './full-backlog.ts';
-export { Group, isReplyError, pairs, rows } from './group.ts';
+export { awaitFormed, Group, isReplyError, pairs, rows } from './group.ts';
 export { withoutLeaks } from './leaks.ts';
 export { cannotMakeNamespaces, Network, type Namespace } from './netns.ts';
 export { NotifyReceiver } from './notify-receiver.ts';

@@ -76,6 +76,16 @@ export class Network implements AsyncDisposable {
     return { name, address, prefix: ['ip', 'netns', 'exec', name] };
   }
 
+  /** One more address of a namespace, that nobody outside of it has a way to. */
+  async addAddress(to: Namespace, address: string): Promise<void> {
+    await ip('-n', to.name, 'addr', 'add', `${address}/32`, 'dev', 'lo');
+  }
+
+  /** What the namespace sends to this address is lost on its way, in silence: the next hop is an address of nobody. */
+  async lose(from: Namespace, address: string): Promise<void> {
+    await ip('-n', from.name, 'route', 'add', `${address}/32`, 'via', `${this.#subnet}.253`);
+  }
+
   /** Nothing passes between the two any more, in silence: no reset, no refusal. */
   async partition(one: Namespace, other: Namespace): Promise<void> {
     await this.silence(one, other.address);

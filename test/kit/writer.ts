@@ -19,13 +19,15 @@ export class Writer implements AsyncDisposable {
   /** When the last acknowledgement came. */
   lastAckMs = 0;
   readonly #port: number;
+  readonly #host: string;
   readonly #pauseMs: number;
   readonly #running: Promise<void>;
   #client: RespClient | undefined;
   #isStopped = false;
 
-  constructor(port: number, key: string, pauseMs = 1) {
+  constructor(port: number, key: string, pauseMs = 1, host = '127.0.0.1') {
     this.#port = port;
+    this.#host = host;
     this.key = key;
     this.#pauseMs = pauseMs;
     this.#running = this.#run();
@@ -57,7 +59,7 @@ export class Writer implements AsyncDisposable {
   async #run(): Promise<void> {
     for (let number = 1; !this.#isStopped; number++) {
       try {
-        this.#client ??= await RespClient.connect(this.#port, { deadlineMs: 30_000 });
+        this.#client ??= await RespClient.connect(this.#port, { host: this.#host, deadlineMs: 30_000 });
         await this.#client.command('SADD', this.key, number);
         this.acknowledged.push(number);
         this.lastAckMs = performance.now();

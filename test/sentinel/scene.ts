@@ -40,6 +40,7 @@ const roles: Readonly<Record<string, Role>> = {
   replica: { kind: 'replica' },
   noauth: { kind: 'unverifiable', why: 'NOAUTH' },
   silent: { kind: 'unusable', why: 'silent' },
+  astray: { kind: 'unusable', why: 'ENETUNREACH', isAstray: true },
 };
 
 /** A belief to which a test says one thing after another, on a clock of its own. */

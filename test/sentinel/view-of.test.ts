@@ -46,6 +46,15 @@ test('viewOf() says why nothing is served', () => {
     's1 names 127.0.0.1:7001, which cannot be used: silent',
   );
   assert.equal(
+    reason(new Scene().answers('M0', 'M0', 'M0').answers('M0', 'M0', 'M0').probed('M', 'astray')),
+    's1 names 127.0.0.1:7001, which cannot be used: ENETUNREACH; if it has another address from here (NAT, containers), write that into addressMap',
+  );
+  assert.equal(
+    reason(Scene.serving().probed('M', 'astray')),
+    's1 names 127.0.0.1:7001, which cannot be used: ENETUNREACH',
+    'who has been reached has its right address',
+  );
+  assert.equal(
     reason(Scene.serving().answer('s2', 'X1')),
     'verifying 127.0.0.1:7002, the master of "mymaster" by the word of s2',
   );

@@ -128,7 +128,7 @@ function isInner(host: string): boolean {
 
 function withCause(
   verdict: Finding,
-  { database, survey, master, detours }: DatabaseFacts,
+  { database, survey, master, replicas, detours }: DatabaseFacts,
   facts: Facts,
 ): Finding {
   if (!master?.failure || !survey.adopted) return verdict;
@@ -144,11 +144,18 @@ function withCause(
   const announced = announcedBy(survey.adopted.by, database, facts) ?? survey.adopted.endpoint;
   const found = detours.find(isMaster);
   if (found) {
-    const line = mapLine(announced, found.endpoint);
+    // The ports are the same there, so one line is right for all that is announced under this address.
+    const isShared = replicas.some((replica) => replica.announced.host === announced.host);
+    const line = isShared
+      ? `addressMap: { "${announced.host}": "${found.endpoint.host}" }`
+      : mapLine(announced, found.endpoint);
+    const more = replicas.some(({ announced: { host }, asked }) => host !== announced.host && asked.failure)
+      ? ', and a line for each replica'
+      : '';
     return {
       ...verdict,
       evidence,
-      remedy: `It answers as master at ${found.by}: write ${line}, or let Redis announce an address that is good from here (replica-announce-ip)`,
+      remedy: `It answers as master at ${found.by}: write ${line}${more}; or let Redis announce an address that is good from here (replica-announce-ip)`,
     };
   }
   const decider = facts.sentinels.find(({ asked }) => asked.by === survey.adopted?.by)?.asked.endpoint;
@@ -162,7 +169,10 @@ function withCause(
       remedy: `"${host}" is the machine of the Sentinel and not this one: give its "sentinel monitor" an address that others can reach, or write ${mapLine(announced, { host: decider.host, port: announced.port })}`,
     };
   }
-  if (!isInner(host)) return { ...verdict, evidence };
+  if (!isInner(host)) {
+    const remedy = `${verdict.remedy}; if it has another address from here (NAT), write addressMap: { "${formatEndpoint(announced)}": "HOST:PORT" }`;
+    return { ...verdict, evidence, remedy };
+  }
   return {
     ...verdict,
     evidence,
