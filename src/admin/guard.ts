@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { isIP } from 'node:net';
 import type { HttpBindings } from '@hono/node-server';
 import type { Context, MiddlewareHandler } from 'hono';
+import type { Secret } from '../net/secret.ts';
 
 /** What every handler of the admin listener gets. */
 export interface AdminEnv {
@@ -69,7 +70,7 @@ export const onlyOwnOrigin: MiddlewareHandler<AdminEnv> = unless((context) => {
 });
 
 /** Asks for `Authorization: Bearer TOKEN`, where there is a token. */
-export function onlyWithToken(token: string | undefined): MiddlewareHandler<AdminEnv> {
+export function onlyWithToken(token: Secret | undefined): MiddlewareHandler<AdminEnv> {
   return unless((context) => {
     if (token === undefined || isBearer(context, token)) return undefined;
     context.header('WWW-Authenticate', 'Bearer realm="sentinel-tunnel"');
@@ -78,7 +79,7 @@ export function onlyWithToken(token: string | undefined): MiddlewareHandler<Admi
 }
 
 /** Lets nobody act where nobody can be told from anybody else. */
-export function onlyWhereTokens(token: string | undefined): MiddlewareHandler<AdminEnv> {
+export function onlyWhereTokens(token: Secret | undefined): MiddlewareHandler<AdminEnv> {
   return unless((context) => {
     if (token !== undefined) return undefined;
     return refuse(context, 403, 'Actions need a token: configure "admin.token" or "admin.tokenFile"');
@@ -100,9 +101,9 @@ export function whoOf(context: Context<AdminEnv>): string {
 }
 
 /** Compared by digests of one length, in a time that tells nothing of where they differ. */
-function isBearer(context: Context<AdminEnv>, token: string): boolean {
+function isBearer(context: Context<AdminEnv>, token: Secret): boolean {
   const given = /^Bearer +(.+)$/i.exec(context.req.header('authorization') ?? '')?.[1] ?? '';
-  return timingSafeEqual(digest(given), digest(token));
+  return timingSafeEqual(digest(given), digest(token.reveal()));
 }
 
 function digest(text: string): Buffer {

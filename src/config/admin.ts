@@ -1,5 +1,6 @@
 import { messageOf } from '../errors.ts';
 import { isLoopback, type ListenAddress } from '../net/endpoint.ts';
+import { Secret } from '../net/secret.ts';
 import type { AdminConfig } from './config.ts';
 import { readSmallFile } from './files.ts';
 import { readListenAddress } from './listen.ts';
@@ -39,7 +40,8 @@ export function settleAdmin(
     const text = 'others than this machine can connect there, expected a "token" or a "tokenFile" beside it';
     problems.push({ path: at('listen'), text });
   }
-  return { admin: { listen, token: secret, hosts }, problems };
+  const held = secret === undefined ? undefined : new Secret(secret);
+  return { admin: { listen, token: held, hosts }, problems };
 }
 
 /** Long enough that it cannot be guessed by trying, and fit for a header. */

@@ -1,5 +1,6 @@
 import type { AddressMap } from '../net/address-map.ts';
 import type { Endpoint, ListenAddress } from '../net/endpoint.ts';
+import type { Secret } from '../net/secret.ts';
 import type { Access, ServerTls } from '../net/tls.ts';
 import type { LogLevel } from '../telemetry/log.ts';
 
@@ -73,7 +74,7 @@ export interface ListenerConfig {
 export interface AdminConfig {
   readonly listen: ListenAddress;
   /** Who has it may see everything and act; `undefined`: everybody who can connect may see, nobody may act. */
-  readonly token: string | undefined;
+  readonly token: Secret | undefined;
   /** Names under which it is reached, besides those of loopback and its own address. */
   readonly hosts: readonly string[];
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { ask, eventually, withoutLeaks } from '../kit/index.ts';
+import { Secret } from '../../src/net/secret.ts';
 import { overviewOf, serving, Stage, token, tunnelWith } from './stage.ts';
 
 const bearer = { authorization: `Bearer ${token}` };
@@ -50,7 +51,7 @@ test('pages of other origins are refused, and a link that leads here is not', as
 
 test('a token is asked for by everything but the probes and the page', async () => {
   await withoutLeaks(async () => {
-    await using stage = await Stage.open({ token });
+    await using stage = await Stage.open({ token: new Secret(token) });
     const { where } = stage;
     for (const path of ['/livez', '/readyz', '/startupz', '/'])
       assert.equal((await ask(where, path)).status, 200, path);
@@ -74,7 +75,7 @@ test('without a token nobody acts, and with one only who has it', async () => {
     assert.equal(refused.status, 403);
     assert.match(refused.text, /admin\.token/);
 
-    await using stage = await Stage.open({ token });
+    await using stage = await Stage.open({ token: new Secret(token) });
     const reloads: string[] = [];
     assert.equal((await ask(stage.where, '/reload', { method: 'POST', headers: bearer })).status, 501);
     stage.port.reload = () => Promise.resolve([`change ${reloads.push('reload')}`]);
@@ -92,7 +93,7 @@ test('without a token nobody acts, and with one only who has it', async () => {
 
 test('actions reach the database that is named, with what is wished', async () => {
   await withoutLeaks(async () => {
-    await using stage = await Stage.open({ token });
+    await using stage = await Stage.open({ token: new Secret(token) });
     stage.port.shown = overviewOf([tunnelWith(serving, { name: 'db1@internal' })]);
     const post = async (path: string, body = ''): Promise<readonly [number, unknown]> => {
       const answer = await ask(stage.where, path, { method: 'POST', headers: bearer, body });
@@ -151,7 +152,7 @@ test('every answer, a refusal too, says how it may be used', async () => {
 
 test('requests that are too large or never end are ended', async () => {
   await withoutLeaks(async () => {
-    await using stage = await Stage.open({ token });
+    await using stage = await Stage.open({ token: new Secret(token) });
     const { where } = stage;
     const large = await ask(where, '/reload', { method: 'POST', headers: bearer, body: 'x'.repeat(5000) });
     assert.equal(large.status, 413);

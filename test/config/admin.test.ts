@@ -2,12 +2,14 @@ import assert from 'node:assert/strict';
 import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { inspect, isDeepStrictEqual } from 'node:util';
+import type { Config } from '../../src/config/config.ts';
 import { parseConfig, type Overlay } from '../../src/config/parse.ts';
 import { inFolder } from '../cli/call.ts';
 
 const base = { sentinels: ['10.0.0.1:26379'], databases: [{ name: 'mymaster', listen: 6379 }] };
 
-function adminOf(admin: unknown, overlay: Overlay = { hasAdmin: true }): unknown {
+function adminOf(admin: unknown, overlay: Overlay = { hasAdmin: true }): Config['admin'] {
   return parseConfig({ ...base, ...(admin !== undefined && { admin }) }, 'a test', overlay).admin;
 }
 
@@ -54,7 +56,17 @@ test('a token comes from the configuration or from a file, and is no short word'
     const tokenFile = join(dir, 'token');
     await writeFile(tokenFile, 'a-token-of-a-file\n');
     await chmod(tokenFile, 0o600);
-    assert.deepEqual(adminOf({ tokenFile }), { ...usual, token: 'a-token-of-a-file' });
+    const admin = adminOf({ tokenFile });
+    assert.deepEqual({ ...admin, token: admin?.token?.reveal() }, { ...usual, token: 'a-token-of-a-file' });
+    for (const printed of [
+      inspect(admin, { depth: 9, showHidden: true }),
+      JSON.stringify(admin),
+      String(admin?.token),
+    ])
+      assert.doesNotMatch(printed, /a-token-of/);
+    const again = adminOf({ token: 'a-token-of-a-file' });
+    assert.ok(isDeepStrictEqual(again, admin), 'a reload with the same token changes nothing');
+    assert.ok(!isDeepStrictEqual(adminOf({ token: 'another-token-of-a-file' }), admin));
     assert.match(
       complaintOf({ tokenFile, token: 'sixteen-characters' }),
       /admin\.tokenFile: there is a "token" too/,

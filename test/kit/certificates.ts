@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -59,7 +60,17 @@ export class Certificates implements AsyncDisposable {
     await writeFile(extensions, names.length === 0 ? '' : section);
     await run('openssl', [
       ...['x509', '-req', '-in', request, '-CA', this.caFile, '-CAkey', join(this.dir, 'ca.key')],
-      ...['-CAcreateserial', '-days', String(days), '-out', certFile, '-extfile', extensions],
+      // Not from a file of the CA, which two that are issued at the same time would both write.
+      ...[
+        '-set_serial',
+        `0x01${randomBytes(15).toString('hex')}`,
+        '-days',
+        String(days),
+        '-out',
+        certFile,
+        '-extfile',
+        extensions,
+      ],
     ]);
     return {
       cert: await readFile(certFile, 'utf8'),

@@ -70,7 +70,7 @@ function cleanerFor({ sentinel, databases, admin }: Config): Clean {
   const secrets = [sentinel, ...databases.map(({ redis }) => redis)].flatMap(({ credentials }) =>
     credentials ? [credentials.password.reveal()] : [],
   );
-  if (admin?.token !== undefined) secrets.push(admin.token);
+  if (admin?.token !== undefined) secrets.push(admin.token.reveal());
   const hidden = new Set(secrets.filter((secret) => secret.length >= leastSecret));
   return ({ by, asked, answered }) => {
     if (ourselves.has(by)) return answered;

@@ -141,7 +141,8 @@ const adminMs = 2_000;
 async function whereItListens({ listen, token }: AdminConfig): Promise<readonly string[] | undefined> {
   const address = listen.kind === 'unix' ? listen : { ...listen, host: dialled[listen.host] ?? listen.host };
   try {
-    return listenersOf(await new AdminClient({ address, token }).json('/status', { withinMs: adminMs }));
+    const client = new AdminClient({ address, token: token?.reveal() });
+    return listenersOf(await client.json('/status', { withinMs: adminMs }));
   } catch {
     return undefined; // nobody, or somebody else: who holds the port is told apart from this
   }
