@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { AddressRule } from '../net/address-map.ts';
 import { formatEndpoint, formatListenAddress } from '../net/endpoint.ts';
 import { speaksTls } from '../net/tls.ts';
 import type { Config, DatabaseConfig } from './config.ts';
@@ -77,6 +78,7 @@ export function diffConfigs(before: Config, after: Config): readonly Change[] {
   for (const key of new Set([...keys, ...Object.keys(before), ...Object.keys(after)])) {
     const [from, to] = [before[key as keyof Config], after[key as keyof Config]];
     if (key === 'sentinels') changes.push(...diffSentinels(before, after));
+    else if (key === 'addressMap') changes.push(...diffMaps(before, after));
     else if (key === 'databases') changes.push(...diffDatabases(before.databases, after.databases));
     else if (key !== 'warnings') changes.push(...diffValues(key, key, from, to));
   }
@@ -102,6 +104,29 @@ export function pairUp<T>(
     return { key, before: at < 0 ? undefined : left.splice(at, 1)[0], after: each };
   });
   return [...pairs, ...left.map((each) => ({ key: keyOf(each), before: each, after: undefined }))];
+}
+
+/** Rule by rule: what leads one server elsewhere says nothing of the others. */
+function diffMaps({ addressMap: before }: Config, { addressMap: after }: Config): readonly Change[] {
+  return pairUp(before, after, ({ from }) => sourceText(from)).flatMap((pair) => {
+    const [from, to] = [pair.before, pair.after].map((rule) => rule && show(targetText(rule.to)));
+    return from === to ? [] : [change(`addressMap[${pair.key}]`, 'links', from, to)];
+  });
+}
+
+function sourceText(from: AddressRule['from']): string {
+  switch (from.kind) {
+    case 'endpoint':
+      return formatEndpoint(from);
+    case 'host':
+      return from.host;
+    case 'network':
+      return from.network;
+  }
+}
+
+function targetText({ host, port }: AddressRule['to']): string {
+  return port === undefined ? host : formatEndpoint({ host, port });
 }
 
 function diffSentinels({ sentinels: before }: Config, { sentinels: after }: Config): readonly Change[] {
