@@ -1,10 +1,7 @@
+import { relayedBytes, type Session } from './session.ts';
+
 /** Looks in one idle timeout: a session ends when it has been idle for the timeout, or at most half of it longer. */
 const looks = 4;
-
-interface Carrying {
-  readonly upstreamBytes: number;
-  readonly downstreamBytes: number;
-}
 
 interface Seen {
   bytes: number;
@@ -15,7 +12,7 @@ interface Seen {
  * Finds the sessions in which nothing moves. It looks at the byte counters of all of them a few times in each
  * timeout, so that nothing is done for a byte.
  */
-export class Quiet<S extends Carrying> {
+export class Quiet<S extends Session> {
   /** When `tick` is to be called, in milliseconds; `Infinity` for never. */
   dueMs = Infinity;
   #idleMs: number;
@@ -37,7 +34,7 @@ export class Quiet<S extends Carrying> {
 
   add(session: S, nowMs: number): void {
     if (this.#idleMs === 0) return;
-    this.#seen.set(session, { bytes: bytesOf(session), sinceMs: nowMs });
+    this.#seen.set(session, { bytes: relayedBytes(session), sinceMs: nowMs });
     if (this.dueMs === Infinity) this.#lookAfter(nowMs);
   }
 
@@ -50,7 +47,7 @@ export class Quiet<S extends Carrying> {
   *tick(nowMs: number): Generator<S> {
     if (nowMs < this.dueMs) return;
     for (const [session, seen] of this.#seen) {
-      const bytes = bytesOf(session);
+      const bytes = relayedBytes(session);
       if (bytes !== seen.bytes) {
         seen.bytes = bytes;
         seen.sinceMs = nowMs;
@@ -62,8 +59,4 @@ export class Quiet<S extends Carrying> {
   #lookAfter(nowMs: number): void {
     this.dueMs = nowMs + this.#idleMs / looks;
   }
-}
-
-function bytesOf({ upstreamBytes, downstreamBytes }: Carrying): number {
-  return upstreamBytes + downstreamBytes;
 }

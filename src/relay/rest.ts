@@ -1,5 +1,5 @@
 import type { Quiescence } from './engine.ts';
-import type { Session } from './session.ts';
+import { relayedBytes, type Session } from './session.ts';
 
 /** What an engine does for it. All may be called again without harm. */
 export interface RestPort<S extends Session> {
@@ -48,7 +48,7 @@ export class Rest<S extends Session> {
     this.#untilMs = nowMs + withinMs;
     this.#done = done;
     for (const session of sessions) {
-      this.#sessions.set(session, { bytes: bytesOf(session), sinceMs: nowMs });
+      this.#sessions.set(session, { bytes: relayedBytes(session), sinceMs: nowMs });
       session.wantsRest = true;
       if (!session.isAsking) this.#port.rest(session);
     }
@@ -75,7 +75,7 @@ export class Rest<S extends Session> {
     if (!this.#done) return;
     let isQuiet = true;
     for (const [session, look] of this.#sessions) {
-      const bytes = bytesOf(session);
+      const bytes = relayedBytes(session);
       if (bytes !== look.bytes) this.#sessions.set(session, { bytes, sinceMs: nowMs });
       const isStill = bytes === look.bytes && nowMs - look.sinceMs >= restMs;
       if (session.isAsking || !isStill || !this.#port.isFlushed(session)) isQuiet = false;
@@ -93,8 +93,4 @@ export class Rest<S extends Session> {
     const busy = sessions.filter((session) => session.isAsking || !this.#port.isFlushed(session)).length;
     done({ resting: sessions.length - busy, busy });
   }
-}
-
-function bytesOf({ upstreamBytes, downstreamBytes }: Session): number {
-  return upstreamBytes + downstreamBytes;
 }

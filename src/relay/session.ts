@@ -1,6 +1,9 @@
 import type { Endpoint } from '../net/endpoint.ts';
 import type { EndReason } from './engine.ts';
 
+/** Which side of a session did something. */
+export type Side = 'downstream' | 'upstream';
+
 /**
  * The life of a session, as a union that carries the data of each phase.
  *
@@ -56,4 +59,9 @@ export class Session {
     this.id = id;
     this.admittedMs = admittedMs;
   }
+}
+
+/** What has gone either way, in bytes: where it stays the same, nothing has moved. */
+export function relayedBytes(session: Pick<Session, 'upstreamBytes' | 'downstreamBytes'>): number {
+  return session.upstreamBytes + session.downstreamBytes;
 }

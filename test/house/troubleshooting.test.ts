@@ -11,7 +11,8 @@ const [, refusals = ''] = /<!-- refusals -->([^]*?)<!-- \/refusals -->/.exec(pag
 
 /** The functions whose texts end up in a refusal, by file. */
 const tellers: Readonly<Record<string, readonly string[]>> = {
-  'relay/gate.ts': ['admit', 'drain', '#take', '#tooManyWait', '#holdExpired', 'unreached', '#route'],
+  'relay/gate.ts': ['#route'],
+  'relay/refusal.ts': ['*'],
   'relay/allow-list.ts': ['notAllowedLine'],
   'relay/streams/listener.ts': ['*'],
   'relay/streams/tls-door.ts': ['#admit', 'admit', 'take', '#objectionTo', 'notTls'],

@@ -1,6 +1,8 @@
 import type { Endpoint } from '../../net/endpoint.ts';
 import type { DoubtWord, Route, TunnelEvent, TunnelLimits } from '../engine.ts';
-import { Gate, type GatePort, type Side } from '../gate.ts';
+import { Gate } from '../gate.ts';
+import type { GatePort } from '../gate-port.ts';
+import type { Side } from '../session.ts';
 import * as abi from './abi.ts';
 import { Acceptor } from './acceptor.ts';
 import type { Loop, LoopMember } from './loop.ts';

@@ -1,6 +1,5 @@
-import { Session } from '../session.ts';
+import { Session, type Side } from '../session.ts';
 import type { DoubtWord } from '../engine.ts';
-import type { Side } from '../gate.ts';
 import type { SocketAddress } from './sockaddr.ts';
 
 /** What an event on a socket means at present. A number, for it is looked at for every event. */

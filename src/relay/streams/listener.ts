@@ -6,6 +6,7 @@ import { Backoff } from '../../lifecycle/backoff.ts';
 import { formatListenAddress, type ListenAddress } from '../../net/endpoint.ts';
 import { keepAliveIdleMs, listenBacklog, noDelay } from '../../net/socket-options.ts';
 import { AllowList, notAllowedLine } from '../allow-list.ts';
+import { refusalLine } from '../refusal.ts';
 import { firstPauseMs, longestPauseMs } from '../times.ts';
 import { abandon, claim, prepareClaim, release, temporaryPath, type SocketFile } from '../unix-socket.ts';
 import { descriptorShortage } from './descriptors.ts';
@@ -154,7 +155,7 @@ export class Listener {
 
   #turnAway(socket: Socket, code: string): void {
     this.#events.acceptFailed();
-    this.#sayAndClose(socket, `-ERR sentinel-tunnel: cannot accept connections now (${code})\r\n`);
+    this.#sayAndClose(socket, refusalLine(`cannot accept connections now (${code})`));
   }
 
   /**

@@ -1,7 +1,6 @@
 import { Socket } from 'node:net';
 import { bearerOf } from '../../net/tls.ts';
-import type { Side } from '../gate.ts';
-import { Session } from '../session.ts';
+import { Session, type Side } from '../session.ts';
 
 /** What a client may send before its session relays is kept up to this many bytes; the rest waits in the kernel. */
 const mostEarlyBytes = 64 * 1024;

@@ -15,7 +15,9 @@ import type {
   TunnelSpec,
 } from '../engine.ts';
 import { endsInQuit } from '../quit.ts';
-import { Gate, type GatePort, type Side } from '../gate.ts';
+import { Gate } from '../gate.ts';
+import type { GatePort } from '../gate-port.ts';
+import type { Side } from '../session.ts';
 import type { OpenListeners } from '../open-listeners.ts';
 import { Places } from '../places.ts';
 import type { Quiescence } from '../engine.ts';
