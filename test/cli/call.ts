@@ -21,7 +21,7 @@ export function call(
   cwd = tmpdir(),
 ): Promise<Called> {
   return new Promise((resolve) => {
-    const options = { env: { PATH: process.env['PATH'], ...env }, cwd, timeout: 20_000 };
+    const options = { env: { PATH: process.env['PATH'], ...env }, cwd, timeout: 60_000 };
     execFile(process.execPath, [main, ...args], options, (error, stdout, stderr) => {
       resolve({ code: error ? error.code : 0, stdout, stderr });
     });

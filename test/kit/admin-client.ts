@@ -1,3 +1,4 @@
+import { patienceMs } from './eventually.ts';
 import { request, type IncomingMessage, type RequestOptions } from 'node:http';
 
 /** What an admin listener answered. */
@@ -21,7 +22,7 @@ export type AdminAddress = number | string;
 
 /** One request on a connection of its own; any header may be set, `Host` too. */
 export function ask(where: AdminAddress, path: string, asking: Asking = {}): Promise<Answered> {
-  const { method = 'GET', headers = {}, body, deadlineMs = 5000 } = asking;
+  const { method = 'GET', headers = {}, body, deadlineMs = patienceMs } = asking;
   return new Promise((resolve, reject) => {
     const sent = request({ ...placeOf(where), path, method, headers, agent: false }, (response) => {
       const chunks: Buffer[] = [];

@@ -21,6 +21,7 @@ export interface ClusterOptions extends GroupOptions {
   readonly name?: string;
   /** Defaults to a majority of the Sentinels. */
   readonly quorum?: number;
+  /** After how long without an answer a server is missed, in milliseconds; 5 s, so that none is that is merely slow. */
   readonly downAfterMs?: number;
   readonly failoverTimeoutMs?: number;
   /** More lines for the configuration of every Sentinel, or of each by its index. */
@@ -98,7 +99,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   const { name = 'mymaster', sentinels: count = 3, host = '127.0.0.1' } = options;
   const watching: Watching = {
     quorum: options.quorum ?? Math.floor(count / 2) + 1,
-    downAfterMs: options.downAfterMs ?? 1000,
+    downAfterMs: options.downAfterMs ?? 5000,
     failoverTimeoutMs: options.failoverTimeoutMs ?? 5000,
     host,
   };

@@ -1,7 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
+/**
+ * How long a test waits for a fact that is to come, in milliseconds. Far longer than it takes on a machine that is busy
+ * with other things too; where the fact comes this costs nothing.
+ */
+export const patienceMs = 30_000;
+
 export interface EventuallyOptions {
-  /** The deadline in milliseconds. */
+  /** The deadline in milliseconds; `patienceMs` without it. */
   readonly withinMs?: number;
   /** The pause between two looks, in milliseconds. */
   readonly everyMs?: number;
@@ -16,7 +22,7 @@ export type Found<T> = Exclude<T, false | null | undefined>;
  */
 export async function eventually<T>(
   look: () => T | Promise<T>,
-  { withinMs = 10_000, everyMs = 20 }: EventuallyOptions = {},
+  { withinMs = patienceMs, everyMs = 20 }: EventuallyOptions = {},
 ): Promise<Found<T>> {
   const until = performance.now() + withinMs;
   for (;;) {

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { Buffer } from 'node:buffer';
+import { freePort } from './free-port.ts';
 import { encodeReply, RespDecoder, type Reply } from './resp.ts';
 
 /**
@@ -41,7 +42,8 @@ export class FakeServer implements AsyncDisposable {
   static async listen(answer: Answering, manners: Manners = {}): Promise<FakeServer> {
     const host = manners.host ?? '127.0.0.1';
     const server = createServer({ allowHalfOpen: true, noDelay: true });
-    server.listen(manners.port ?? 0, host);
+    // One that nobody else gets when it closes, for a while or for good.
+    server.listen(manners.port ?? (await freePort(host)), host);
     await once(server, 'listening');
     // a server listening on TCP always has an AddressInfo
     return new FakeServer(server, server.address() as AddressInfo, answer, manners);

@@ -1,6 +1,12 @@
-import { eventually } from './eventually.ts';
+import { eventually, patienceMs } from './eventually.ts';
 import type { RedisProcess } from './redis-process.ts';
 import { ReplyError, type Reply } from './resp.ts';
+
+/**
+ * How long a test waits for a failover, in milliseconds. Where no Sentinel gets the votes of a majority, they try again
+ * only after twice the failover-timeout.
+ */
+export const failoverMs = 60_000;
 
 export interface AwaitOptions {
   readonly withinMs?: number;
@@ -32,9 +38,24 @@ export class Group {
     return [this.master, ...this.replicas];
   }
 
-  /** Asks one Sentinel for a failover and returns when it has begun, which is before the promotion. */
+  /**
+   * Asks one Sentinel for a failover and returns when it has begun, which is before the promotion. After another failover
+   * it may first have to end that one, and to look at the replicas.
+   */
   async failover(sentinelIndex = 0): Promise<void> {
-    await this.sentinel(sentinelIndex).command('SENTINEL', 'FAILOVER', this.name);
+    const asked = this.sentinel(sentinelIndex);
+    await eventually(
+      async () => {
+        try {
+          await asked.command('SENTINEL', 'FAILOVER', this.name);
+          return true;
+        } catch (error) {
+          if (isReplyError(error, 'NOGOODSLAVE') || isReplyError(error, 'INPROG')) return false;
+          throw error;
+        }
+      },
+      { withinMs: failoverMs },
+    );
   }
 
   /** A failover, and the new master once every running Sentinel names it. */
@@ -79,7 +100,7 @@ export class Group {
 
   async #awaitNamed(
     accept: (server: RedisProcess) => boolean,
-    { withinMs = 30_000 }: AwaitOptions = {},
+    { withinMs = failoverMs }: AwaitOptions = {},
   ): Promise<RedisProcess> {
     return await eventually(
       async () => {
@@ -97,7 +118,8 @@ export class Group {
 
 async function namedBy(sentinel: RedisProcess, name: string): Promise<number | undefined> {
   try {
-    const reply = await sentinel.command('SENTINEL', 'get-master-addr-by-name', name);
+    await using client = await sentinel.connect(2000);
+    const reply = await client.command('SENTINEL', 'get-master-addr-by-name', name);
     return Array.isArray(reply) ? Number(reply[1]) : undefined;
   } catch {
     return undefined; // frozen, or on its way down
@@ -108,7 +130,7 @@ async function namedBy(sentinel: RedisProcess, name: string): Promise<number | u
  * Waits until all Sentinels agree on the master, are linked to each other, and have seen each replica's state in
  * an INFO: what a failover needs, and what is otherwise known only after the INFO period of 10 s.
  */
-export async function awaitFormed(group: Group, withinMs = 20_000): Promise<void> {
+export async function awaitFormed(group: Group, withinMs = patienceMs): Promise<void> {
   await group.awaitMaster(group.master.port, { withinMs });
   for (const sentinel of group.sentinels) {
     await eventually(async () => await isFormed(sentinel, group), { withinMs, everyMs: 50 });

@@ -4,13 +4,13 @@ export { Certificates, type Issued, type IssueOptions } from './certificates.ts'
 export { cannotBrowse, startBrowser, Tab, type Browser } from './browser.ts';
 export { Child, childrenAlive, leaveEndToCaller, type Exit } from './child.ts';
 export { Cluster, startCluster, type ClusterOptions, type GroupOptions } from './cluster.ts';
-export { eventually, eventuallyPasses } from './eventually.ts';
+export { eventually, eventuallyPasses, patienceMs } from './eventually.ts';
 export { FakeRedis, type FakeRedisScript } from './fake-redis.ts';
 export { badReplies, FakeSentinel, type FakeMaster, type FakeSentinelScript } from './fake-sentinel.ts';
 export { FakeServer, type Answer, type FakeConnection } from './fake-server.ts';
 export { freePort } from './free-port.ts';
 export { FullBacklog } from './full-backlog.ts';
-export { awaitFormed, Group, isReplyError, pairs, rows } from './group.ts';
+export { awaitFormed, failoverMs, Group, isReplyError, pairs, rows } from './group.ts';
 export { withoutLeaks } from './leaks.ts';
 export { cannotMakeNamespaces, Network, type Namespace } from './netns.ts';
 export { NotifyReceiver } from './notify-receiver.ts';
@@ -30,4 +30,6 @@ export {
   type ThroughOptions,
 } from './through.ts';
 export { TunnelProcess, type LoggedEvent, type TunnelOptions } from './tunnel-process.ts';
+export { awaitSubscribed } from './subscribed.ts';
+export { unresolvable } from './unresolvable.ts';
 export { Writer, type WriterError } from './writer.ts';

@@ -28,17 +28,14 @@ function watch(): { assertClean: () => Promise<void>; stop: () => void } {
   process.on('warning', collect);
   const assertClean = async (): Promise<void> => {
     try {
-      await eventuallyPasses(
-        () => {
-          const left = [
-            ...[...open()].filter(([kind, count]) => count > (before.get(kind) ?? 0)).map(describe),
-            ...childrenAlive().map(({ name, pid }) => `${name} (pid ${pid})`),
-            ...warnings,
-          ];
-          if (left.length > 0) throw new Error(`Left behind: ${left.join(', ')}`);
-        },
-        { withinMs: 2000 },
-      );
+      await eventuallyPasses(() => {
+        const left = [
+          ...[...open()].filter(([kind, count]) => count > (before.get(kind) ?? 0)).map(describe),
+          ...childrenAlive().map(({ name, pid }) => `${name} (pid ${pid})`),
+          ...warnings,
+        ];
+        if (left.length > 0) throw new Error(`Left behind: ${left.join(', ')}`);
+      });
     } finally {
       stop();
     }

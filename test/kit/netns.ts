@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { promisify } from 'node:util';
+import { patienceMs } from './eventually.ts';
+import { reserve } from './free-port.ts';
 import { Scope } from '../../src/lifecycle/scope.ts';
 
 const run = promisify(execFile);
@@ -40,7 +42,7 @@ export class Network implements AsyncDisposable {
 
   static async create(): Promise<Network> {
     const id = `st${randomInt(0x10_0000, 0xff_ffff).toString(16)}`;
-    const subnet = `198.${18 + randomInt(2)}.${randomInt(256)}`;
+    const subnet = await freeSubnet();
     const scope = new Scope();
     try {
       await ip('link', 'add', `${id}br`, 'type', 'bridge');
@@ -111,6 +113,15 @@ export class Network implements AsyncDisposable {
   }
 }
 
+/** One that no interface of this machine has, and no other test. */
+async function freeSubnet(): Promise<string> {
+  const { stdout } = await run('ip', ['-4', '-o', 'addr', 'show'], { timeout: patienceMs });
+  for (;;) {
+    const subnet = `198.${18 + randomInt(2)}.${randomInt(256)}`;
+    if (!stdout.includes(` ${subnet}.`) && (await reserve(`subnet-${subnet}`))) return subnet;
+  }
+}
+
 async function ip(...args: string[]): Promise<void> {
-  await run('ip', args, { timeout: 10_000 });
+  await run('ip', args, { timeout: patienceMs });
 }

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Child, type Exit } from './child.ts';
+import { patienceMs } from './eventually.ts';
 import { freePort } from './free-port.ts';
 import type { Issued } from './certificates.ts';
 import { RespClient, type ClientTls } from './resp-client.ts';
@@ -29,8 +30,6 @@ export interface RedisTls {
   /** Whether whoever connects has to show a certificate. */
   readonly asksClients?: boolean;
 }
-
-const startMs = 10_000;
 
 /** A real redis-server or Sentinel with its own directory and port. Disposing kills it and removes the directory. */
 export class RedisProcess implements AsyncDisposable {
@@ -80,7 +79,7 @@ export class RedisProcess implements AsyncDisposable {
   }
 
   /** A connection of its own, authenticated when the server has a password. */
-  async connect(deadlineMs = 2000): Promise<RespClient> {
+  async connect(deadlineMs = patienceMs): Promise<RespClient> {
     const client = await RespClient.connect(this.port, {
       host: this.host,
       deadlineMs,
@@ -181,7 +180,7 @@ async function launch(options: RedisOptions, host: string, port: number, dir: st
     { name: `${role} ${port}`, cwd: dir },
   );
   try {
-    await child.until(() => answers(host, port, options), startMs);
+    await child.until(() => answers(host, port, options), patienceMs);
   } catch (error) {
     await child.kill();
     throw error;
@@ -192,7 +191,7 @@ async function launch(options: RedisOptions, host: string, port: number, dir: st
 /** Any reply will do: a server that wants a password or is still loading is up. */
 async function answers(host: string, port: number, options: RedisOptions): Promise<boolean> {
   try {
-    await using client = await RespClient.connect(port, { host, deadlineMs: 500, ...tlsOf(options) });
+    await using client = await RespClient.connect(port, { host, deadlineMs: 5000, ...tlsOf(options) });
     client.write('PING\r\n');
     await client.readReply();
     return true;

@@ -1,5 +1,6 @@
 import { createConnection, type Socket } from 'node:net';
 import { connect as connectSecurely } from 'node:tls';
+import { patienceMs } from './eventually.ts';
 import { encodeCommand, ReplyError, RespDecoder, type Argument, type Reply } from './resp.ts';
 
 /** Who ended a connection: `fin`: the other side, in order; `reset`: by a reset; `local`: this side. */
@@ -17,7 +18,7 @@ export interface ConnectOptions {
   readonly host?: string;
   /** A file name of a Unix socket, instead of the port. */
   readonly path?: string;
-  /** Deadline of the connect and of each reply, in milliseconds. */
+  /** Deadline of the connect and of each reply, in milliseconds; `patienceMs` without it. */
   readonly deadlineMs?: number;
 }
 
@@ -39,7 +40,7 @@ export class RespClient implements AsyncDisposable {
   #bytesRead = 0;
 
   static async connect(port: number, options: ConnectOptions = {}): Promise<RespClient> {
-    const { host = '127.0.0.1', path, deadlineMs = 5000 } = options;
+    const { host = '127.0.0.1', path, deadlineMs = patienceMs } = options;
     const plain = createConnection({
       ...(path === undefined ? { host, port } : { path }),
       allowHalfOpen: true,

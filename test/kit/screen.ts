@@ -2,12 +2,11 @@ import { execFile, spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { patienceMs } from './eventually.ts';
 
 /** Why a test that needs a terminal is skipped; `false` where there can be one. */
 export const cannotShow: string | false =
   spawnSync('tmux', ['-V'], { stdio: 'ignore' }).status === 0 ? false : 'tmux is not installed';
-
-const patienceMs = 5_000;
 
 /** A terminal with a shell in it, as a person sits before it: a tmux of its own, that nobody else can reach. */
 export class Screen implements AsyncDisposable {

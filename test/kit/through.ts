@@ -1,4 +1,5 @@
 import process from 'node:process';
+import { failoverMs } from './group.ts';
 import { TunnelProcess, type TunnelOptions } from './tunnel-process.ts';
 
 /** The engine that carries the bytes of every scenario: `ST_TEST_ENGINE`, so that all of them run on each. */
@@ -19,12 +20,15 @@ export interface ThroughOptions extends Omit<TunnelOptions, 'config'> {
   readonly config?: object;
 }
 
-/** The configuration of tunnels to masters that these Sentinels watch, on ports that the kernel chooses. */
+/**
+ * The configuration of tunnels to masters that these Sentinels watch, on ports that the kernel chooses. Clients are held as
+ * long as a failover may take.
+ */
 export function configThrough({ name, seeds }: Source, options: ThroughOptions = {}): object {
   const { database = {}, names = [name], config = {} } = options;
   return {
     sentinels: seeds,
-    databases: names.map((each) => ({ name: each, listen: 0, ...database })),
+    databases: names.map((each) => ({ name: each, listen: 0, holdMs: failoverMs, ...database })),
     engine: testEngine,
     ...config,
   };
@@ -52,7 +56,7 @@ export async function awaitServing(
   tunnel: TunnelProcess,
   database: string,
   port?: number,
-  withinMs = 15_000,
+  withinMs = failoverMs,
 ): Promise<void> {
   await tunnel.waitFor(
     (event) =>

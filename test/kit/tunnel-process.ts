@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { EventName } from '../../src/telemetry/events.ts';
 import { Child, type Exit } from './child.ts';
-import { eventually, type EventuallyOptions, type Found } from './eventually.ts';
+import { eventually, patienceMs, type EventuallyOptions, type Found } from './eventually.ts';
 import { RespClient } from './resp-client.ts';
 
 export interface TunnelOptions {
@@ -27,7 +27,6 @@ export interface TunnelOptions {
 export type LoggedEvent = Readonly<Record<string, unknown>> & { readonly event: EventName };
 
 const main = fileURLToPath(new URL('../../src/main.js', import.meta.url));
-const startMs = 10_000;
 
 /** The built program as a child of the test, its JSON log read as events. */
 export class TunnelProcess implements AsyncDisposable {
@@ -68,7 +67,7 @@ export class TunnelProcess implements AsyncDisposable {
     try {
       await child.until(
         () => Promise.resolve(events.some(({ event }) => event === 'tunnel.started')),
-        startMs,
+        patienceMs,
       );
     } catch (error) {
       await tunnel[Symbol.asyncDispose]();
@@ -136,8 +135,8 @@ export class TunnelProcess implements AsyncDisposable {
   }
 
   /** A raw client through it. */
-  async connect(database: string, deadlineMs = 5000): Promise<RespClient> {
-    return await RespClient.connect(this.port(database), { deadlineMs });
+  async connect(database: string): Promise<RespClient> {
+    return await RespClient.connect(this.port(database));
   }
 
   /** Writes another configuration and sends SIGHUP; gives what was logged of it. */

@@ -134,7 +134,7 @@ test('a master that cannot be reached keeps a client only until Sentinel names a
       masters: { db1: { host: silent.host, port: silent.port } },
     });
     await using tunnel = await startDropIn([sentinel.seed], ['db1']);
-    await using client = await tunnel.connect('db1', 9000);
+    await using client = await tunnel.connect('db1');
     const reply = client.command('PING');
     await tunnel.waitFor(({ event }) => event === 'master.lost' || event === 'master.unknown');
     sentinel.masters.set('db1', at(redis, 1));
@@ -147,7 +147,7 @@ test('the program starts while no Sentinel is up, and serves as soon as one is',
     await using redis = await FakeRedis.start();
     const port = await freePort();
     await using tunnel = await startDropIn([`127.0.0.1:${port}`], ['db1']);
-    await using client = await tunnel.connect('db1', 9000);
+    await using client = await tunnel.connect('db1');
     const reply = client.command('PING');
     await tunnel.waitFor(({ event }) => event === 'sentinel.down');
     await using sentinel = await FakeSentinel.start({ port, masters: { db1: at(redis) } });
@@ -161,7 +161,7 @@ test('a server that says it is a replica is not served, though Sentinel names it
     await using redis = await FakeRedis.start({ role: 'slave' });
     await using sentinel = await FakeSentinel.start({ masters: { db1: at(redis) } });
     await using tunnel = await startDropIn([sentinel.seed], ['db1']);
-    await using client = await tunnel.connect('db1', 9000);
+    await using client = await tunnel.connect('db1');
     const reply = client.command('PING');
     await tunnel.waitFor(({ reason }) => String(reason).includes('it is a replica'));
     assert.equal(redis.count('PING'), 0);
@@ -176,7 +176,7 @@ test('a Sentinel that names the tunnel itself does not make it connect to itself
     await using sentinel = await FakeSentinel.start();
     await using tunnel = await startDropIn([sentinel.seed], ['db1']);
     sentinel.masters.set('db1', { host: '127.0.0.1', port: tunnel.port('db1') });
-    await using client = await tunnel.connect('db1', 9000);
+    await using client = await tunnel.connect('db1');
     const reply = client.command('PING');
     await tunnel.waitFor(({ reason }) => String(reason).includes('that is this tunnel itself'));
     sentinel.masters.set('db1', at(redis, 1));

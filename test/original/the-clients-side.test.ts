@@ -28,7 +28,7 @@ test('replies that come after the client has half-closed arrive', async () => {
     await using redis = await RedisProcess.start();
     await using sentinel = await sentinelOf(redis);
     await using tunnel = await startDropIn([sentinel.seed], ['db1']);
-    await using client = await tunnel.connect('db1', 9000);
+    await using client = await tunnel.connect('db1');
     const ping = encodeCommand(['PING']);
     for (let count = 0; count < 500; count++) client.write(ping);
     client.end();
@@ -48,7 +48,7 @@ test(
       });
       await using tunnel = await startDropIn([sentinel.seed], ['db1', 'db2']);
       await promisify(execFile)('prlimit', [`--pid=${tunnel.pid}`, '--nofile=64:64']);
-      await using first = await tunnel.connect('db1', 15_000);
+      await using first = await tunnel.connect('db1');
       assert.equal(await first.command('PING'), 'PONG');
       const crowd = await Promise.all(Array.from({ length: 80 }, () => tunnel.connect('db1')));
       await eventually(async () => (await descriptors(tunnel.pid)) > 55);
@@ -117,7 +117,7 @@ test('SIGTERM lets a command in flight finish, then exits with 0', async () => {
     await using redis = await RedisProcess.start();
     await using sentinel = await sentinelOf(redis);
     await using tunnel = await startDropIn([sentinel.seed], ['db1']);
-    await using client = await tunnel.connect('db1', 9000);
+    await using client = await tunnel.connect('db1');
     assert.equal(await client.command('PING'), 'PONG');
     client.write(encodeCommand(['BLPOP', 'queue', 0]));
     await eventually(async () => (await redis.info('clients')).get('blocked_clients') === '1');

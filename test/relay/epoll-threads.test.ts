@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { describe } from 'node:test';
 import type { ListenAddress } from '../../src/net/endpoint.ts';
 import { EpollEngine } from '../../src/relay/epoll/engine.ts';
-import { Child, eventually } from '../kit/index.ts';
+import { Child, eventually, patienceMs, unresolvable } from '../kit/index.ts';
 import { fatal } from './epoll-engine.ts';
 import { it } from './suite/it.ts';
 import { Peer, Upstream } from './suite/peer.ts';
@@ -100,7 +100,7 @@ if (platform() === 'linux') {
       const live = await EpollEngine.start({ threads, fatal });
       const dead = await EpollEngine.start({ threads: 1, fatal, thread: { module, data: undefined } });
       try {
-        assert.deepEqual(await live.alive(5000), []);
+        assert.deepEqual(await live.alive(patienceMs), []);
         assert.deepEqual(await dead.alive(20), ['relay thread 0']);
       } finally {
         await Promise.all([live.close(), dead.close()]);
@@ -155,8 +155,8 @@ if (platform() === 'linux') {
     });
 
     it('tries a name that cannot be looked up again, and says so when the time is over', async () => {
-      await using rig = await Rig.open(engine, { holdMs: 400 });
-      const endpoint = { host: 'no-such-host.invalid', port: 6379 };
+      await using rig = await Rig.open(engine, { holdMs: 1000 });
+      const endpoint = { host: unresolvable, port: 6379 };
       rig.tunnel.steer({ kind: 'serve', generation: 1, endpoint });
       const client = await rig.connect();
       await client.says('-ERR sentinel-tunnel: the master of "mymaster"');

@@ -338,6 +338,7 @@ export class StreamsTunnel implements EngineTunnel {
     this.#relaying.add(session);
     session.openSink(upstream);
     if (downstream.readableEnded) this.#downstreamEnded(session);
+    this.#arm(); // it may be idle before anything else is due
   }
 
   /** Reads from a client, unless its server takes nothing more or it is at rest. */

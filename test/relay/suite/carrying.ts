@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import { eventually } from '../../kit/index.ts';
 import { it } from './it.ts';
-import { Upstream, type Peer } from './peer.ts';
+import { spokenTls, Upstream, type Peer } from './peer.ts';
 import { Rig, type EngineUnderTest } from './rig.ts';
+import { stalled } from './stalled.ts';
 
 const megabyte = 1024 * 1024;
 
@@ -49,7 +50,7 @@ export function describeCarrying(engine: EngineUnderTest): void {
         peer.socket.write('-ERR max number of clients reached\r\n', () => {
           setTimeout(() => {
             peer.reset();
-          }, 50);
+          }, 200);
         });
       });
       await using rig = await Rig.open(engine);
@@ -95,7 +96,7 @@ export function describeCarrying(engine: EngineUnderTest): void {
       const grownBy = process.memoryUsage.rss() - rssBefore;
       assert.ok(grownBy < 48 * megabyte, `resident memory grew by ${grownBy} bytes`);
       client.socket.resume();
-      await eventually(() => sink.received === total, { withinMs: 40_000 });
+      await eventually(() => sink.received === total, { withinMs: 80_000 });
       assert.equal(sink.isInOrder, true);
       await rig.counts({ downstreamBytes: total });
     });
@@ -116,7 +117,7 @@ export function describeCarrying(engine: EngineUnderTest): void {
       const stalledAt = await stalled(() => source.sent);
       assert.ok(stalledAt < 64 * megabyte, `the client went on to ${stalledAt} bytes`);
       peer.socket.resume();
-      await eventually(() => sink.received === total, { withinMs: 40_000 });
+      await eventually(() => sink.received === total, { withinMs: 80_000 });
       assert.equal(sink.isInOrder, true);
       await rig.counts({ upstreamBytes: total });
     });
@@ -135,23 +136,25 @@ export function describeCarrying(engine: EngineUnderTest): void {
       await client.says('+still here\r\n');
     });
 
-    it('serves a thousand connections at once, and cuts them in one go', async () => {
+    // A handshake costs so much that a thousand of them would not be done within their deadline.
+    const crowd = spokenTls() ? 100 : 1000;
+    it(`serves ${crowd} connections at once, and cuts them in one go`, async () => {
       await using upstream = await Upstream.echo();
       await using rig = await Rig.open(engine);
       rig.serve(upstream.port, 1);
-      const clients = await Promise.all(Array.from({ length: 1000 }, () => rig.connect()));
+      const clients = await Promise.all(Array.from({ length: crowd }, () => rig.connect()));
       for (const [index, client] of clients.entries()) client.send(`hello ${index}.`);
       await eventually(
         () => clients.every(({ text }, index) => text === `hello ${index}.`), // one look for all: polls cost
-        { withinMs: 20_000 },
+        { withinMs: 60_000 },
       );
-      await rig.counts({ open: 1000, held: 0 });
+      await rig.counts({ open: crowd, held: 0 });
       rig.hold(2);
       const { cut } = await rig.event('steered', 1);
-      assert.equal(cut, 1000);
+      assert.equal(cut, crowd);
       await eventually(() => [...clients, ...upstream.peers].every(({ ending }) => ending !== undefined));
       await rig.counts({ open: 0 });
-      await rig.endedBy('evicted', 1000);
+      await rig.endedBy('evicted', crowd);
     });
   });
 }
@@ -191,21 +194,4 @@ class Sink {
     if (chunk.length >= skip + 4 && chunk.readUInt32LE(skip) !== this.received + skip) this.isInOrder = false;
     this.received += chunk.length;
   }
-}
-
-/** Waits until a number no longer grows, and gives it. */
-async function stalled(look: () => number): Promise<number> {
-  let last = -1;
-  let sinceMs = performance.now();
-  return eventually(
-    () => {
-      const now = look();
-      if (now !== last) {
-        last = now;
-        sinceMs = performance.now();
-      }
-      return performance.now() - sinceMs > 500 && now;
-    },
-    { withinMs: 20_000 },
-  );
 }

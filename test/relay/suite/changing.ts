@@ -6,7 +6,7 @@ import { describe } from 'node:test';
 import type { ListenAddress } from '../../../src/net/endpoint.ts';
 import { it } from './it.ts';
 import { Peer, Upstream } from './peer.ts';
-import { listenerOn, loopback, Rig, type EngineUnderTest } from './rig.ts';
+import { listenerOn, listenerOnFreePort, loopback, Rig, type EngineUnderTest } from './rig.ts';
 
 export function describeChanging(engine: EngineUnderTest): void {
   describe('changing while it runs', () => {
@@ -36,7 +36,7 @@ export function describeChanging(engine: EngineUnderTest): void {
       await using upstream = await Upstream.echo();
       await using rig = await Rig.open(engine);
       rig.serve(upstream.port);
-      let listener = await rig.tunnel.listen(listenerOn(loopback));
+      let listener = await rig.tunnel.listen(await listenerOnFreePort());
       for (let round = 0; round < 20; round += 1) {
         const { address } = listener;
         await listener.close();

@@ -5,8 +5,8 @@ import { it } from './it.ts';
 import { spokenTls, Upstream, type Peer } from './peer.ts';
 import { Rig, type EngineUnderTest } from './rig.ts';
 
-/** A cut is to be felt on both sides within this, in milliseconds, on a busy machine too. */
-const atOnceMs = 1000;
+/** A cut is to be felt on both sides within this, in milliseconds: nothing but the cut ends a session so soon. */
+const atOnceMs = 10_000;
 
 export function describeCutting(engine: EngineUnderTest): void {
   describe('cutting', () => {
@@ -79,10 +79,8 @@ export function describeCutting(engine: EngineUnderTest): void {
       rig.hold(2);
       await closes(peer);
       await rig.endedBy('evicted', 1, atOnceMs);
-      const takenMs = performance.now();
       client.socket.resume();
       await client.ended(atOnceMs);
-      assert.ok(performance.now() - takenMs < atOnceMs);
     });
 
     it('cuts a session whose server does not read, and drops what it has not been given', async () => {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
-import { eventually, freePort, FullBacklog } from '../../kit/index.ts';
+import { eventually, eventuallyPasses, freePort, FullBacklog, unresolvable } from '../../kit/index.ts';
 import { it } from './it.ts';
 import { Upstream } from './peer.ts';
-import { defaultSpec, listenerOn, loopback, Rig, secured, type EngineUnderTest } from './rig.ts';
+import { defaultSpec, listenerOn, listenerOnFreePort, Rig, secured, type EngineUnderTest } from './rig.ts';
 
 export function describeDialling(engine: EngineUnderTest): void {
   describe('dialling', () => {
@@ -29,21 +29,31 @@ export function describeDialling(engine: EngineUnderTest): void {
 
     it('tells dials that fail together, with their count', async () => {
       const port = await freePort();
-      await using rig = await Rig.open(engine, { holdMs: 400 });
+      await using rig = await Rig.open(engine);
+      const startedMs = performance.now();
       rig.serve(port);
       const clients = await Promise.all(Array.from({ length: 20 }, () => rig.connect()));
-      await Promise.all(
-        clients.map((client) =>
-          client.says('-ERR sentinel-tunnel: the master of "mymaster" cannot be reached; waited 400 ms\r\n'),
-        ),
-      );
+      await eventually(() => rig.tunnel.counters().dialFailures >= 60);
+      rig.refuse();
+      await Promise.all(clients.map((client) => client.says('-ERR sentinel-tunnel: ')));
       await rig.endedBy('refused', 20);
-      await new Promise((resolve) => setTimeout(resolve, 100));
-      const told = rig.told('dial-failed');
-      const total = told.reduce((sum, { count }) => sum + count, 0);
-      assert.equal(total, rig.tunnel.counters().dialFailures);
-      assert.ok(total >= 40, `${total} dials`);
-      assert.ok(told.length <= 12, `${told.length} events`);
+      await eventuallyPasses(() => {
+        const total = rig.told('dial-failed').reduce((sum, { count }) => sum + count, 0);
+        assert.equal(total, rig.tunnel.counters().dialFailures);
+      });
+      const { length } = rig.told('dial-failed');
+      const most = 2 + (performance.now() - startedMs) / 50; // told at most once in 50 ms
+      assert.ok(length <= most, `${length} events`);
+    });
+
+    it('says that the master cannot be reached when the time of a session is over', async () => {
+      await using rig = await Rig.open(engine, { holdMs: 400 });
+      rig.serve(await freePort());
+      const client = await rig.connect();
+      await client.says(
+        '-ERR sentinel-tunnel: the master of "mymaster" cannot be reached; waited 400 ms\r\n',
+      );
+      await rig.endedBy('refused', 1);
     });
 
     it('gives up a dial that hangs at its deadline, and the session at its own', async () => {
@@ -55,28 +65,25 @@ export function describeDialling(engine: EngineUnderTest): void {
       const failed = await rig.event('dial-failed');
       assert.equal(failed.code, 'ETIMEDOUT');
       const failedMs = performance.now() - startedMs;
-      assert.ok(failedMs >= 190 && failedMs < 600, `${failedMs} ms`);
+      assert.ok(failedMs >= 190, `${failedMs} ms`); // the kernel would try for two minutes
       await client.says('-ERR sentinel-tunnel: the master of "mymaster" ');
       await client.says('; waited 700 ms\r\n');
       const refusedMs = performance.now() - startedMs;
-      assert.ok(refusedMs >= 690 && refusedMs < 1500, `${refusedMs} ms`);
+      assert.ok(refusedMs >= 690, `${refusedMs} ms`);
     });
 
     it('abandons a dial at a new route, and serves the session there', async () => {
       await using nobody = await FullBacklog.start();
       await using upstream = await Upstream.echo();
-      await using rig = await Rig.open(engine, { dialMs: 5000 });
+      await using rig = await Rig.open(engine);
       rig.serve(nobody.port, 1);
       const client = await rig.connect();
       client.send('early');
       await rig.counts({ open: 1, held: 0 });
       rig.hold(2);
       await rig.counts({ open: 0, held: 1 });
-      const startedMs = performance.now();
       rig.serve(upstream.port, 3);
-      await client.says('early');
-      const tookMs = performance.now() - startedMs;
-      assert.ok(tookMs < 1000, `${tookMs} ms`);
+      await client.says('early'); // long before the deadline of its dial
       assert.equal(client.ending, undefined);
       await rig.counts({ open: 1, held: 0 });
       assert.deepEqual(rig.told('steered').at(-1), {
@@ -92,7 +99,7 @@ export function describeDialling(engine: EngineUnderTest): void {
     it('moves a dialling session straight from one generation to the next', async () => {
       await using nobody = await FullBacklog.start();
       await using upstream = await Upstream.echo();
-      await using rig = await Rig.open(engine, { dialMs: 5000 });
+      await using rig = await Rig.open(engine);
       rig.serve(nobody.port, 1);
       const client = await rig.connect();
       await rig.counts({ open: 1 });
@@ -104,7 +111,7 @@ export function describeDialling(engine: EngineUnderTest): void {
 
     it('notices a client that leaves while its dial hangs', async () => {
       await using nobody = await FullBacklog.start();
-      await using rig = await Rig.open(engine, { dialMs: 20_000, holdMs: 30_000 });
+      await using rig = await Rig.open(engine);
       rig.serve(nobody.port);
       const client = await rig.connect();
       await rig.counts({ open: 1 });
@@ -115,7 +122,7 @@ export function describeDialling(engine: EngineUnderTest): void {
 
     it('bounds how many wait to dial again', async () => {
       const port = await freePort();
-      await using rig = await Rig.open(engine, { holdMax: 3, holdMs: 2000 });
+      await using rig = await Rig.open(engine, { holdMax: 3 });
       rig.serve(port);
       const clients = await Promise.all(Array.from({ length: 10 }, () => rig.connect()));
       await rig.endedBy('refused', 7);
@@ -130,17 +137,17 @@ export function describeDialling(engine: EngineUnderTest): void {
       rig.tunnel.steer({
         kind: 'serve',
         generation: 1,
-        endpoint: { host: 'no-such-host.invalid', port: 6379 },
+        endpoint: { host: unresolvable, port: 6379 },
       });
       const client = await rig.connect();
-      await client.says('-ERR sentinel-tunnel: ', 10_000);
+      await client.says('-ERR sentinel-tunnel: ');
       assert.equal(await client.ended(), 'fin');
     });
 
     it('dials no listener of its own process, by an address or by a name, and says why', async () => {
       await using rig = await Rig.open(engine, { holdMs: 300 });
       const other = await rig.engine.open(secured(defaultSpec), () => undefined);
-      const late = await rig.tunnel.listen(listenerOn(loopback));
+      const late = await rig.tunnel.listen(await listenerOnFreePort());
       const everywhere = await rig.tunnel.listen(listenerOn({ kind: 'tcp', host: '0.0.0.0', port: 0 }));
       const own = [
         ['localhost', rig.address],

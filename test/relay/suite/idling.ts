@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
+import { eventually, patienceMs } from '../../kit/index.ts';
 import { it } from './it.ts';
 import { Upstream } from './peer.ts';
 import { Rig, type EngineUnderTest } from './rig.ts';
@@ -8,25 +9,31 @@ export function describeIdling(engine: EngineUnderTest): void {
   describe('idling', () => {
     it('ends a session in which nothing has moved for the timeout, in good order, and no other', async () => {
       await using upstream = await Upstream.echo();
-      await using rig = await Rig.open(engine, { idleMs: 300, tellSessions: true });
+      const idleMs = 800;
+      await using rig = await Rig.open(engine, { idleMs, tellSessions: true });
       rig.serve(upstream.port);
       const idle = await rig.connect();
+      const startedMs = performance.now();
       idle.send('last words');
       await idle.says('last words');
-      const busy = await rig.connect();
-      const startedMs = performance.now();
-      while (idle.ending === undefined && performance.now() - startedMs < 5000) {
+      let answeredMs = performance.now();
+      let longestMs = 0;
+      const busy = await rig.connect(() => {
+        longestMs = Math.max(longestMs, performance.now() - answeredMs);
+        answeredMs = performance.now();
+      });
+      while (idle.ending === undefined && performance.now() - startedMs < patienceMs) {
         busy.send('x');
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
+      const tookMs = performance.now() - startedMs;
       assert.equal(idle.ending, 'fin');
-      assert.ok(performance.now() - startedMs >= 250, `${performance.now() - startedMs} ms`);
-      await rig.endedBy('idle', 1);
-      assert.deepEqual(
-        rig.told('session-ended').map(({ session, reason }) => [session, reason]),
-        [[1, 'idle']],
-      );
-      assert.equal(busy.ending, undefined);
+      assert.ok(tookMs >= idleMs, `${tookMs} ms`);
+      await eventually(() => rig.told('session-ended').length > 0);
+      const [first] = rig.told('session-ended');
+      assert.deepEqual([first?.session, first?.reason], [1, 'idle']);
+      // On a machine that stood still in between, the other may have been idle too.
+      if (longestMs < idleMs / 2) assert.equal(busy.ending, undefined);
       await upstream.peers[0]?.ended();
       await rig.endedBy('idle', 2); // the busy one is busy no more
     });

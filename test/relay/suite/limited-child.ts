@@ -11,9 +11,9 @@ const tunnel = await engine.open(
     listen: [
       { address: { kind: 'tcp', host: '127.0.0.1', port: 0 }, allow: [], mode: undefined, owner: undefined },
     ],
-    holdMs: 20_000,
+    holdMs: 60_000,
     holdMax: 1024,
-    dialMs: 1500,
+    dialMs: 60_000,
     maxConnections: 10_000,
     idleMs: 0,
     tellSessions: false,

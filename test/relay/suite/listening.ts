@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe } from 'node:test';
 import { formatListenAddress, type ListenAddress } from '../../../src/net/endpoint.ts';
-import { Child, eventually } from '../../kit/index.ts';
+import { Child, eventually, freePort } from '../../kit/index.ts';
 import { it } from './it.ts';
 import { Peer, Upstream } from './peer.ts';
 import { loopback, Rig, type EngineUnderTest } from './rig.ts';
@@ -34,9 +34,7 @@ export function describeListening(engine: EngineUnderTest): void {
 
     it('names the address that is taken, and binds nothing then', async () => {
       await using taken = await Upstream.start();
-      const free = await Upstream.start();
-      const { port } = free;
-      await free.close();
+      const port = await freePort();
       const listen: ListenAddress[] = [
         { kind: 'tcp', host: '127.0.0.1', port },
         { kind: 'tcp', host: '127.0.0.1', port: taken.port },

@@ -3,7 +3,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { connect as connectSecurely, createSecureContext, TLSSocket } from 'node:tls';
 import type { Issued } from '../../kit/index.ts';
 import type { ListenAddress } from '../../../src/net/endpoint.ts';
-import { eventually } from '../../kit/index.ts';
+import { eventually, patienceMs } from '../../kit/index.ts';
 
 /** What clients and servers of the suite speak, in the process that it runs in: TLS where this is set. */
 interface Secured {
@@ -85,7 +85,7 @@ export class Peer implements AsyncDisposable {
   }
 
   /** Waits until what came in so far contains a text. */
-  async says(text: string, withinMs = 5000): Promise<void> {
+  async says(text: string, withinMs = patienceMs): Promise<void> {
     await eventually(
       () => {
         if (this.text.includes(text)) return true;
@@ -98,7 +98,7 @@ export class Peer implements AsyncDisposable {
   }
 
   /** Waits until the other side has ended, and gives how. */
-  ended(withinMs = 5000): Promise<'fin' | 'reset'> {
+  ended(withinMs = patienceMs): Promise<'fin' | 'reset'> {
     return eventually(() => this.ending, { withinMs, everyMs: 2 });
   }
 
@@ -171,7 +171,7 @@ export class Upstream implements AsyncDisposable {
 
   /** The connection number `index`, as soon as it is there. */
   peer(index = 0): Promise<Peer> {
-    return eventually(() => this.peers[index], { withinMs: 5000, everyMs: 2 });
+    return eventually(() => this.peers[index], { withinMs: patienceMs, everyMs: 2 });
   }
 
   async close(): Promise<void> {

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
-import { eventually } from '../../kit/index.ts';
+import { eventually, patienceMs } from '../../kit/index.ts';
 import { it } from './it.ts';
 import { Upstream } from './peer.ts';
 import { Rig, type EngineUnderTest } from './rig.ts';
+import { stalled } from './stalled.ts';
 
 export function describeResting(engine: EngineUnderTest): void {
   describe('coming to rest', () => {
@@ -21,7 +22,7 @@ export function describeResting(engine: EngineUnderTest): void {
       asking.send('two');
       const askingServer = await eventually(() => upstream.peers.find((peer) => peer.text === 'two'));
       rig.hold(1);
-      const quiet = rig.tunnel.quiesce(5000);
+      const quiet = rig.tunnel.quiesce(patienceMs);
       // Half of a command is completed, or it would never be answered.
       asking.send('-and-a-half');
       await askingServer.says('two-and-a-half');
@@ -58,7 +59,7 @@ export function describeResting(engine: EngineUnderTest): void {
       for (const client of clients) client.send('x');
       await eventually(() => clients.every(({ received }) => received > 0));
       rig.hold(1);
-      assert.deepEqual(await rig.tunnel.quiesce(5000), { resting: 10, busy: 0 });
+      assert.deepEqual(await rig.tunnel.quiesce(patienceMs), { resting: 10, busy: 0 });
       isQuiet = true;
       const { upstreamBytes } = rig.tunnel.counters();
       rig.hold(2);
@@ -84,17 +85,19 @@ export function describeResting(engine: EngineUnderTest): void {
     });
 
     it('counts a reply that its client has not taken yet as under way', async () => {
-      const large = Buffer.alloc(16 * 1024 * 1024);
+      const large = Buffer.alloc(32 * 1024 * 1024);
       await using upstream = await Upstream.start((peer) => peer.socket.write(large));
       await using rig = await Rig.open(engine);
       rig.serve(upstream.port);
       const slow = await rig.connect(() => undefined);
       slow.socket.pause();
       slow.send('GET');
-      await eventually(() => rig.tunnel.counters().downstreamBytes > 0 || undefined);
+      await eventually(() => rig.tunnel.counters().downstreamBytes > 0);
+      // Until it is full of what the client does not take, it may well have passed on all that it has.
+      await stalled(() => rig.tunnel.counters().downstreamBytes);
       rig.hold(1);
       assert.deepEqual(await rig.tunnel.quiesce(50), { resting: 0, busy: 1 });
-      const quiet = rig.tunnel.quiesce(10_000);
+      const quiet = rig.tunnel.quiesce(patienceMs);
       slow.socket.resume();
       assert.deepEqual(await quiet, { resting: 1, busy: 0 });
       // Where the server pauses in mid-reply for longer than a moment, that may have been taken for its end.
@@ -105,11 +108,11 @@ export function describeResting(engine: EngineUnderTest): void {
       await using upstream = await Upstream.start();
       await using rig = await Rig.open(engine);
       rig.serve(upstream.port);
-      assert.deepEqual(await rig.tunnel.quiesce(5000), { resting: 0, busy: 0 });
+      assert.deepEqual(await rig.tunnel.quiesce(patienceMs), { resting: 0, busy: 0 });
       const client = await rig.connect();
       client.send('BLPOP');
       await (await upstream.peer(0)).says('BLPOP');
-      const quiet = rig.tunnel.quiesce(60_000);
+      const quiet = rig.tunnel.quiesce(2 * patienceMs);
       await rig.tunnel.close();
       await quiet;
     });

@@ -9,7 +9,7 @@ import type {
 } from '../../../src/relay/engine.ts';
 import type { ListenerConfig } from '../../../src/config/config.ts';
 import type { ListenAddress } from '../../../src/net/endpoint.ts';
-import { eventually, eventuallyPasses } from '../../kit/index.ts';
+import { eventually, eventuallyPasses, freePort, patienceMs } from '../../kit/index.ts';
 import { Secret } from '../../../src/net/secret.ts';
 import { Peer, spokenTls } from './peer.ts';
 
@@ -28,14 +28,20 @@ export function listenerOn(address: ListenAddress): ListenerConfig {
   return { address, allow: [], mode: undefined, owner: undefined };
 }
 
+/** On a port that no outgoing connection can take while nobody listens there: it may be closed and opened again. */
+export async function listenerOnFreePort(): Promise<ListenerConfig> {
+  return listenerOn({ kind: 'tcp', host: '127.0.0.1', port: await freePort() });
+}
+
 export const loopback: ListenAddress = { kind: 'tcp', host: '127.0.0.1', port: 0 };
 
+/** Its times are so long that none of them ends while a test waits, unless the test sets its own. */
 export const defaultSpec: TunnelSpec = {
   name: 'mymaster',
   listen: [listenerOn(loopback)],
-  holdMs: 5000,
+  holdMs: 2 * patienceMs,
   holdMax: 1024,
-  dialMs: 1500,
+  dialMs: 2 * patienceMs,
   maxConnections: 10_000,
   idleMs: 0,
   tellSessions: false,
@@ -139,11 +145,11 @@ export class Rig implements AsyncDisposable {
 
   /** Waits for the `index`-th event of a kind. */
   event<K extends TunnelEvent['kind']>(kind: K, index = 0): Promise<EventOf<K>> {
-    return eventually(() => this.told(kind)[index], { withinMs: 5000, everyMs: 2 });
+    return eventually(() => this.told(kind)[index], { withinMs: patienceMs, everyMs: 2 });
   }
 
-  /** Waits until counters show what is expected of them. */
-  async counts(expected: Partial<TunnelCounters>, withinMs = 5000): Promise<void> {
+  /** Waits until counters show what is expected of them, and what was told before that has arrived. */
+  async counts(expected: Partial<TunnelCounters>, withinMs = patienceMs): Promise<void> {
     await eventuallyPasses(
       () => {
         const counters = this.tunnel.counters();
@@ -153,16 +159,23 @@ export class Rig implements AsyncDisposable {
       },
       { withinMs, everyMs: 2 },
     );
+    await this.#hear();
   }
 
-  /** Waits until that many sessions have ended for a reason. */
-  async endedBy(reason: keyof TunnelCounters['ended'], count: number, withinMs = 5000): Promise<void> {
+  /** Waits until that many sessions have ended for a reason, and what was told before that has arrived. */
+  async endedBy(reason: keyof TunnelCounters['ended'], count: number, withinMs = patienceMs): Promise<void> {
     await eventuallyPasses(
       () => {
         assert.equal(this.tunnel.counters().ended[reason], count, reason);
       },
       { withinMs, everyMs: 2 },
     );
+    await this.#hear();
+  }
+
+  /** Counters are read where an engine keeps them, while what it tells is still on its way: its answers come after that. */
+  async #hear(): Promise<void> {
+    await this.engine.alive(patienceMs);
   }
 
   async close(): Promise<void> {

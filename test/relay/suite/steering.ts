@@ -95,10 +95,8 @@ export function describeSteering(engine: EngineUnderTest): void {
       rig.refuse();
       const client = await rig.connect();
       assert.equal(await client.ended(), 'fin');
-      const startedMs = performance.now();
       await rig.tunnel.drain(); // resolves once the socket is closed
-      const tookMs = performance.now() - startedMs;
-      assert.ok(tookMs < 3000, `${tookMs} ms`);
+      await rig.counts({ open: 0, held: 0 });
     });
 
     it('tells the first byte of each generation once', async () => {
@@ -163,7 +161,7 @@ export function describeSteering(engine: EngineUnderTest): void {
           upstreamBytes: 5,
           downstreamBytes: 5,
         });
-        assert.ok(lastedMs > 0 && lastedMs < 5000);
+        assert.ok(lastedMs > 0 && lastedMs < 60_000, `${lastedMs} ms`);
       }
     });
   });

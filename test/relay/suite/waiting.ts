@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import { it } from './it.ts';
-import { eventually } from '../../kit/index.ts';
+import { eventually, patienceMs } from '../../kit/index.ts';
 import { Peer, Upstream } from './peer.ts';
 import { defaultSpec, Rig, secured, type EngineUnderTest } from './rig.ts';
 
@@ -14,7 +14,7 @@ export function describeWaiting(engine: EngineUnderTest): void {
       const client = await rig.connect();
       await client.says('-ERR sentinel-tunnel: the master of "mymaster" is down; waited 300 ms\r\n');
       const tookMs = performance.now() - startedMs;
-      assert.ok(tookMs >= 290 && tookMs < 1500, `${tookMs} ms`);
+      assert.ok(tookMs >= 290, `${tookMs} ms`);
       assert.equal(await client.ended(), 'fin');
       await rig.endedBy('refused', 1);
     });
@@ -85,7 +85,7 @@ export function describeWaiting(engine: EngineUnderTest): void {
 
     it('notices a client that leaves while it waits, and dials nothing for it', async () => {
       await using upstream = await Upstream.echo();
-      await using rig = await Rig.open(engine, { holdMs: 60_000 });
+      await using rig = await Rig.open(engine, { holdMs: 2 * patienceMs });
       const leaving = await rig.connect();
       const broken = await rig.connect();
       broken.send('SET k v\r\n');
@@ -130,7 +130,7 @@ export function describeWaiting(engine: EngineUnderTest): void {
       rig.serve(upstream.port);
       const peer = await upstream.peer();
       client.end();
-      assert.equal(await peer.ended(20_000), 'fin');
+      assert.equal(await peer.ended(), 'fin');
       assert.ok(Buffer.concat(peer.chunks).equals(request));
     });
 

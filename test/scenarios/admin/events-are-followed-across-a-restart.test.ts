@@ -13,7 +13,7 @@ test('events --follow goes on after the last event when the tunnel was restarted
   await withoutLeaks(async () => {
     await using cluster = await startCluster();
     const port = await freePort();
-    const config = { admin: { listen: port }, sentinel: { replyMs: 300, pollMs: 100 } };
+    const config = { admin: { listen: port }, sentinel: { pollMs: 100 } };
     const admin = `127.0.0.1:${String(port)}`;
     const seen: Seen[] = [];
     const said: string[] = [];

@@ -5,8 +5,10 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { call, main } from '../../cli/call.ts';
 import {
+  awaitSubscribed,
   cannotShow,
   eventually,
+  eventuallyPasses,
   Screen,
   serveThrough,
   startCluster,
@@ -46,44 +48,45 @@ test(
       await using writer = new Writer(tunnel.port(cluster.name), 'written');
       await using screen = await Screen.open(80, 24);
       await screen.type(`${node} ${main} top --admin ${admin} --interval 0.2`);
-      const busy = await eventually(async () => {
-        const text = await screen.text();
-        return /^mymaster +serving +\S+ +1 +0 +[\d.]+ +[\d.]+ k?B +[\d.]+ k?B$/m.test(text) && text;
+      await eventuallyPasses(async () => {
+        const busy = await screen.text();
+        assert.match(busy, /^mymaster +serving +\S+ +1 +0 +[\d.]+ +[\d.]+ k?B +[\d.]+ k?B$/m);
+        assert.match(busy, /^Sentinel Tunnel \S+ at 127\.0\.0\.1:\d+, up .*\nREADY\n/);
+        for (const seed of cluster.seeds)
+          assert.match(busy, new RegExp(`^${seed} +up +[\\d.]+ ms +.* agrees$`, 'm'));
+        assert.match(busy, /^EVENTS\n/m);
+        assert.match(busy, /^q quit, a look every 200 ms$/m);
       });
       assert.deepEqual(await screen.state(), { isTaken: true, hasCursor: false });
-      assert.match(busy, /^Sentinel Tunnel \S+ at 127\.0\.0\.1:\d+, up .*\nREADY\n/);
-      for (const seed of cluster.seeds)
-        assert.match(busy, new RegExp(`^${seed} +up +[\\d.]+ ms +.* agrees$`, 'm'));
-      assert.match(busy, /^EVENTS\n/m);
-      assert.match(busy, /^q quit, a look every 200 ms$/m);
 
+      await awaitSubscribed(cluster.sentinels);
       const promoted = await cluster.failoverAndSettle();
       await tunnel.waitFor(({ event }) => event === 'failover.story');
-      const moved = await eventually(async () => {
-        const text = await screen.text();
-        return text.includes('LAST FAILOVER') && text;
+      await eventuallyPasses(async () => {
+        const moved = await screen.text();
+        assert.match(
+          moved,
+          new RegExp(
+            `^LAST FAILOVER mymaster \\d\\d:\\d\\d:\\d\\d \\S+ -> 127\\.0\\.0\\.1:${promoted.port}, 1 cut`,
+            'm',
+          ),
+        );
+        const bar = /^\|(.*)\|$/m.exec(moved)?.[1] ?? '';
+        assert.equal(bar.length, 78);
+        assert.match(bar, /^F=*P?=*S?.*C$/);
+        assert.match(moved, /^F fenced \d+ {2}P promoted \d+ {2}S served \d+ .*C confirmed \d+ ms$/m);
+        assert.match(moved, /^\d\d:\d\d:\d\d\.\d{3} INFO  mymaster: moved from/m);
+        for (const line of await screen.lines()) assert.ok(line.length <= 80, line);
       });
-      assert.match(
-        moved,
-        new RegExp(
-          `^LAST FAILOVER mymaster \\d\\d:\\d\\d:\\d\\d \\S+ -> 127\\.0\\.0\\.1:${promoted.port}, 1 cut`,
-          'm',
-        ),
-      );
-      const bar = /^\|(.*)\|$/m.exec(moved)?.[1] ?? '';
-      assert.equal(bar.length, 78);
-      assert.match(bar, /^F=*P?=*S?.*C$/);
-      assert.match(moved, /^F fenced \d+ {2}P promoted \d+ {2}S served \d+ .*C confirmed \d+ ms$/m);
-      assert.match(moved, /^\d\d:\d\d:\d\d\.\d{3} INFO  mymaster: moved from/m);
-      for (const line of await screen.lines()) assert.ok(line.length <= 80, line);
 
       await screen.resize(50, 12);
-      const small = await eventually(async () => {
-        const lines = await screen.lines();
-        return lines.length === 12 && lines.at(-1)?.startsWith('q quit') && lines;
+      await eventuallyPasses(async () => {
+        const small = await screen.lines();
+        assert.equal(small.length, 12);
+        assert.ok(small.at(-1)?.startsWith('q quit'));
+        assert.ok(small.every((line) => line.length <= 50));
+        assert.ok(small.some((line) => line.startsWith('mymaster')));
       });
-      assert.ok(small.every((line) => line.length <= 50));
-      assert.ok(small.some((line) => line.startsWith('mymaster')));
       await screen.press('q');
       await assertGivenBack(screen, 'quit');
       await writer.stop();
@@ -118,9 +121,10 @@ test(
         await assertGivenBack(screen, signal.toLowerCase());
       }
 
-      const defect = `import('${terminal}').then(({ terminalOf }) => { terminalOf(process).takeOver(() => {}, () => {}); setTimeout(() => { throw new Error('a def' + 'ect') }, 500); })`;
+      const defect = `import('${terminal}').then(({ terminalOf }) => { terminalOf(process).takeOver(() => { throw new Error('a def' + 'ect') }, () => {}); })`;
       await screen.type(`clear; ${node} -e "${defect}"`);
       await eventually(isTaken);
+      await screen.press('x');
       await assertGivenBack(screen, 'crashed');
       assert.match(await screen.text(), /Error: a defect/, 'it is not lost with the screen');
 

@@ -19,7 +19,7 @@ test(
       const fillers = Array.from({ length: 4 }, () => createConnection({ host: old.host, port: old.port }));
       for (const filler of fillers) filler.on('error', () => filler.destroy());
       try {
-        await using client = await tunnel.connect('mymaster', 10_000);
+        await using client = await tunnel.connect('mymaster');
         const reply = client.command('INCR', 'counter');
         sentinel.masters.set('mymaster', { host: next.host, port: next.port, epoch: 1 });
         sentinel.publish('+switch-master', `mymaster ${old.host} ${old.port} ${next.host} ${next.port}`);

@@ -31,7 +31,7 @@ test('blocked, subscribed and idle clients are left in peace, and cut when the m
     const clients: RespClient[] = [];
     try {
       for (const wait of waits) {
-        const client = await tunnel.connect('mymaster', 10_000);
+        const client = await tunnel.connect('mymaster');
         client.write(encodeCommand(wait));
         clients.push(client);
       }

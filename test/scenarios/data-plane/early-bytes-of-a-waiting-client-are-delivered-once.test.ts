@@ -20,7 +20,7 @@ test(
       await using redis = await RedisProcess.start();
       await using sentinel = await FakeSentinel.start();
       await using tunnel = await startThrough({ name: 'mymaster', seeds: [sentinel.seed] });
-      await using patient = await tunnel.connect('mymaster', 15_000);
+      await using patient = await tunnel.connect('mymaster');
       for (let count = 0; count < 100; count++) patient.write(encodeCommand(['INCR', 'counter']));
 
       await using leaving = await tunnel.connect('mymaster');
@@ -32,7 +32,7 @@ test(
       await eventually(async () => (await descriptorsOf(tunnel.pid)) < withBoth);
 
       // More than the tunnel should ever keep for one who waits: the rest stays with the client.
-      await using eager = await tunnel.connect('mymaster', 15_000);
+      await using eager = await tunnel.connect('mymaster');
       const before = await residentMiB(tunnel.pid);
       const megabytes = 64;
       const value = Buffer.alloc(1024 * 1024, 'v');

@@ -41,7 +41,7 @@ test('a master that refuses connections is not left for another on that account'
     const { port } = redis;
     await redis.close();
     await tunnel.waitFor(({ event }) => event === 'master.lost');
-    await using held = await tunnel.connect('mymaster', 9000);
+    await using held = await tunnel.connect('mymaster');
     const reply = held.command('PING');
     await using back = await FakeRedis.start({ port });
     assert.equal(await reply, 'PONG');

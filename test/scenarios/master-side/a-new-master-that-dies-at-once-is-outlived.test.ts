@@ -4,8 +4,8 @@ import { eventually, serveThrough, startCluster, withoutLeaks } from '../../kit/
 
 test('when the promoted replica dies at once, clients are held until Sentinel finds another master', async () => {
   await withoutLeaks(async () => {
-    await using cluster = await startCluster({ downAfterMs: 500, failoverTimeoutMs: 1500 });
-    await using tunnel = await serveThrough(cluster, { database: { holdMs: 40_000 } });
+    await using cluster = await startCluster({ downAfterMs: 1500, failoverTimeoutMs: 3000 });
+    await using tunnel = await serveThrough(cluster);
     await cluster.failover();
     const serving = await tunnel.waitFor(
       ({ event, generation }) => event === 'master.serving' && Number(generation) > 1,
@@ -15,18 +15,15 @@ test('when the promoted replica dies at once, clients are held until Sentinel fi
     assert.ok(doomed && doomed !== cluster.master);
     await cluster.kill(doomed);
 
-    await using held = await tunnel.connect(cluster.name, 40_000);
+    await using held = await tunnel.connect(cluster.name);
     const reply = await held.command('CONFIG', 'GET', 'port');
     assert.ok(Array.isArray(reply) && reply[1] !== String(doomed.port));
-    await eventually(
-      async () => {
-        const master = await cluster.masterNow();
-        await using client = await tunnel.connect(cluster.name);
-        const answer = await client.command('CONFIG', 'GET', 'port');
-        return Array.isArray(answer) && answer[1] === String(master.port);
-      },
-      { withinMs: 30_000 },
-    );
+    await eventually(async () => {
+      const master = await cluster.masterNow();
+      await using client = await tunnel.connect(cluster.name);
+      const answer = await client.command('CONFIG', 'GET', 'port');
+      return Array.isArray(answer) && answer[1] === String(master.port);
+    });
     assert.deepEqual(tunnel.events('session.refused'), []);
   });
 });

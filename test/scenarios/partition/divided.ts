@@ -104,17 +104,14 @@ export class Divided implements AsyncDisposable {
 
   async #formed(): Promise<void> {
     for (const sentinel of this.sentinels) {
-      await eventually(
-        async () => {
-          const peers = rows(await sentinel.command('SENTINEL', 'sentinels', masterName));
-          const replicas = rows(await sentinel.command('SENTINEL', 'replicas', masterName));
-          return (
-            peers.filter((row) => row.get('flags') === 'sentinel').length === this.sentinels.length - 1 &&
-            replicas.some((row) => Number(row.get('slave-repl-offset')) > 0)
-          );
-        },
-        { withinMs: 20_000 },
-      );
+      await eventually(async () => {
+        const peers = rows(await sentinel.command('SENTINEL', 'sentinels', masterName));
+        const replicas = rows(await sentinel.command('SENTINEL', 'replicas', masterName));
+        return (
+          peers.filter((row) => row.get('flags') === 'sentinel').length === this.sentinels.length - 1 &&
+          replicas.some((row) => Number(row.get('slave-repl-offset')) > 0)
+        );
+      });
     }
   }
 }

@@ -23,7 +23,7 @@ test('a dead Sentinel at the head of the list delays nobody, and is used again o
     const source = { name, seeds: [dead, ...trio.source.seeds] };
     await using tunnel = await serveThrough(source, { config: { sentinel: { replyMs: 30_000 } } });
     assert.equal(await whoServes(tunnel), 'first');
-    assert.ok(tunnel.events('sentinel.down').some((event) => event['sentinel'] === dead));
+    await tunnel.waitFor(({ event, sentinel }) => event === 'sentinel.down' && sentinel === dead);
 
     await using back = await FakeSentinel.start({ port });
     says(back, next, 1);

@@ -1,18 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { awaitServing, eventually, serveThrough, startCluster, withoutLeaks } from '../../kit/index.ts';
+import { awaitServing, awaitSubscribed, serveThrough, startCluster, withoutLeaks } from '../../kit/index.ts';
 import { isAlive } from './trio.ts';
 
 test('a failover that begins while no subscription stands is found by asking', async () => {
   await withoutLeaks(async () => {
-    await using cluster = await startCluster({ replicas: 1, downAfterMs: 1000 });
+    await using cluster = await startCluster({ replicas: 1 });
     await using tunnel = await serveThrough(cluster);
-    await eventually(async () => {
-      const clients = await Promise.all(
-        cluster.sentinels.map((sentinel) => sentinel.command('CLIENT', 'LIST')),
-      );
-      return clients.every((list) => /\bsub=2\d\b/.test(String(list)));
-    });
+    await awaitSubscribed(cluster.sentinels);
     await using session = await tunnel.connect(cluster.name);
     assert.ok(await isAlive(session));
 
@@ -29,12 +24,7 @@ test('a failover that begins while no subscription stands is found by asking', a
     await using after = await tunnel.connect(cluster.name);
     assert.equal(await after.command('SET', 'key', 'value'), 'OK');
     // Subscribed again: the word of the leader that comes last is heard.
-    await eventually(async () => {
-      const clients = await Promise.all(
-        cluster.sentinels.map((sentinel) => sentinel.command('CLIENT', 'LIST')),
-      );
-      return clients.every((list) => /\bsub=2\d\b/.test(String(list)));
-    });
+    await awaitSubscribed(cluster.sentinels);
     assert.ok(await isAlive(after));
   });
 });

@@ -7,6 +7,7 @@ import {
   RespClient,
   serveThrough,
   withoutLeaks,
+  type TunnelProcess,
 } from '../../kit/index.ts';
 import { announcePromotion, isAlive, name, says, Trio, whoServes } from './trio.ts';
 
@@ -28,6 +29,19 @@ async function startLab(): Promise<Lab> {
   return { old, candidate, trio, [Symbol.asyncDispose]: close };
 }
 
+/**
+ * A client that has come while the candidate was no master yet, and is served by it as soon as it is one: how long it is
+ * served on nobody's word but its own is a matter of seconds.
+ */
+async function heldWhilePromoted({ old, candidate, trio }: Lab, tunnel: TunnelProcess): Promise<RespClient> {
+  await announcePromotion(trio.sentinels[0], candidate, old);
+  await tunnel.waitFor(({ event }) => event === 'master.fenced');
+  const held = await RespClient.connect(tunnel.port(name));
+  held.write('*2\r\n$3\r\nGET\r\n$3\r\nwho\r\n');
+  candidate.role = 'master';
+  return held;
+}
+
 test('at the word of the leader sessions are cut and new ones held; the promoted replica gets them; its word is confirmed', async () => {
   await withoutLeaks(async () => {
     await using lab = await startLab();
@@ -37,7 +51,7 @@ test('at the word of the leader sessions are cut and new ones held; the promoted
     await using session = await tunnel.connect(name);
     assert.ok(await isAlive(session));
 
-    announcePromotion(leader, candidate, old);
+    await announcePromotion(leader, candidate, old);
     assert.notEqual(await session.closed, 'local');
     await using held = await RespClient.connect(tunnel.port(name));
     held.write('*2\r\n$3\r\nGET\r\n$3\r\nwho\r\n');
@@ -59,10 +73,11 @@ test('a failover that is given up leads back to the old master', async () => {
     const { old, candidate, trio } = lab;
     const [leader] = trio.sentinels;
     await using tunnel = await serveThrough(trio.source);
-    announcePromotion(leader, candidate, old);
+    await announcePromotion(leader, candidate, old);
     await tunnel.waitFor(({ event }) => event === 'master.fenced');
     await using held = await RespClient.connect(tunnel.port(name));
-    leader.publish('-failover-abort-slave-timeout', `master ${name} ${old.host} ${String(old.port)}`);
+    const given = `master ${name} ${old.host} ${String(old.port)}`;
+    await eventually(() => leader.publish('-failover-abort-slave-timeout', given) > 0);
     assert.equal(await held.command('GET', 'who'), 'old');
   });
 });
@@ -70,13 +85,10 @@ test('a failover that is given up leads back to the old master', async () => {
 test('a new master that no Sentinel confirms is left again, and the old one served by the answers', async () => {
   await withoutLeaks(async () => {
     await using lab = await startLab();
-    const { old, candidate, trio } = lab;
+    const { old, trio } = lab;
     await using tunnel = await serveThrough(trio.source);
-    candidate.role = 'master';
-    announcePromotion(trio.sentinels[0], candidate, old);
-    await awaitServing(tunnel, name, candidate.port);
-    await using session = await tunnel.connect(name);
-    assert.equal(await session.command('GET', 'who'), 'new');
+    await using session = await heldWhilePromoted(lab, tunnel);
+    assert.equal(await session.readReply(), 'new');
     assert.notEqual(await session.closed, 'local');
     await awaitServing(tunnel, name, old.port);
     assert.equal(await whoServes(tunnel), 'old');
@@ -86,14 +98,11 @@ test('a new master that no Sentinel confirms is left again, and the old one serv
 test('when its announcer is lost a new master is not served on its own word, only once it is confirmed', async () => {
   await withoutLeaks(async () => {
     await using lab = await startLab();
-    const { old, candidate, trio } = lab;
+    const { candidate, trio } = lab;
     const [leader, other] = trio.sentinels;
     await using tunnel = await serveThrough(trio.source);
-    candidate.role = 'master';
-    announcePromotion(leader, candidate, old);
-    await awaitServing(tunnel, name, candidate.port);
-    await using session = await tunnel.connect(name);
-    assert.equal(await session.command('GET', 'who'), 'new');
+    await using session = await heldWhilePromoted(lab, tunnel);
+    assert.equal(await session.readReply(), 'new');
 
     await leader.close();
     assert.notEqual(await session.closed, 'local');

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import {
   awaitServing,
   eventually,
+  failoverMs,
   serveThrough,
   startCluster,
   withoutLeaks,
@@ -14,13 +15,10 @@ import { isAlive } from './trio.ts';
 
 /** Waits until this Sentinel has caught up, having had the time to mislead. */
 async function caughtUp(sentinel: RedisProcess, master: RedisProcess): Promise<void> {
-  await eventually(
-    async () => {
-      const answer = await sentinel.command('SENTINEL', 'get-master-addr-by-name', 'mymaster');
-      return Array.isArray(answer) && answer[1] === String(master.port);
-    },
-    { withinMs: 20_000 },
-  );
+  await eventually(async () => {
+    const answer = await sentinel.command('SENTINEL', 'get-master-addr-by-name', 'mymaster');
+    return Array.isArray(answer) && answer[1] === String(master.port);
+  });
 }
 
 /** Fails over by the first Sentinel, which may have to wait for the last failover to be over, and is followed. */
@@ -33,25 +31,22 @@ async function failOver(
   await eventually(
     () => first.command('SENTINEL', 'FAILOVER', cluster.name).then((reply) => reply === 'OK'),
     {
-      withinMs: 30_000,
+      withinMs: failoverMs,
       everyMs: 500,
     },
   );
-  const master = await eventually(
-    async () => {
-      const answer = await first.command('SENTINEL', 'get-master-addr-by-name', cluster.name);
-      const port = Array.isArray(answer) ? answer[1] : undefined;
-      return cluster.servers.find((server) => server !== before && String(server.port) === port);
-    },
-    { withinMs: 20_000 },
-  );
+  const master = await eventually(async () => {
+    const answer = await first.command('SENTINEL', 'get-master-addr-by-name', cluster.name);
+    const port = Array.isArray(answer) ? answer[1] : undefined;
+    return cluster.servers.find((server) => server !== before && String(server.port) === port);
+  });
   await awaitServing(tunnel, cluster.name, master.port);
   return master;
 }
 
 test('a Sentinel that was frozen, or restarted with an old configuration, leads nobody back', async (t) => {
   await withoutLeaks(async () => {
-    await using cluster = await startCluster({ downAfterMs: 1000, failoverTimeoutMs: 3000 });
+    await using cluster = await startCluster({ failoverTimeoutMs: 3000 });
     await using tunnel = await serveThrough(cluster);
     const behind = cluster.sentinel(2);
     let master = cluster.master;

@@ -17,13 +17,13 @@ test('a Sentinel that announces host names is followed, in answers and in a fail
     await using session = await tunnel.connect(name);
     assert.ok(await isAlive(session));
 
-    announcePromotion(trio.sentinels[1], candidate, old);
+    await announcePromotion(trio.sentinels[1], candidate, old);
     assert.notEqual(await session.closed, 'local');
     next.role = 'master';
     await awaitServing(tunnel, name, next.port);
-    assert.equal(await whoServes(tunnel), 'second');
     trio.say(candidate, 4);
     const confirmed = await tunnel.waitFor(({ event }) => event === 'master.confirmed');
+    assert.equal(await whoServes(tunnel), 'second');
     assert.equal(confirmed['endpoint'], `localhost:${String(next.port)}`);
   });
 });

@@ -1,5 +1,5 @@
-import assert from 'node:assert/strict';
 import {
+  eventually,
   FakeSentinel,
   type RespClient,
   type FakeSentinelScript,
@@ -58,11 +58,11 @@ export function timesAsked(sentinel: FakeSentinel): number {
   return sentinel.count('SENTINEL', 'get-master-addr-by-name');
 }
 
-/** What the elected leader says just before it promotes `to` in place of `from`. */
-export function announcePromotion(leader: FakeSentinel, to: Place, from: Place): void {
+/** What the elected leader says just before it promotes `to` in place of `from`, as soon as the tunnel listens. */
+export async function announcePromotion(leader: FakeSentinel, to: Place, from: Place): Promise<void> {
   const [candidate, master] = [to, from].map(({ host, port }) => `${host} ${String(port)}`);
   const payload = `slave ${to.host}:${String(to.port)} ${candidate ?? ''} @ ${name} ${master ?? ''}`;
-  assert.ok(leader.publish('+failover-state-wait-promotion', payload) > 0, 'nobody listens');
+  await eventually(() => leader.publish('+failover-state-wait-promotion', payload) > 0);
 }
 
 /** A client through the tunnel that shows where it leads: each server of a test has its own value of `who`. */

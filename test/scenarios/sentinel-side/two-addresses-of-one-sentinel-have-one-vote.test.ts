@@ -3,6 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'node:test';
 import {
   awaitServing,
+  awaitSubscribed,
+  eventually,
   FakeRedis,
   RedisProcess,
   serveThrough,
@@ -36,6 +38,7 @@ test('a Sentinel that is reached as three addresses does not outvote two others'
     assert.equal(await whoServes(tunnel), 'first');
     await sleep(500); // five beats
     assert.equal(await whoServes(tunnel), 'first');
+    await eventually(() => tunnel.events('sentinel.twin').length >= 2);
     const told = tunnel.events('sentinel.twin').map(({ sentinel, same }) => [sentinel, same].sort());
     assert.equal(told.length, 2, tunnel.log());
     for (const pair of told) for (const each of pair) assert.ok(aliases.includes(String(each)));
@@ -57,9 +60,10 @@ test('a failover is fenced and followed where every Sentinel has two addresses',
     await using tunnel = await serveThrough({ name, seeds });
     await using client = await tunnel.connect(name);
     assert.equal(await client.command('PING'), 'PONG');
+    await awaitSubscribed(cluster.sentinels);
     const promoted = await cluster.failoverAndSettle();
     await awaitServing(tunnel, name, promoted.port);
     assert.equal(tunnel.events('master.fenced').length, 1);
-    assert.equal(tunnel.events('sentinel.twin').length, 3);
+    await eventually(() => tunnel.events('sentinel.twin').length === 3);
   });
 });

@@ -48,7 +48,10 @@ test('where the configuration says so, losing the majority cuts and refuses unti
     await using redis = await FakeRedis.start();
     await using trio = await Trio.start(redis);
     const source: Source = trio.source;
-    await using tunnel = await serveThrough(source, { database: { onSentinelLoss: 'refuse' } });
+    await using tunnel = await serveThrough(source, {
+      database: { onSentinelLoss: 'refuse' },
+      config: { sentinel: { replyMs: 20_000 } }, // who is merely slow is not lost
+    });
     await using session = await tunnel.connect(name);
     assert.ok(await isAlive(session));
 
