@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { jsonSlipIn } from '../../src/config/json-slip.ts';
 import { parseConfig } from '../../src/config/parse.ts';
 import { readConfig } from '../../src/config/read.ts';
 import { parseText } from '../../src/config/text.ts';
@@ -24,12 +25,57 @@ test('parseText() names line and column of a slip', () => {
     code: 'ST_CONFIG_INVALID',
     message: /^Cannot parse configuration: st\.yaml:2:\d+: /,
   });
-  assert.throws(() => parseText('{"a": 1,\n "b" 2}', 'st.json'), { message: /st\.json:2:\d+: / });
+});
+
+test('parseText() tells a slip in JSON in the words of JSON, and the first alone', () => {
+  const table = [
+    ['{"a": 1,\n "b" 2}', '2:6: expected ":" after a key, got something else'],
+    ['{"a": ["x"] "b": 1}', '1:13: expected "," or "}" after a value, got a double quote'],
+    ['{"a": ["x", "b": 1}', '1:16: expected "," or "]" after a value, got ":"'],
+    ['{\n"a": ["x"', '2:6: expected a "]" that ends what begins here'],
+    [
+      '{"a": [1,, 2]}',
+      '1:10: expected a value: a text in double quotes, a number, true, false, {…} or […], got ","',
+    ],
+    ['{"a": {"b": 1}', '1:1: expected a "}" that ends what begins here'],
+    ['{"a": "x}', '1:7: expected a text that ends with a double quote on its own line'],
+    ['{"a": 1}}', '1:9: expected nothing more, got "}"'],
+    ['{"secret": "hunter2" hunter3}', '1:22: expected "," or "}" after a value, got something else'],
+  ] as const;
+  for (const [text, slip] of table) {
+    assert.throws(() => parseText(text, 'st.json'), {
+      code: 'ST_CONFIG_INVALID',
+      message: `Cannot parse configuration: st.json:${slip}`,
+    });
+  }
+  // What YAML allows beyond JSON goes on being allowed.
+  assert.deepEqual(parseText('{"a": [1, 2,], # why\n b: c}', 'x'), { a: [1, 2], b: 'c' });
+});
+
+test('jsonSlipIn() finds a slip where JSON.parse() does, and none where it does not', () => {
+  fc.assert(
+    fc.property(
+      fc.json(),
+      fc.nat(),
+      fc.constantFrom('', '{', '}', '[', ']', ',', ':', '"', '1', 'true', ' '),
+      (json, at, more) => {
+        const place = at % (json.length + 1);
+        const text = `${json.slice(0, place)}${more}${json.slice(place)}`;
+        let isJson = true;
+        try {
+          JSON.parse(text);
+        } catch {
+          isJson = false;
+        }
+        assert.equal(jsonSlipIn(text) === undefined, isJson, text);
+      },
+    ),
+  );
 });
 
 test('parseText() refuses a key that stands twice', () => {
   assert.throws(() => parseText('{"drainMs": 1,\n"drainMs": 2}', 'st.json'), {
-    message: 'Cannot parse configuration: st.json:2:1: Map keys must be unique',
+    message: 'Cannot parse configuration: st.json:2:1: this key stands there twice',
   });
 });
 
