@@ -73,6 +73,8 @@ export interface Surroundings {
    * @throws TunnelError `ST_LOG_UNWRITABLE`; the log and everything else stay as they are then
    */
   readonly adjustLog?: (log: LogConfig) => void;
+  /** Why the log cannot be written just now; `undefined` where it can. */
+  readonly logTrouble?: () => string | undefined;
 }
 
 /** `drained`: every session had ended by itself. `cut`: the deadline passed, or `cut()` was called, with sessions left. */
@@ -207,6 +209,7 @@ class RunningDaemon implements Daemon {
       startedAt: this.#startedAt,
       uptimeMs: performance.now() - this.#startedMs,
       configFile: this.#surroundings.configFile,
+      logTrouble: this.#surroundings.logTrouble?.(),
       tunnels: this.#tunnels.map((tunnel) => tunnel.overview()),
       sentinels: this.#sentinels.views(),
       lastEventId: this.#feed.latestId,

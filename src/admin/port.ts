@@ -20,6 +20,8 @@ export interface Overview {
   readonly uptimeMs: number;
   /** The file that the configuration was read from, where there was one. */
   readonly configFile: string | undefined;
+  /** Why the log cannot be written just now, where it cannot. */
+  readonly logTrouble: string | undefined;
   readonly tunnels: readonly TunnelView[];
   readonly sentinels: readonly SentinelView[];
   readonly lastEventId: string;

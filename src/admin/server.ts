@@ -5,6 +5,7 @@ import type { AdminConfig } from '../config/config.ts';
 import { messageOf } from '../errors.ts';
 import { Backoff } from '../lifecycle/backoff.ts';
 import { sleep } from '../lifecycle/sleep.ts';
+import { whyNotListening } from '../net/errno.ts';
 import { formatListenAddress, type ListenAddress } from '../net/endpoint.ts';
 import { claim, prepareClaim, release, temporaryPath, type SocketFile } from '../relay/unix-socket.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -94,7 +95,7 @@ export class AdminServer {
         await this.#listen();
         return;
       } catch (error) {
-        const reason = messageOf(error);
+        const reason = whyNotListening(error);
         // An operator does not need the same line every half minute.
         if (reason !== told) this.#log.warn('admin.failed', { address, reason });
         told = reason;

@@ -36,6 +36,8 @@ export interface ProgramStatus {
   readonly uptimeMs: number;
   /** The file that the configuration was read from; `null` where there was none. */
   readonly configFile: string | null;
+  /** Why the log cannot be written just now; `null` where it can. */
+  readonly logTrouble: string | null;
 }
 
 export interface DatabaseStatus {
@@ -126,7 +128,7 @@ export function statusOf(overview: Overview): Status {
 }
 
 function programStatus(overview: Overview): ProgramStatus {
-  const { version, engine, threads, isDraining, startedAt, uptimeMs, configFile } = overview;
+  const { version, engine, threads, isDraining, startedAt, uptimeMs, configFile, logTrouble } = overview;
   return {
     ...{ version, engine, threads },
     state: isDraining ? 'draining' : 'running',
@@ -134,6 +136,7 @@ function programStatus(overview: Overview): ProgramStatus {
     now: new Date().toISOString(),
     uptimeMs: Math.round(uptimeMs),
     configFile: configFile ?? null,
+    logTrouble: logTrouble ?? null,
   };
 }
 
@@ -168,9 +171,9 @@ function whyNotReady({ view, listeners, hold }: TunnelView): string | undefined 
     const why = closed.trouble === undefined ? '' : `: ${closed.trouble}`;
     return `not listening on ${formatListenAddress(closed.address)}${why}`;
   }
-  if (hold) return `${hold.reason} since ${hold.since}, until ${hold.until}`;
   const { phase } = view;
-  return phase.kind === 'serving' ? undefined : `${phase.kind}: ${phase.reason}`;
+  if (phase.kind !== 'serving') return `${phase.kind}: ${phase.reason}`;
+  return hold && `${hold.reason} since ${hold.since}, until ${hold.until}`;
 }
 
 function listenerStatus({ address, isOpen, trouble }: ListenerView): ListenerStatus {

@@ -12,7 +12,7 @@ const isStatus: Check = mapping({
   version: isNumber,
   program: mapping({
     ...{ version: isText, engine: isText, threads: isNumber, state: isText, now: isText, uptimeMs: isNumber },
-    configFile: orNone(isText),
+    ...{ configFile: orNone(isText), logTrouble: orNone(isText) },
   }),
   ready: isFlag,
   reasons: listOf(isText),

@@ -4,10 +4,11 @@ import { resolve } from 'node:path';
 import { parseConfig } from '../config/parse.ts';
 import { show } from '../config/show.ts';
 import { parseText } from '../config/text.ts';
-import { messageOf, TunnelError } from '../errors.ts';
+import { TunnelError } from '../errors.ts';
 import { formatEndpoint } from '../net/endpoint.ts';
 import { takeInventory } from '../sentinel/inventory.ts';
 import { survey } from '../sentinel/survey.ts';
+import { fileTrouble } from '../telemetry/file-trouble.ts';
 import { verdictOf } from './doctor/verdict.ts';
 import { exitCodes } from './exit-codes.ts';
 import type { Host } from './host.ts';
@@ -103,7 +104,9 @@ async function write(text: string, { output, force = false }: InitFlags, host: H
     await writeFile(output, text, { flag: force ? 'w' : 'wx' });
   } catch (cause) {
     const exists = cause instanceof Error && 'code' in cause && cause.code === 'EEXIST';
-    const why = exists ? 'there is such a file already, and --force was not given' : messageOf(cause);
+    const why = exists
+      ? 'there is such a file already, and --force was not given'
+      : fileTrouble(cause, 'its directory does not exist');
     throw new TunnelError('ST_USAGE', `Cannot write "${output}": ${why}`, { cause });
   }
   host.stderr.write(`Written: ${output}\n`);

@@ -21,7 +21,9 @@ export async function run(
   configFile: string | undefined,
 ): Promise<number> {
   const config = await read();
-  const opened = openLog(config.log, host.stdout);
+  const opened = openLog(config.log, host.stdout, (text) => {
+    host.stderr.write(`sentinel-tunnel: ${text}\n`);
+  });
   const signals = listenToStop(host);
   const supervisor = await Supervisor.open(host, opened.log);
   let daemon: Daemon | undefined;
@@ -38,6 +40,7 @@ export async function run(
       ...(configFile !== undefined && { configFile }),
       read,
       handed: assigned,
+      logTrouble: () => opened.trouble,
       adjustLog: (log) => {
         opened.adjust(log);
       },

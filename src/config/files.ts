@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
-import { messageOf } from '../errors.ts';
+import { fileTrouble } from '../telemetry/file-trouble.ts';
 
 /** What a file that a configuration names holds, and whether everybody may read it. */
 export interface FileContent {
@@ -32,15 +32,5 @@ export function readSmallFile(path: string): FileContent {
 
 /** Why a file cannot be read, as the end of a sentence. */
 export function whyUnreadable(thrown: unknown): string {
-  const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
-  switch (code) {
-    case 'ENOENT':
-      return 'no such file';
-    case 'EACCES':
-      return 'permission denied';
-    case 'EISDIR':
-      return 'it is a directory';
-    default:
-      return messageOf(thrown);
-  }
+  return fileTrouble(thrown, 'no such file');
 }

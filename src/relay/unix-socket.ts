@@ -1,6 +1,7 @@
 import { chmod, chown, lstat, mkdir, rename, rmdir, unlink } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { messageOf } from '../errors.ts';
+import { fileTrouble } from '../telemetry/file-trouble.ts';
 import { longestUnixPath } from '../net/endpoint.ts';
 import { resolveOwner } from './owner.ts';
 
@@ -70,7 +71,7 @@ export async function claim(path: string, { mode, owner }: SocketAccess): Promis
   if (owner !== undefined) {
     const { uid, gid } = await resolveOwner(owner);
     await chown(bound, uid, gid).catch((cause: unknown) => {
-      throw new Error(`It cannot be given to "${owner}": ${messageOf(cause)}`, { cause });
+      throw new Error(`It cannot be given to "${owner}": ${fileTrouble(cause, messageOf(cause))}`, { cause });
     });
   }
   await rename(bound, path);

@@ -56,7 +56,7 @@ export const eventSentences = {
   // one master
   'master.unknown': '{database}: no master known: {reason}',
   'master.missing': '{database}: no master: {reason}; "sentinel-tunnel check" shows which names there are',
-  'log.dropped': '{count} lines were not written, since nobody read them',
+  'log.dropped': 'Lines that were not written: {count}, because of this: {reason}',
   'master.serving': '{database}: serving {endpoint}, generation {generation} ({standing})',
   'master.fenced': '{database}: fenced, generation {generation}: {reason}',
   'master.lost': '{database}: no usable master: {reason}',

@@ -1,5 +1,8 @@
 import { closeSync, openSync, statSync, writeSync } from 'node:fs';
-import { TunnelError, messageOf } from '../errors.ts';
+import { TunnelError } from '../errors.ts';
+import { fileTrouble } from './file-trouble.ts';
+
+const missing = 'its directory does not exist';
 
 /**
  * A file that lines are appended to, written before `write` returns, so that the last words before an exit are
@@ -15,12 +18,14 @@ export class FileSink {
     this.#fd = openToAppend(path);
   }
 
-  write(text: string): void {
+  /** @returns why the text was not written, or not all of it; `undefined` where it was */
+  write(text: string): string | undefined {
     const bytes = Buffer.from(text);
     try {
       for (let from = 0; from < bytes.length;) from += writeSync(this.#fd, bytes, from);
-    } catch {
-      // There is no better place to tell it: the disk is full, or the reader of a pipe has gone.
+      return undefined;
+    } catch (error) {
+      return fileTrouble(error, missing);
     }
   }
 
@@ -47,6 +52,8 @@ function openToAppend(path: string): number {
     if (statSync(path, { throwIfNoEntry: false })?.isFIFO()) throw new Error('it is a pipe, expected a file');
     return openSync(path, 'a', 0o640);
   } catch (cause) {
-    throw new TunnelError('ST_LOG_UNWRITABLE', `Cannot write log "${path}": ${messageOf(cause)}`, { cause });
+    throw new TunnelError('ST_LOG_UNWRITABLE', `Cannot write log "${path}": ${fileTrouble(cause, missing)}`, {
+      cause,
+    });
   }
 }

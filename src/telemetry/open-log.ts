@@ -26,6 +26,8 @@ export interface StandardOutput {
 
 export interface OpenLog {
   readonly log: Log;
+  /** Why the last line could not be written, such as a full disk; `undefined` where it was. */
+  readonly trouble: string | undefined;
   /**
    * Opens a log file anew, for those who rotate it. Nothing to do for standard output.
    *
@@ -42,9 +44,22 @@ export interface OpenLog {
   close(): void;
 }
 
-/** @throws TunnelError `ST_LOG_UNWRITABLE` where the file cannot be opened */
-export function openLog(options: LogOptions, standardOutput: StandardOutput): OpenLog {
-  let present = openTarget(options, standardOutput);
+/**
+ * @param troubled told once when lines cannot be written any more, in a sentence; there is no log to tell it
+ * @throws TunnelError `ST_LOG_UNWRITABLE` where the file cannot be opened
+ */
+export function openLog(
+  options: LogOptions,
+  standardOutput: StandardOutput,
+  troubled: (text: string) => void = () => undefined,
+): OpenLog {
+  let trouble: string | undefined;
+  const written = (why: string | undefined): void => {
+    if (why !== undefined && trouble === undefined)
+      troubled(`Cannot write log "${file}": ${why}; lines are lost until it can be written again`);
+    trouble = why;
+  };
+  let present = openTarget(options, standardOutput, written);
   let file = options.file;
   return {
     log: {
@@ -64,13 +79,16 @@ export function openLog(options: LogOptions, standardOutput: StandardOutput): Op
         present.log.error(event, fields);
       },
     },
+    get trouble() {
+      return trouble;
+    },
     reopen: () => {
       present.sink?.reopen();
     },
     adjust: (changed) => {
       const before = present;
       const isSameFile = changed.file === file;
-      present = openTarget(changed, standardOutput, isSameFile ? before.sink : undefined);
+      present = openTarget(changed, standardOutput, written, isSameFile ? before.sink : undefined);
       if (!isSameFile) before.sink?.close();
       file = changed.file;
     },
@@ -80,25 +98,38 @@ export function openLog(options: LogOptions, standardOutput: StandardOutput): Op
   };
 }
 
-/** @param open the file's sink, where it is open already */
+/**
+ * @param written is told of every line why it could not be written to its file, or `undefined`
+ * @param open the file's sink, where it is open already
+ */
 function openTarget(
   options: LogOptions,
   standardOutput: StandardOutput,
+  written: (why: string | undefined) => void,
   open?: FileSink,
 ): { readonly log: Log; readonly sink: FileSink | undefined } {
   const isStandard = options.file === '-';
   const sink = isStandard ? undefined : (open ?? new FileSink(options.file));
   let dropped = 0;
+  let reason = 'nobody read them';
   const write = (line: string): void => {
     if (!sink && standardOutput.isBehind === true) {
       dropped += 1;
       return;
     }
-    (sink ?? standardOutput).write(line);
+    if (sink) {
+      const why = sink.write(line);
+      written(why);
+      if (why !== undefined) {
+        dropped += 1;
+        reason = why;
+        return;
+      }
+    } else standardOutput.write(line);
     if (dropped === 0) return;
     const count = dropped;
     dropped = 0;
-    log.warn('log.dropped', { count });
+    log.warn('log.dropped', { count, reason });
   };
   const isPretty =
     options.format === 'pretty' || (options.format === 'auto' && isStandard && standardOutput.isTerminal);

@@ -152,7 +152,7 @@ export class Listeners {
       if (!(error instanceof TunnelError)) throw error;
       // Closed meanwhile: nobody wants it any more.
       if (error.code === 'ST_CLOSED') return undefined;
-      wanted.failure = error.message;
+      wanted.failure = whyAlone(error);
       return error;
     }
     if (wanted.unwanted.signal.aborted) {
@@ -188,8 +188,13 @@ export class Listeners {
 
   #logFailure({ config }: Wanted, failure: TunnelError): void {
     const address = formatListenAddress(config.address);
-    this.#log.error('listener.failed', { database: this.#database, address, reason: failure.message });
+    this.#log.error('listener.failed', { database: this.#database, address, reason: whyAlone(failure) });
   }
+}
+
+/** Why it does not listen, for a sentence that has named the address already. */
+function whyAlone({ message }: Error): string {
+  return message.replace(/^Cannot listen on "[^"]*": /, '');
 }
 
 /** Whether two listeners speak TLS, and are the same but for how. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -117,7 +117,7 @@ test('a pipe is no log file: a reader that stops would stop the tunnel', () => {
 test('a log file that cannot be opened is an error with a code', () => {
   assert.throws(() => logged({ file: '/nonexistent/st.log' }, {}, () => undefined), {
     code: 'ST_LOG_UNWRITABLE',
-    message: /^Cannot write log "\/nonexistent\/st\.log": ENOENT/,
+    message: /^Cannot write log "\/nonexistent\/st\.log": its directory does not exist$/,
   });
 });
 
@@ -135,13 +135,55 @@ test('lines are dropped while nobody reads standard output, and then their numbe
   assert.deepEqual(lines, []);
   output.isBehind = false;
   opened.log.info('tunnel.stopped', { outcome: 'cut', left: 1 });
-  const events = lines.map((line) => JSON.parse(line) as { event: string; count?: number });
+  const events = lines.map((line) => JSON.parse(line) as { event: string; count?: number; reason?: string });
   assert.deepEqual(
-    events.map(({ event, count }) => [event, count]),
+    events.map(({ event, count, reason }) => [event, count, reason]),
     [
-      ['tunnel.stopped', undefined],
-      ['log.dropped', 2],
+      ['tunnel.stopped', undefined, undefined],
+      ['log.dropped', 2, 'nobody read them'],
     ],
   );
   opened.close();
 });
+
+// Linux: https://man7.org/linux/man-pages/man4/full.4.html
+test(
+  'a full disk loses lines and says so, once, and again in the log when there is room',
+  { skip: !existsSync('/dev/full') },
+  () => {
+    const folder = mkdtempSync(join(tmpdir(), 'st-log-'));
+    try {
+      const file = join(folder, 'st.log');
+      symlinkSync('/dev/full', file);
+      const told: string[] = [];
+      const opened = openLog(
+        { level: 'info', format: 'json', file },
+        { write: () => undefined, isTerminal: false, isColoured: false },
+        (text) => told.push(text),
+      );
+      assert.equal(opened.trouble, undefined);
+      opened.log.info('log.reopened', { signal: 'SIGHUP' });
+      opened.log.info('log.reopened', { signal: 'SIGHUP' });
+      assert.equal(opened.trouble, 'no space is left on its disk (ENOSPC)');
+      assert.deepEqual(told, [
+        `Cannot write log "${file}": no space is left on its disk (ENOSPC); lines are lost until it can be written again`,
+      ]);
+      rmSync(file);
+      opened.reopen();
+      opened.log.info('log.reopened', { signal: 'SIGHUP' });
+      assert.equal(opened.trouble, undefined);
+      const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
+      const events = lines.map((line) => JSON.parse(line) as { event: string; count?: number });
+      assert.deepEqual(
+        events.map(({ event, count }) => [event, count]),
+        [
+          ['log.reopened', undefined],
+          ['log.dropped', 2],
+        ],
+      );
+      opened.close();
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  },
+);

@@ -145,7 +145,10 @@ test('a log that cannot be written is told before anything listens, with exit co
     const log = join(dir, 'none', 'st.log');
     await writeFile(config, JSON.stringify({ sentinels: [nobody], databases: [{ name: 'm', listen: 0 }] }));
     const called = await call([config, log]);
-    assert.match(called.stderr, new RegExp(`^sentinel-tunnel: Cannot write log "${log}": ENOENT`));
+    assert.match(
+      called.stderr,
+      new RegExp(`^sentinel-tunnel: Cannot write log "${log}": its directory does not exist\n`),
+    );
     assertNoTrace(called);
     assert.equal(called.code, 1);
   });

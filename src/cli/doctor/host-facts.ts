@@ -1,11 +1,11 @@
 import { access, constants, lstat, stat } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { dirname } from 'node:path';
-import { messageOf } from '../../errors.ts';
 import type { AdminConfig, Config } from '../../config/config.ts';
 import { formatListenAddress, type ListenAddress } from '../../net/endpoint.ts';
 import { shortageFor, type Shortage } from '../../relay/descriptor-limit.ts';
 import { AdminClient } from '../admin-client.ts';
+import { fileTrouble } from '../../telemetry/file-trouble.ts';
 import { holderOf, type Holder } from './port-holder.ts';
 
 /** What this machine says of what the configuration asks of it. */
@@ -130,7 +130,7 @@ async function whyUnwritable(file: string): Promise<string | undefined> {
   if (stats.isFIFO()) return 'it is a pipe, expected a file';
   return await access(file, constants.W_OK).then(
     () => undefined,
-    (error: unknown) => `it may not be written to (${messageOf(error)})`,
+    (error: unknown) => fileTrouble(error, 'it is gone'),
   );
 }
 

@@ -1,7 +1,8 @@
 import { lookup } from 'node:dns/promises';
 import type { ListenerConfig } from '../../config/config.ts';
-import { TunnelError, messageOf } from '../../errors.ts';
+import { TunnelError } from '../../errors.ts';
 import { formatListenAddress, type ListenAddress } from '../../net/endpoint.ts';
+import { whyNotListening } from '../../net/errno.ts';
 import { listenBacklog } from '../../net/socket-options.ts';
 import {
   abandon,
@@ -53,7 +54,7 @@ export async function bindListener(
   } catch (error) {
     throw new TunnelError(
       'ST_LISTEN_FAILED',
-      `Cannot listen on "${formatListenAddress(address)}": ${messageOf(error)}`,
+      `Cannot listen on "${formatListenAddress(address)}": ${whyNotListening(error)}`,
       { cause: error },
     );
   }

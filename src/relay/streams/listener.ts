@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { ListenerConfig } from '../../config/config.ts';
-import { messageOf, TunnelError } from '../../errors.ts';
+import { TunnelError } from '../../errors.ts';
 import { Backoff } from '../../lifecycle/backoff.ts';
 import { formatListenAddress, type ListenAddress } from '../../net/endpoint.ts';
+import { whyNotListening } from '../../net/errno.ts';
 import { keepAliveIdleMs, listenBacklog, noDelay } from '../../net/socket-options.ts';
 import { AllowList, notAllowedLine } from '../allow-list.ts';
 import { refusalLine } from '../refusal.ts';
@@ -76,7 +77,7 @@ export class Listener {
       if (isOurFile) await abandon(address.path);
       throw new TunnelError(
         'ST_LISTEN_FAILED',
-        `Cannot listen on "${formatListenAddress(address)}": ${messageOf(cause)}`,
+        `Cannot listen on "${formatListenAddress(address)}": ${whyNotListening(cause)}`,
         { cause },
       );
     }
