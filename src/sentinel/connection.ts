@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 
 import { TunnelError } from '../errors.ts';
+import { errnoWords } from '../net/errno.ts';
 import { formatEndpoint, type Endpoint } from '../net/endpoint.ts';
 import type { OwnListeners } from '../net/own-listeners.ts';
 import { authCommand, withoutSecret, type Credentials } from '../net/secret.ts';
@@ -303,7 +304,7 @@ function cannotReach(endpoint: Endpoint, error: Error, more = ''): TunnelError {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : error.message;
   return new TunnelError(
     'ST_SENTINEL_UNREACHABLE',
-    `Cannot reach ${formatEndpoint(endpoint)}: ${code}${more}`,
+    `Cannot reach ${formatEndpoint(endpoint)}: ${errnoWords(code)}${more}`,
     { cause: error },
   );
 }

@@ -1,5 +1,6 @@
 import { TunnelError, messageOf } from '../errors.ts';
 import type { Endpoint } from '../net/endpoint.ts';
+import { errnoWords } from '../net/errno.ts';
 import type { OwnListeners } from '../net/own-listeners.ts';
 import type { Access } from '../net/tls.ts';
 import type { Connection, Login } from './connection.ts';
@@ -47,6 +48,7 @@ export class RoleProbe {
   readonly #connections = new Set<Connection>();
   readonly #wakes = new Set<() => void>();
   #replicas: readonly Endpoint[] | undefined;
+  #hasAnswered = false;
 
   constructor(endpoint: Endpoint, pace: ProbePace, tell: (role: Role) => void, entry: ProbeEntry = openDoor) {
     this.endpoint = endpoint;
@@ -96,7 +98,7 @@ export class RoleProbe {
       role = await inquiry.role(silentMs);
       connection.close();
     } catch (error) {
-      role = { kind: 'unusable', why: whyUnusable(error) };
+      role = { kind: 'unusable', why: whyUnusable(error, this.#hasAnswered) };
     }
     if (!this.#isClosed()) this.#tell(role);
   }
@@ -149,7 +151,7 @@ export class RoleProbe {
       }
       return { answers, role: { kind: 'unusable', why: connection.whyEnded()?.message ?? 'closed' } };
     } catch (error) {
-      const role: Role = { kind: 'unusable', why: whyUnusable(error) };
+      const role: Role = { kind: 'unusable', why: whyUnusable(error, this.#hasAnswered) };
       return { answers, role: !isOpen && isAstray(error) ? { ...role, isAstray: true } : role };
     }
   }
@@ -162,6 +164,7 @@ export class RoleProbe {
     try {
       const role = await inquiry.role(patienceMs);
       this.#replicas = inquiry.replicas;
+      this.#hasAnswered = true;
       return role;
     } finally {
       clearTimeout(silence);
@@ -197,13 +200,18 @@ function isAstray(error: unknown): boolean {
   return cause instanceof Error && 'code' in cause && astray.has(String(cause.code));
 }
 
-/** Why a server cannot be asked, in few words. */
-export function whyUnusable(error: unknown): string {
+/**
+ * Why a server cannot be asked, in few words.
+ *
+ * @param hasAnswered whether it has ever answered: then a reset is its end, and no sign of a port that wants TLS
+ */
+export function whyUnusable(error: unknown, hasAnswered = false): string {
   if (!(error instanceof TunnelError) || error.code === 'ST_TLS_FAILED') return messageOf(error);
   // A cause with a code of our own has its sentence in the message already.
   const isOurs = error.cause instanceof TunnelError;
   const code =
     !isOurs && error.cause instanceof Error && 'code' in error.cause ? String(error.cause.code) : undefined;
+  if (code === 'ECONNRESET' && hasAnswered) return `connection reset (${code})`;
   // Why a connection was reset takes a sentence.
-  return code === undefined || code === 'ECONNRESET' ? messageOf(error) : code;
+  return code === undefined || code === 'ECONNRESET' ? messageOf(error) : errnoWords(code);
 }

@@ -43,7 +43,10 @@ function phaseOf(belief: Belief): Phase {
     return { kind: 'lost', reason: `${fence.why}; asking the Sentinels again`, named: adopted.endpoint };
   }
   if (isUsable(belief)) return { kind: 'serving', endpoint: adopted.endpoint, standing: 'confirmed' };
-  if (role) return { kind: 'lost', reason: whyUnusable(belief, adopted, role), named: adopted.endpoint };
+  if (role) {
+    const reason = `${whyUnusable(belief, adopted, role)}${whyNoFailover(belief)}`;
+    return { kind: 'lost', reason, named: adopted.endpoint };
+  }
   const reason = `verifying ${formatEndpoint(adopted.endpoint)}, the master of "${rules.name}" by the word of ${adopted.by}`;
   return belief.generation <= 1
     ? { kind: 'unknown', reason, isMissing: false }
@@ -78,6 +81,15 @@ function whyUnusable({ hasServed }: Belief, { endpoint, by }: Adopted, role: Rol
   // Who has been served from there knows the way.
   if (hasServed || role.kind !== 'unusable' || !role.isAstray) return reason;
   return `${reason}; if it has another address from here (NAT, containers), write that into addressMap`;
+}
+
+/** Why it will stay so: a leader needs the votes of a majority of the Sentinels that are known (sentinel.c, sentinelGetLeader). */
+function whyNoFailover(belief: Belief): string {
+  const { roster, reports } = belief;
+  const answers = answering(belief);
+  const areHeard = roster.every((sentinel) => reports.has(sentinel));
+  if (!areHeard || answers * 2 > roster.length) return '';
+  return `; only ${String(answers)} of ${String(roster.length)} Sentinels answer, and without a majority none begins a failover`;
 }
 
 function degradedBy(belief: Belief): readonly string[] {

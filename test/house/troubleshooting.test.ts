@@ -16,7 +16,7 @@ const tellers: Readonly<Record<string, readonly string[]>> = {
   'relay/allow-list.ts': ['notAllowedLine'],
   'relay/streams/listener.ts': ['*'],
   'relay/streams/tls-door.ts': ['#admit', 'admit', 'take', '#objectionTo', 'notTls'],
-  'sentinel/view-of.ts': ['phaseOf', 'whyUnknown', 'whyUnusable'],
+  'sentinel/view-of.ts': ['phaseOf', 'whyUnknown', 'whyUnusable', 'whyNoFailover'],
   'daemon.ts': ['hold'],
 };
 

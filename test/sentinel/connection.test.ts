@@ -24,7 +24,7 @@ test('open() has a deadline, tells a refusal by its code, and stops when it is t
     });
     assert.deepEqual(await failure(Connection.open({ host: '127.0.0.1', port: await freePort() }, 1000)), {
       code: 'ST_SENTINEL_UNREACHABLE',
-      message: 'Cannot reach HERE: ECONNREFUSED',
+      message: 'Cannot reach HERE: connection refused (ECONNREFUSED)',
     });
     const controller = new AbortController();
     const opening = Connection.open(blackhole, 60_000, controller.signal);

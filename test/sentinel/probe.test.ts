@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'node:test';
-import { RoleProbe } from '../../src/sentinel/probe.ts';
+import { TunnelError } from '../../src/errors.ts';
+import { RoleProbe, whyUnusable } from '../../src/sentinel/probe.ts';
 import type { Role } from '../../src/sentinel/role.ts';
 import { eventually, FakeRedis, freePort, FullBacklog, withoutLeaks } from '../kit/index.ts';
 
@@ -51,7 +52,7 @@ test('a probe tells a server that refuses, or does not accept, without a hot loo
     await sleep(300);
     refusing.close();
     assert.ok(told.length >= 2 && told.length <= 16, `${String(told.length)} tries`);
-    assert.deepEqual([...new Set(told)], ['unusable: ECONNREFUSED']);
+    assert.deepEqual([...new Set(told)], ['unusable: connection refused (ECONNREFUSED)']);
 
     await using blackhole = await FullBacklog.start();
     told.length = 0;
@@ -91,4 +92,12 @@ test('a probe that is closed tells nothing more', async () => {
     await sleep(50);
     assert.equal(told, 3);
   });
+});
+
+test('a server that has answered and now resets connections is at its end, and wants no TLS', () => {
+  const text = 'Cannot reach a:1: ECONNRESET before it said anything: does this port want TLS?';
+  const cause = Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
+  const error = new TunnelError('ST_SENTINEL_UNREACHABLE', text, { cause });
+  assert.equal(whyUnusable(error), text);
+  assert.equal(whyUnusable(error, true), 'connection reset (ECONNRESET)');
 });

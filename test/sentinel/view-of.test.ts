@@ -55,6 +55,14 @@ test('viewOf() says why nothing is served', () => {
     'who has been reached has its right address',
   );
   assert.equal(
+    reason(Scene.serving().answers('M0', 'M0', 'unreachable').probed('M', 'silent')),
+    's1 names 127.0.0.1:7001, which cannot be used: silent',
+  );
+  assert.equal(
+    reason(Scene.serving().answers('M0', 'unreachable', 'unreachable').probed('M', 'silent')),
+    's1 names 127.0.0.1:7001, which cannot be used: silent; only 1 of 3 Sentinels answer, and without a majority none begins a failover',
+  );
+  assert.equal(
     reason(Scene.serving().answer('s2', 'X1')),
     'verifying 127.0.0.1:7002, the master of "mymaster" by the word of s2',
   );

@@ -61,7 +61,7 @@ test('servers behind NAT', { skip: await cannotMakeNamespaces() }, async (t) => 
           );
         };
         const remedy = `→ It answers as master at ${gateway}:6379: write addressMap: { "${announcedHost}": "${gateway}" };`;
-        await lost('ENETUNREACH');
+        await lost('no way there (ENETUNREACH)');
         const unreachable = await doctor(tunnel.dir, {});
         assert.match(unreachable, /^broken {3}master-unreachable \(mymaster\)$/m);
         assert.ok(unreachable.includes(remedy), unreachable);
