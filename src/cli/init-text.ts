@@ -38,6 +38,7 @@ export function configurationText({ sentinels, access, silent, databases }: Draf
     '# One entry for each master, named as in "sentinel monitor NAME".',
     'databases:',
     ...databases.flatMap(databaseLines),
+    ...adminLines,
     '# How long open connections may go on when the tunnel is stopped, in milliseconds.',
     '# drainMs: 10000',
     '',
@@ -47,6 +48,17 @@ export function configurationText({ sentinels, access, silent, databases }: Draf
     '',
   ].join('\n');
 }
+
+/** Without a token whoever reaches the listener may look, and nobody may steer. */
+const adminLines = [
+  '# Probes, metrics, the dashboard, and the commands "status", "top" and "events" are answered here. "hold", "release", "cut",',
+  '# "failover" and "reload" change something, so they are obeyed only where a token is configured, and given one is. Make',
+  '# one with: openssl rand -hex 24 > FILE',
+  '# admin:',
+  '#   listen: 127.0.0.1:9121',
+  '#   tokenFile: /run/secrets/sentinel-tunnel-admin',
+  '',
+];
 
 function accessLines(access: Access): string[] {
   if (Object.keys(access).length > 0)

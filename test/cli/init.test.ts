@@ -79,9 +79,22 @@ test('init prints what it writes, passes over ports that are taken, and warns of
     );
     assert.ok(ports.every((port) => port > 6379) && new Set(ports).size === 2, ports.join(' '));
     assert.equal(config.sentinels.length, 1);
+    // What is proposed in comments can be taken as it is, once there is such a file.
+    await inFolder(async (dir) => {
+      const tokenFile = join(dir, 'token');
+      await writeFile(tokenFile, 'a-token-of-this-test\n');
+      const proposed = called.stdout
+        .replace(/^# (admin:|  listen: 127\.0\.0\.1:9121|  tokenFile: ).*$/gm, (line) => line.slice(2))
+        .replace(/^( {2}tokenFile: ).*$/m, `$1${tokenFile}`);
+      const { admin } = parseConfig(parseText(proposed, 'proposed'), 'proposed');
+      assert.equal(admin?.token?.reveal(), 'a-token-of-this-test');
+    });
     assert.match(called.stdout, /^ {2}# - 127\.0\.0\.1:2 # did not answer$/m);
-    assert.match(called.stderr, /^Warning: Cannot reach 127\.0\.0\.1:2: ECONNREFUSED$/m);
-    assert.match(called.stderr, /^Warning: gone could not be served now: .*127\.0\.0\.1:1.*ECONNREFUSED$/m);
+    assert.match(
+      called.stderr,
+      /^Warning: Cannot reach 127\.0\.0\.1:2: connection refused \(ECONNREFUSED\)$/m,
+    );
+    assert.match(called.stderr, /^Warning: gone could not be served now: .*127\.0\.0\.1:1.*ECONNREFUSED\)$/m);
     assertNoTrace(called);
   } finally {
     if (taken.listening) await new Promise((resolve) => taken.close(resolve));
@@ -98,7 +111,7 @@ test('init writes nothing where there is nothing to write', async () => {
   assert.match(unasked.stderr, /Nobody to ask: give --sentinel HOST:PORT/);
   const silent = await call(['init', '--sentinel', '127.0.0.1:1', denying.seed]);
   assert.equal(silent.code, 1);
-  assert.match(silent.stderr, /^Warning: Cannot reach 127\.0\.0\.1:1: ECONNREFUSED$/m);
+  assert.match(silent.stderr, /^Warning: Cannot reach 127\.0\.0\.1:1: connection refused \(ECONNREFUSED\)$/m);
   assert.match(silent.stderr, /answers SENTINEL MASTERS with: NOAUTH Authentication required\.$/m);
   assert.match(
     silent.stderr,
