@@ -127,9 +127,13 @@ class Printer {
   }
 }
 
-/** An event as the log prints it; one that this version does not know has brought its sentence. */
+/**
+ * An event as the log prints it, but of a failover only the sentence: its steps are many, and `failovers` has them. One
+ * that this version does not know has brought its sentence.
+ */
 export function eventLine(event: ReadEvent, isColoured: boolean): string {
-  const { time, level, event: name, fields, sentence } = event;
+  const { time, level, event: name, sentence } = event;
+  const fields = name === 'failover.story' ? { ...event.fields, lines: undefined } : event.fields;
   const isKnown = Object.hasOwn(eventSentences, name) && logLevels.some((known) => known === level);
   const at = new Date(time);
   const line = isKnown

@@ -1,3 +1,5 @@
+import { courseOf, roundMs, stepsOf, type Milestones } from './steps.ts';
+
 /** One thing that somebody said or did during a failover. */
 export interface StoryLine {
   /** Milliseconds after the story's beginning; what led up to it is negative. */
@@ -5,16 +7,6 @@ export interface StoryLine {
   /** A Sentinel, a server, or `tunnel`. */
   readonly who: string;
   readonly what: string;
-}
-
-/** The milestones of a failover, in milliseconds after its beginning; what did not happen is absent. */
-export interface Milestones {
-  fencedMs?: number;
-  /** The new master said by ROLE that it is one. */
-  promotedMs?: number;
-  servedMs?: number;
-  confirmedMs?: number;
-  firstByteMs?: number;
 }
 
 /**
@@ -148,21 +140,14 @@ export class Storyteller {
   }
 }
 
-/** One sentence for a log line. */
+/** One sentence for a log line: the outcome and its numbers first, the reason, which may be long, last. */
 export function storySentence(story: FailoverStory): string {
-  const outcome = story.from === story.to ? `back on ${story.to}` : `moved from ${story.from} to ${story.to}`;
-  const steps = [
-    ['fenced', story.fencedMs],
-    ['promoted', story.promotedMs],
-    ['served', story.servedMs],
-    ['first byte', story.firstByteMs],
-    ['confirmed', story.confirmedMs],
-  ] as const;
-  const times = steps.flatMap(([what, ms]) => (ms === undefined ? [] : [`${what} at ${String(ms)} ms`]));
-  return (
-    `${outcome} (generation ${String(story.generation)}) because ${story.trigger}: ` +
-    `cut ${String(story.cut)}, held ${String(story.held)}; ${times.join(', ')}`
-  );
+  const { generation, servedMs, cut, held, trigger } = story;
+  const gap = servedMs === undefined ? 'not served to the end' : `not served for ${roundMs(servedMs)} ms`;
+  const steps = stepsOf(story).map(({ word, ms }) => `${word} at ${roundMs(ms)} ms`);
+  const times = steps.length === 0 ? '' : ` (${steps.join(', ')})`;
+  const effect = `sessions cut: ${String(cut)}, clients held: ${String(held)}`;
+  return `${courseOf(story)}, generation ${String(generation)}, ${gap}${times}, ${effect}, because ${trigger}`;
 }
 
 function round(ms: number): number {

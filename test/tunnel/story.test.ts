@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Storyteller, storySentence } from '../../src/tunnel/story.ts';
+import { courseOf, roundMs, stepsOf } from '../../src/tunnel/steps.ts';
+import { Storyteller, storySentence, type FailoverStory } from '../../src/tunnel/story.ts';
 
 class Told {
   nowMs = 50_000;
@@ -79,8 +80,8 @@ test('a story has its milestones, what led up to it, who was cut and held', () =
   assert.ok(Object.isFrozen(story));
   assert.equal(
     storySentence(story),
-    'moved from M:1 to X:2 (generation 2) because a failover to X:2 has begun: cut 20, held 23; ' +
-      'fenced at 0 ms, promoted at 4.3 ms, served at 4.4 ms, first byte at 6 ms, confirmed at 900 ms',
+    'moved from M:1 to X:2, generation 2, not served for 4.4 ms (fenced at 0 ms, promoted at 4.3 ms, served at 4.4 ms, ' +
+      'first byte at 6 ms, confirmed at 900 ms), sessions cut: 20, clients held: 23, because a failover to X:2 has begun',
   );
 });
 
@@ -109,7 +110,7 @@ test('a master left again before the story is over counts from its first leaving
     [story?.from, story?.to, story?.servedMs, story?.cut, story?.confirmedMs],
     ['M:1', 'M:1', 1100, 25, undefined],
   );
-  assert.match(story ? storySentence(story) : '', /^back on M:1 \(generation 3\)/);
+  assert.match(story ? storySentence(story) : '', /^back on M:1, generation 3, not served for 1100 ms/);
 });
 
 test('a story keeps no more than its bound of words', () => {
@@ -119,4 +120,19 @@ test('a story keeps no more than its bound of words', () => {
   for (let count = 0; count < 1000; count += 1) told.teller.said('s1', String(count));
   const lines = told.teller.end()?.lines.length ?? 0;
   assert.ok(lines > 30 && lines <= 230, String(lines));
+});
+
+test('the steps of a failover are told in the order in which they were reached', () => {
+  assert.deepEqual(stepsOf({ fencedMs: 0, servedMs: 5, promotedMs: 4, firstByteMs: 900, confirmedMs: 800 }), [
+    { word: 'fenced', ms: 0 },
+    { word: 'promoted', ms: 4 },
+    { word: 'served', ms: 5 },
+    { word: 'confirmed', ms: 800 },
+    { word: 'first byte', ms: 900 },
+  ]);
+  assert.deepEqual(stepsOf({}), []);
+  const fromElsewhere = { fencedMs: null, servedMs: 5 } as unknown as FailoverStory;
+  assert.deepEqual(stepsOf(fromElsewhere), [{ word: 'served', ms: 5 }]);
+  assert.deepEqual([0, 4.25, 99.94, 100.2, 1835.7].map(roundMs), ['0', '4.3', '99.9', '100', '1836']);
+  assert.equal(courseOf({ from: 'a:1', to: 'a:1' }), 'back on a:1');
 });

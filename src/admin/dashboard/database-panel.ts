@@ -14,9 +14,9 @@ export function showDatabase(database: DatabaseStatus, sample: Sample | undefine
   say(byId('phase-word'), word);
   say(byId('phase-name'), database.name);
   say(byId('phase-sentence'), sentence);
-  const since = Date.parse(database.since);
-  say(byId('phase-for'), `for ${spanText(nowMs - since)}`);
-  say(byId('phase-since'), `since ${clockText(database.since)}`);
+  const since = sinceOf(database);
+  say(byId('phase-for'), `for ${spanText(nowMs - Date.parse(since))}`);
+  say(byId('phase-since'), `(since ${clockText(since)})`);
   const { counters, view } = database;
   const write = (id: string, text: string): void => {
     say(byId(id), text);
@@ -31,6 +31,11 @@ export function showDatabase(database: DatabaseStatus, sample: Sample | undefine
   write('fact-generation', countText(database.generation));
   write('fact-epoch', countText(database.epoch));
   write('fact-listen', database.listen.map(({ address }) => address).join(', '));
+}
+
+/** Since when what is shown is so: a hold may be younger than the phase under it. */
+export function sinceOf({ phase, since, hold }: DatabaseStatus): string {
+  return hold && phase === 'serving' ? hold.since : since;
 }
 
 /** Shows who says what, as a table: what the picture draws, in words. */

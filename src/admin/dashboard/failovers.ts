@@ -1,8 +1,9 @@
+import { courseOf, stepsOf } from '../../tunnel/steps.ts';
 import type { FailoverStory, StoryLine } from '../../tunnel/story.ts';
-import { byId, html, say } from './dom.ts';
+import { byId, html, mark, say } from './dom.ts';
 import { clockText, msText, plural } from './format.ts';
 import { lineText, TimelinePicture } from './timeline-picture.ts';
-import { flagsOf, timelineOf, zooms, type Zoom } from './timeline.ts';
+import { timelineOf, zooms, type Zoom } from './timeline.ts';
 
 const hint = 'Point at a mark, or walk through them with the arrow keys, to see who said what.';
 
@@ -17,6 +18,8 @@ export class Failovers {
   #shown = '';
 
   constructor() {
+    // On a wall nobody clicks.
+    byId('failover-all').toggleAttribute('open', matchMedia('(min-width: 120rem)').matches);
     this.#picture = new TimelinePicture(byId('failover-picture'), (line) => {
       this.#tell(line);
     });
@@ -38,6 +41,7 @@ export class Failovers {
     const line = byId('failover-now');
     line.hidden = text === undefined;
     if (text !== undefined) say(line, text);
+    byId('failover-none').hidden = text !== undefined || this.#stories.length > 0;
   }
 
   /** @param stories of one database, oldest first */
@@ -46,8 +50,8 @@ export class Failovers {
     const shown = JSON.stringify(this.#stories.map(({ database, at }) => [database, at]));
     if (shown === this.#shown) return;
     this.#shown = shown;
-    byId('failover-none').hidden = stories.length > 0;
-    byId('failover-some').hidden = stories.length === 0;
+    mark(byId('board'), 'data-failovers', stories.length > 0 ? 'some' : 'none');
+    for (const id of ['failover-some', 'failover-tools']) byId(id).hidden = stories.length === 0;
     this.#choice.replaceChildren(
       ...this.#stories.map((story, index) =>
         html('option', { value: story.at }, optionText(story, index === 0)),
@@ -89,9 +93,12 @@ function optionText(story: FailoverStory, isLatest: boolean): string {
   return `${clockText(story.at)} to ${story.to}${window}${isLatest ? ' (latest)' : ''}`;
 }
 
-function courseText({ from, to, trigger }: FailoverStory): string {
-  const course = from === to ? `Back on ${to}` : `Moved from ${from} to ${to}`;
-  return `${course}, because ${trigger}.`;
+function courseText(story: FailoverStory): string {
+  return `${capitalized(courseOf(story))}, because ${story.trigger}`;
+}
+
+function capitalized(text: string): string {
+  return text.replace(/^./, (first) => first.toUpperCase());
 }
 
 function facts(story: FailoverStory): HTMLElement[] {
@@ -100,13 +107,8 @@ function facts(story: FailoverStory): HTMLElement[] {
   const unserved = story.servedMs === undefined ? 'to the end' : msText(story.servedMs);
   return [
     fact('Not served for', unserved, 'nothing'),
-    ...flagsOf(story).map(({ word, ms }) =>
-      fact(
-        word.replace(/^./, (first) => first.toUpperCase()),
-        `at ${msText(ms)}`,
-      ),
-    ),
     fact('Sessions cut', plural(story.cut, 'session')),
     fact('Most waiting', plural(story.held, 'client')),
+    ...stepsOf(story).map(({ word, ms }) => fact(capitalized(word), `at ${msText(ms)}`)),
   ];
 }

@@ -1,3 +1,5 @@
+import { roundMs } from '../../tunnel/steps.ts';
+
 /** Text for numbers and times. Pure, so that tests need no browser. */
 
 const units = ['B', 'kB', 'MB', 'GB', 'TB'] as const;
@@ -43,8 +45,7 @@ export function spanText(ms: number): string {
 
 /** Milliseconds of a failover: to the tenth below a hundred, and whole above. */
 export function msText(ms: number): string {
-  const digits = Math.abs(ms) < 100 && !Number.isInteger(ms) ? 1 : 0;
-  return `${ms.toFixed(digits).replace('-', '\u2212')} ms`;
+  return `${roundMs(ms).replace('-', '\u2212')} ms`;
 }
 
 /** How long an answer took. */

@@ -1,7 +1,7 @@
 import type { DatabaseStatus, Status } from '../status.ts';
 import type { FailoverStory } from '../../tunnel/story.ts';
 import { Client, type Touch } from './client.ts';
-import { showChoice, showDatabase, showSentinels } from './database-panel.ts';
+import { showChoice, showDatabase, showSentinels, sinceOf } from './database-panel.ts';
 import { byId, mark, say } from './dom.ts';
 import { Events } from './events.ts';
 import { Failovers } from './failovers.ts';
@@ -137,14 +137,15 @@ class Dashboard {
   }
 
   #showProgram({ program, reasons }: Status): void {
-    const { version, engine, threads, configFile, uptimeMs, state } = program;
+    const { version, engine, threads, configFile, uptimeMs, state, logTrouble } = program;
     const crew = threads > 1 ? `${engine}, ${String(threads)} threads` : engine;
     say(byId('program'), `${version} · engine ${crew} · up ${spanText(uptimeMs)}`);
     say(byId('config-file'), configFile ?? '');
     const notice = byId('notice');
     const isDraining = state === 'draining';
-    notice.hidden = !isDraining;
+    notice.hidden = !isDraining && logTrouble === null;
     if (isDraining) say(notice, `Shutting down: ${reasons.join('; ')}`);
+    else if (logTrouble !== null) say(notice, `The log is not written: ${logTrouble}`);
   }
 
   #title(database: DatabaseStatus): void {
@@ -183,7 +184,7 @@ class Dashboard {
     if (touch.kind === 'lost')
       say(byId('phase-for'), `when last heard, ${clockText(new Date(touch.sinceMs).toISOString())}, then`);
     if (touch.kind === 'live') {
-      say(byId('phase-for'), `for ${spanText(this.#now() - Date.parse(database.since))}`);
+      say(byId('phase-for'), `for ${spanText(this.#now() - Date.parse(sinceOf(database)))}`);
       this.#failovers.goesOn(this.#goingOn(database));
     }
   }

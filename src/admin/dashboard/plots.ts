@@ -1,7 +1,7 @@
 import uPlot from 'uplot';
 import { byId, colour, html, onSize, say, textSize } from './dom.ts';
 import { countText, rateText } from './format.ts';
-import { shownSeconds, summary, type Sample, type Series } from './series.ts';
+import { shownSeconds, summary, topOf, type Sample, type Series } from './series.ts';
 
 /** One line of a plot. */
 interface LineOf {
@@ -18,8 +18,6 @@ interface PlotOptions {
   readonly text: (value: number | undefined) => string;
   /** The least height of the scale. */
   readonly least: number;
-  /** What the lines of the grid may be apart. */
-  readonly steps: number[];
 }
 
 const plots: readonly PlotOptions[] = [
@@ -31,7 +29,6 @@ const plots: readonly PlotOptions[] = [
     ],
     text: rateText,
     least: 1000,
-    steps: rounds(14),
   },
   {
     id: 'sessions',
@@ -41,7 +38,6 @@ const plots: readonly PlotOptions[] = [
     ],
     text: countText,
     least: 4,
-    steps: rounds(7),
   },
 ];
 
@@ -107,7 +103,7 @@ class Plot {
     this.#plot?.destroy();
     if (this.#width === 0) return;
     const size = textSize();
-    const { lines, text, least, steps } = this.#options;
+    const { lines, text, least } = this.#options;
     const axis = {
       stroke: colour('muted'),
       font: `${String(size * 0.75)}px system-ui, sans-serif`,
@@ -122,7 +118,7 @@ class Plot {
       cursor: { drag: { x: false, y: false }, points: { size: 7 } },
       scales: {
         x: { time: true, range: () => this.#range },
-        y: { range: (_plot, _low, high) => [0, Math.max(least, (high || 0) * 1.12)] },
+        y: { range: (_plot, _low, high) => [0, topOf(high || 0, least)] },
       },
       axes: [
         {
@@ -130,15 +126,17 @@ class Plot {
           size: size * 1.8,
           gap: size * 0.5,
           space: size * 6,
-          values: (_plot, times) => times.map((at) => agoText(this.#range[1] - at)),
+          // None where the two axes meet: there it would stand in the way of the other one's.
+          values: (_plot, times) =>
+            times.map((at) => (at < this.#range[0] + 30 ? '' : agoText(this.#range[1] - at))),
           splits: () => minutes(this.#range, this.#width < size * 24 ? 5 : 2),
         },
         {
           ...axis,
           size: size * 4.6,
           gap: size * 0.3,
-          space: size * 2.2,
-          incrs: steps,
+          // Always the top, or nobody could tell how high a line is.
+          splits: (_plot, _axis, _low, high) => (this.#height < size * 8 ? [0, high] : [0, high / 2, high]),
           values: (_plot, values) => values.map((value) => (value === 0 ? '0' : text(value))),
         },
       ],
@@ -192,11 +190,6 @@ class Plot {
     byId(`${id}-numbers`).append(...rows.map(({ row }) => row));
     return rows.map(({ cells }) => cells);
   }
-}
-
-/** 1, 2, 5, 10 and so on, over so many powers of ten: nobody has half a session. */
-function rounds(powers: number): number[] {
-  return Array.from({ length: powers }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat();
 }
 
 /** Whole minutes before now, so that the lines of the grid stand still against the labels. */

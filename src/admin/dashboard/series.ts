@@ -97,3 +97,15 @@ export function summary(values: readonly (number | null)[]): {
   const sum = known.reduce((total, value) => total + value, 0);
   return { now: values.at(-1) ?? undefined, mean: sum / known.length, peak: Math.max(...known) };
 }
+
+/**
+ * The top of a scale for values up to `high`: a round number whose half is whole, for nobody has half a session.
+ *
+ * @param least the top of a scale on which nothing happens
+ */
+export function topOf(high: number, least: number): number {
+  const half = Math.max(high * 1.05, least) / 2;
+  const power = 10 ** Math.floor(Math.log10(half));
+  const factors = power < 10 ? [1, 2, 3, 4, 5, 6, 8, 10] : [1, 1.5, 2, 3, 4, 5, 6, 8, 10];
+  return 2 * power * (factors.find((factor) => factor * power >= half) ?? 10);
+}

@@ -1,7 +1,8 @@
 import type { StoryLine } from '../../tunnel/story.ts';
 import { onWidth, svg, textSize } from './dom.ts';
+import { flagsOf, type Flag } from './flags.ts';
 import { msText, shortened } from './format.ts';
-import type { Flag, Lane, Span, Timeline } from './timeline.ts';
+import type { Lane, Span, Timeline } from './timeline.ts';
 
 const laneHeight = 30;
 const flagHeight = 20;
@@ -53,8 +54,8 @@ export class TimelinePicture {
     const isNarrow = this.#width < 560;
     const left = isNarrow ? 8 : 152;
     const scale = scaleOf(timeline, left, this.#width - 10);
-    const flags = placed(timeline.flags, scale, this.#width);
-    const head = flags.rows * flagHeight + 6;
+    const { flags, rows } = flagsOf(timeline.flags, scale, this.#width);
+    const head = rows * flagHeight + 6;
     const lane = isNarrow ? laneHeight + 14 : laneHeight;
     const foot = head + timeline.lanes.length * lane;
     const height = foot + axisHeight;
@@ -69,8 +70,8 @@ export class TimelinePicture {
         const middle = head + index * lane + lane / 2 + (isNarrow ? 8 : 0);
         return this.#lane(each, { middle, left, isNarrow, scale }, points);
       }),
-      ...flags.placed.map((flag) => flagLine(flag, scale(flag.ms), foot)),
-      ...flags.placed.map((flag) => flagWord(flag, scale(flag.ms))),
+      ...flags.map((flag) => pole(flag, foot)),
+      ...flags.map(word),
     );
     this.#points = points.toSorted((a, b) => a.line.ms - b.line.ms);
     for (const [index, { element }] of this.#points.entries())
@@ -148,45 +149,20 @@ function scaleOf({ fromMs, toMs }: Timeline, left: number, right: number): (ms: 
   return (ms) => Math.round((left + ((ms - fromMs) / (toMs - fromMs)) * (right - left)) * 10) / 10;
 }
 
-interface PlacedFlag extends Flag {
-  readonly row: number;
-  readonly isLeft: boolean;
-}
-
-/** Gives each flag the lowest row where its word has room. */
-function placed(
-  flags: readonly Flag[],
-  scale: (ms: number) => number,
-  width: number,
-): { readonly placed: readonly PlacedFlag[]; readonly rows: number } {
-  const taken: { row: number; from: number; to: number }[] = [];
-  const result = flags.map((flag) => {
-    const x = scale(flag.ms);
-    const length = flagText(flag).length * characterWidth + 10;
-    const isLeft = x + length > width;
-    const [from, to] = isLeft ? [x - length, x] : [x, x + length];
-    let row = 0;
-    while (taken.some((each) => each.row === row && each.from < to && from < each.to)) row += 1;
-    taken.push({ row, from, to });
-    return { ...flag, row, isLeft };
-  });
-  const rows = Math.max(1, ...taken.map(({ row }) => row + 1));
-  return { placed: result, rows };
-}
-
-function flagText({ word, ms }: Flag): string {
-  return `${word} ${msText(ms)}`;
-}
-
-function flagLine({ row }: PlacedFlag, x: number, foot: number): SVGElement {
+function pole({ x, row }: Flag, foot: number): SVGElement {
   return svg('line', { x1: x, x2: x, y1: 4 + row * flagHeight, y2: foot, class: 'pole' });
 }
 
-/** Above the lines of all. */
-function flagWord(flag: PlacedFlag, x: number): SVGElement {
-  const { row, isLeft } = flag;
+/** Above all lines, on a ground of its own: where all is narrow one may run through it. */
+function word({ text, x, row, isLeft, from, to }: Flag): SVGElement {
   const place = { x: isLeft ? x - 5 : x + 5, y: 14 + row * flagHeight };
-  return svg('text', { ...place, class: isLeft ? 'flag end' : 'flag' }, flagText(flag));
+  const ground = { x: isLeft ? from : x + 2, y: 2 + row * flagHeight, width: to - from - 2 };
+  return svg(
+    'g',
+    {},
+    svg('rect', { ...ground, height: flagHeight - 3, class: 'behind' }),
+    svg('text', { ...place, class: isLeft ? 'flag end' : 'flag' }, text),
+  );
 }
 
 function spanShape(

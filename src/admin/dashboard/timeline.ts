@@ -1,3 +1,4 @@
+import { stepsOf, type Step } from '../../tunnel/steps.ts';
 import type { FailoverStory, StoryLine } from '../../tunnel/story.ts';
 
 /** A story prepared for drawing, to scale. Pure. */
@@ -5,7 +6,8 @@ export interface Timeline {
   readonly fromMs: number;
   readonly toMs: number;
   readonly lanes: readonly Lane[];
-  readonly flags: readonly Flag[];
+  /** The milestones that are shown. */
+  readonly flags: readonly Step[];
   /** From when to when nothing was served, and then a master that no Sentinel had named yet. */
   readonly spans: readonly Span[];
   readonly ticks: readonly number[];
@@ -14,11 +16,6 @@ export interface Timeline {
 export interface Lane {
   readonly who: string;
   readonly lines: readonly StoryLine[];
-}
-
-export interface Flag {
-  readonly ms: number;
-  readonly word: string;
 }
 
 export interface Span {
@@ -40,26 +37,12 @@ export function timelineOf(story: FailoverStory, zoom: Zoom): Timeline {
   return {
     ...{ fromMs, toMs },
     lanes: lanesOf(story.lines.filter(isShown)),
-    flags: flagsOf(story).filter(isShown),
+    flags: stepsOf(story).filter(isShown),
     spans: spansOf(story, toMs)
       .filter((span) => span.fromMs < toMs && span.toMs > fromMs)
       .map((span) => ({ ...span, fromMs: Math.max(fromMs, span.fromMs), toMs: Math.min(toMs, span.toMs) })),
     ticks: ticksIn(fromMs, toMs),
   };
-}
-
-/** The milestones in the order in which they were reached. */
-export function flagsOf(story: FailoverStory): readonly Flag[] {
-  const all = [
-    ['fenced', story.fencedMs],
-    ['promoted', story.promotedMs],
-    ['served', story.servedMs],
-    ['first byte', story.firstByteMs],
-    ['confirmed', story.confirmedMs],
-  ] as const;
-  return all
-    .flatMap(([word, ms]) => (ms === undefined ? [] : [{ word, ms }]))
-    .toSorted((a, b) => a.ms - b.ms);
 }
 
 /** Round times about a sixth of the span apart. */
@@ -73,7 +56,7 @@ export function ticksIn(fromMs: number, toMs: number, about = 6): readonly numbe
 }
 
 function wholeOf(story: FailoverStory): readonly [number, number] {
-  const times = [0, ...story.lines.map(({ ms }) => ms), ...flagsOf(story).map(({ ms }) => ms)];
+  const times = [0, ...story.lines.map(({ ms }) => ms), ...stepsOf(story).map(({ ms }) => ms)];
   return padded(Math.min(...times), Math.max(...times));
 }
 

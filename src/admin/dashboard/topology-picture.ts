@@ -23,7 +23,9 @@ const rowGap = 12;
 const top = 26;
 
 /** Below this width, in our units, the picture stands instead of lying. */
-const leastLying = 600;
+const leastLying = 640;
+/** Below this one the boxes are narrow, so that arrows have room between them. */
+const leastWide = 740;
 /** Of a character of the fixed font of 13 units. */
 const characterWidth = 7.9;
 
@@ -196,7 +198,10 @@ function stack(count: number, x: number, y: number, width: number): Box[] {
 function lying(width: number, { servers, sentinels }: Topology): { boxes: Boxes; height: number } {
   const rows = Math.max(servers.length, sentinels.length, 2);
   const height = rows * (rowHeight + rowGap) - rowGap;
-  const w = { applications: 112, tunnel: 158, servers: 172, sentinels: 172 };
+  const w =
+    width < leastWide
+      ? { applications: 104, tunnel: 148, servers: 152, sentinels: 152 }
+      : { applications: 112, tunnel: 158, servers: 178, sentinels: 178 };
   const sum = w.applications + w.tunnel + w.servers + w.sentinels;
   const gap = (width - 4 - sum) / 3;
   const x = {

@@ -1,4 +1,5 @@
 import type { DatabaseStatus, SaidStatus, SentinelStatus } from '../status.ts';
+import { clockText } from './format.ts';
 
 /** How good something is. It is always said by a sign and a word too, never by colour alone. */
 export type Tone = 'good' | 'busy' | 'poor' | 'bad' | 'plain' | 'idle';
@@ -33,8 +34,8 @@ export function wordingOf(database: DatabaseStatus): Wording {
   if (hold && phase.kind === 'serving') {
     return {
       tone: 'poor',
-      word: 'On hold',
-      sentence: `New connections wait: ${hold.reason}, until released`,
+      word: 'Held',
+      sentence: `New connections wait: ${hold.reason}, until ${clockText(hold.until)} or released`,
     };
   }
   switch (phase.kind) {
@@ -103,12 +104,19 @@ export function saidWording(
       return { tone: 'bad', word: 'does not know it', sentence: 'It does not monitor this master' };
     case 'address': {
       const epoch = said.epoch === null ? '' : `, epoch ${String(said.epoch)}`;
-      const named = `It names ${said.address ?? ''}${epoch}`;
+      const flags = said.flags.filter((flag) => flag !== 'master');
+      const named = `It names ${[`${said.address ?? ''}${epoch}`, ...flags].join(', ')}`;
       // Sentinels answer with the next master about a second after it has been promoted: that is no dispute.
       if (said.agrees === false && standing === 'provisional')
         return { tone: 'busy', word: 'not yet', sentence: `${named}: the master before, as yet` };
       if (said.agrees === false)
         return { tone: 'poor', word: 'disagrees', sentence: `${named}: not the master that is served` };
+      if (flags.some((flag) => flag.endsWith('_down')))
+        return {
+          tone: 'poor',
+          word: flags.includes('o_down') ? 'agreed: down' : 'says: down',
+          sentence: named,
+        };
       if (said.agrees === null) return { tone: 'plain', word: 'answers', sentence: named };
       return { tone: 'good', word: 'agrees', sentence: named };
     }
