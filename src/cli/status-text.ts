@@ -11,16 +11,8 @@ import {
   type Paint,
   type Style,
 } from './plain.ts';
+import { saidText, stateOf } from './state-text.ts';
 import { storyLine } from './story-text.ts';
-
-/** What a phase means for clients, for somebody who reads the word for the first time. */
-const phaseWords: Readonly<Record<DatabaseStatus['phase'], string>> = {
-  serving: 'SERVING',
-  unknown: 'NOT SERVING (unknown: no master is known yet, clients wait)',
-  fenced: 'NOT SERVING (fenced: the master is changing, connections were cut, clients wait)',
-  lost: 'NOT SERVING (lost: there is no usable master, clients wait)',
-  forbidden: 'NOT SERVING (forbidden: the configuration says to refuse clients)',
-};
 
 /**
  * The status for a person: the databases one by one, then who says what.
@@ -41,7 +33,7 @@ export function statusText(status: Status, where: string, paint: Paint, only?: s
   return inLocalTime(text, now);
 }
 
-function headLines({ program, ready, reasons }: Status, where: string, paint: Paint): string[] {
+function headLines({ program, ready, reasons, databases }: Status, where: string, paint: Paint): string[] {
   const { version, engine, threads, uptimeMs, configFile, state } = program;
   const threadWords = threads > 0 ? ` (${count(threads, 'thread')})` : '';
   const parts = [
@@ -50,21 +42,26 @@ function headLines({ program, ready, reasons }: Status, where: string, paint: Pa
     `engine ${plain(engine)}${threadWords}`,
     ...(configFile === null ? [] : [plain(configFile)]),
   ];
-  const word = ready ? paint('good', 'READY') : paint('bad', 'NOT READY');
-  const why = ready ? '' : `: ${plain(reasons.join('; '))}`;
+  const waiting = databases.filter((database) => !database.ready).map(({ name }) => plain(name));
+  // Why is said below, once, where the database is.
+  const rest = waiting.length === 0 ? plain(reasons.join('; ')) : waiting.join(', ');
   return [
     parts.join(', '),
-    `${word}${why}`,
+    ready ? paint('good', 'READY') : `${paint('bad', 'NOT READY')}: ${rest}`,
+    // Optional: a tunnel of before this was told may be asked.
+    ...((program.logTrouble as string | null | undefined)
+      ? [paint('bad', `LOG NOT WRITTEN: ${plain(program.logTrouble ?? '')}`)]
+      : []),
     ...(state === 'draining' ? [paint('bad', 'STOPPING: no new client is admitted')] : []),
   ];
 }
 
 function databaseLines(database: DatabaseStatus, now: Date, paint: Paint): string[] {
-  const { name, phase, generation, epoch, degraded, counters, lastFailover } = database;
+  const { name, generation, epoch, degraded, counters, lastFailover } = database;
+  const { word, meaning, reason, since } = stateOf(database, now);
   const rows: Cell[][] = [
-    [{ text: '  since' }, { text: sinceWords(database.since, now) }],
-    ...reasonOf(database).map((text): Cell[] => [{ text: '  because' }, { text, style: 'bad' }]),
-    ...holdOf(database, now).map((text): Cell[] => [{ text: '  HELD' }, { text, style: 'bad' }]),
+    ...(reason === undefined ? [] : [[{ text: '  because' }, { text: reason, style: 'bad' } as const]]),
+    [{ text: '  since' }, { text: sinceWords(since, now) }],
     ...degraded.map((text): Cell[] => [{ text: '  DEGRADED' }, { text: plain(text), style: 'bad' }]),
     [
       { text: '  number' },
@@ -83,27 +80,14 @@ function databaseLines(database: DatabaseStatus, now: Date, paint: Paint): strin
     [{ text: '  sessions' }, { text: counters ? sessionWords(counters) : 'none: it does not listen' }],
     [{ text: '  failover' }, { text: lastFailover ? storyLine(lastFailover, now) : 'none seen' }],
   ];
-  const style: Style = phase === 'serving' ? 'good' : 'bad';
-  const title = `${paint('strong', plain(name))}  ${paint(style, titleOf(database))}`;
+  const style: Style = word === 'SERVING' ? 'good' : 'bad';
+  const title = `${paint('strong', plain(name))}  ${paint(style, titleOf(word, meaning))}`;
   return [title, ...table(rows, paint)];
 }
 
-function titleOf({ phase, master, standing }: DatabaseStatus): string {
-  const words = phase in phaseWords ? phaseWords[phase] : `NOT SERVING (${plain(phase)})`;
-  if (master === null) return words;
-  const verified = standing === 'provisional' ? 'not yet confirmed by Sentinel' : 'confirmed by Sentinel';
-  return `${words} ${plain(master)}, ${verified}`;
-}
-
-function reasonOf({ phase, view, reason, listen }: DatabaseStatus): string[] {
-  const told = 'reason' in view.phase ? view.phase.reason : undefined;
-  if (phase !== 'serving') return [plain(told ?? reason ?? 'no reason given')];
-  return listen.length === 0 && reason !== null ? [plain(reason)] : [];
-}
-
-function holdOf({ hold }: DatabaseStatus, now: Date): string[] {
-  if (!hold) return [];
-  return [`new clients wait until ${clock(hold.until, now)}: ${plain(hold.reason)} ("release" ends it)`];
+function titleOf(word: string, meaning: string): string {
+  if (meaning === '') return word;
+  return word === 'SERVING' ? `${word} ${meaning}` : `${word}: ${meaning}`;
 }
 
 function sessionWords(counters: NonNullable<DatabaseStatus['counters']>): string {
@@ -133,6 +117,7 @@ function sentinelLines(
   if (sentinels.length === 0) return ['No Sentinel is known'];
   const shown = new Set(databases.map(({ name }) => name));
   const several = shown.size > 1;
+  const standings = new Map(databases.map(({ name, standing }) => [name, standing]));
   const head: Cell[] = ['SENTINEL', 'STATE', 'ANNOUNCES', 'HEARD', 'SAYS'].map((text) => ({
     text,
     style: 'faint',
@@ -158,7 +143,7 @@ function sentinelLines(
     return said.map((each, index): Cell[] => [
       ...(index === 0 ? lead : lead.map(() => ({ text: '' }))),
       { text: `${lasting(now.getTime() - new Date(each.at).getTime())} ago` },
-      saidCell(each, several),
+      saidCell(each, standings.get(each.database) ?? null, several),
     ]);
   });
   return table([head, ...rows], paint);
@@ -170,20 +155,8 @@ const subscriptionWords: Readonly<Record<SentinelStatus['subscription'], string>
   none: 'NOT HEARD',
 };
 
-function saidCell(said: SaidStatus, withName: boolean): Cell {
+function saidCell(said: SaidStatus, standing: DatabaseStatus['standing'], withName: boolean): Cell {
+  const { text, tone } = saidText(said, standing);
   const name = withName ? `${plain(said.database)}: ` : '';
-  const { kind, address, epoch, text, agrees } = said;
-  if (kind === 'address' && address !== null) {
-    const flags = said.flags.filter((flag) => flag !== 'master');
-    const told = [
-      plain(address),
-      ...(epoch === null ? [] : [`epoch ${String(epoch)}`]),
-      ...flags.map(plain),
-    ].join(', ');
-    if (agrees === false) return { text: `${name}DISAGREES: ${told}`, style: 'bad' };
-    return { text: `${name}${told}` };
-  }
-  if (kind === 'unknown') return { text: `${name}DOES NOT MONITOR "${plain(said.database)}"`, style: 'bad' };
-  const word = kind === 'unreachable' ? 'NO ANSWER' : 'ERROR';
-  return { text: `${name}${word}: ${plain(text ?? 'no reason given')}`, style: 'bad' };
+  return { text: `${name}${text}`, ...(tone === 'odd' && { style: 'bad' as const }) };
 }

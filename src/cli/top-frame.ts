@@ -1,4 +1,5 @@
 import type { DatabaseStatus, Status } from '../admin/status.ts';
+import { stepsOf, type Step } from '../tunnel/steps.ts';
 import type { FailoverStory } from '../tunnel/story.ts';
 import { eventLine, type ReadEvent } from './events.ts';
 import {
@@ -12,7 +13,7 @@ import {
   type Paint,
   type Style,
 } from './plain.ts';
-import { milestonesOf } from './story-text.ts';
+import { saidText, stateOf } from './state-text.ts';
 
 /** All that one frame shows. */
 export interface Look {
@@ -84,8 +85,10 @@ function headLines({ where, status, trouble, agoMs }: Look): Line[] {
     return [first, [{ text: `OUT OF TOUCH for ${lasting(agoMs)}, this is old: ${trouble}`, style: 'bad' }]];
   }
   if (status.ready) return [first, [{ text: 'READY', style: 'good' }]];
-  const reasons = inLocalTime(plain(status.reasons.join('; ')), new Date(now));
-  return [first, [{ text: 'NOT READY', style: 'bad' }, { text: `: ${reasons}` }]];
+  const waiting = status.databases.filter(({ ready }) => !ready).map(({ name }) => plain(name));
+  // Why is said below, where the database is.
+  const rest = waiting.length === 0 ? plain(status.reasons.join('; ')) : waiting.join(', ');
+  return [first, [{ text: 'NOT READY', style: 'bad' }, { text: `: ${rest}` }]];
 }
 
 /** Columns that stand to the right, with their widths. */
@@ -100,43 +103,47 @@ const numberHeads = [
 function databaseLines({ status, before }: Look, columns: number): Line[] {
   const numbersWidth = numberHeads.reduce((sum, [, width]) => sum + width, 0);
   const masters = status.databases.map(({ master }) => (master ?? '-').length);
+  const now = new Date(status.program.now);
+  const states = status.databases.map((database) => stateWord(database, now));
+  const stateWidth = Math.max(9, ...states.map(({ length }) => length));
   const masterWidth = Math.min(Math.max(6, ...masters), 40);
   const names = status.databases.map(({ name }) => plain(name).length);
-  const nameWidth = Math.max(8, Math.min(Math.max(8, ...names), columns - numbersWidth - masterWidth - 13));
+  const nameWidth = Math.max(
+    8,
+    Math.min(Math.max(8, ...names), columns - numbersWidth - masterWidth - stateWidth - 4),
+  );
   const head = [
-    `${'DATABASE'.padEnd(nameWidth)} ${'PHASE'.padEnd(9)} ${'MASTER'.padEnd(masterWidth)} `,
+    `${'DATABASE'.padEnd(nameWidth)} ${'STATE'.padEnd(stateWidth)} ${'MASTER'.padEnd(masterWidth)} `,
     ...numberHeads.map(([text, width]) => text.padStart(width)),
   ].join('');
   return [
     [{ text: head, style: 'faint' }],
-    ...status.databases.flatMap((database): Line[] => {
+    ...status.databases.flatMap((database, index): Line[] => {
       const earlier = before?.databases.find(({ name }) => name === database.name);
       const passedMs = before ? status.program.uptimeMs - before.program.uptimeMs : 0;
       const numbers = numbersOf(database, earlier, passedMs);
       const row: Line = [
         { text: `${cut(plain(database.name), nameWidth).padEnd(nameWidth)} ` },
-        { text: phaseWord(database).padEnd(10), style: database.ready ? 'good' : 'bad' },
+        { text: `${(states[index] ?? '').padEnd(stateWidth)} `, style: database.ready ? 'good' : 'bad' },
         { text: `${cut(plain(database.master ?? '-'), masterWidth).padEnd(masterWidth)} ` },
         {
           text: numbers
-            .map((text, index) => ` ${text.padStart((numberHeads[index]?.[1] ?? 1) - 1)}`)
+            .map((text, column) => ` ${text.padStart((numberHeads[column]?.[1] ?? 1) - 1)}`)
             .join(''),
         },
       ];
-      const notes = [...(database.ready ? [] : [database.reason ?? '']), ...database.degraded];
-      const now = new Date(status.program.now);
-      return [
-        row,
-        ...notes.map((note): Line => [{ text: `  ${inLocalTime(plain(note), now)}`, style: 'bad' }]),
-      ];
+      const { meaning, reason } = stateOf(database, now);
+      const why = reason === undefined ? [] : [meaning === '' ? reason : `${meaning}: ${reason}`];
+      const notes = [...(database.ready ? [] : why), ...database.degraded.map((each) => plain(each))];
+      return [row, ...notes.map((note): Line => [{ text: `  ${inLocalTime(note, now)}`, style: 'bad' }])];
     }),
   ];
 }
 
-function phaseWord({ phase, hold, ready }: DatabaseStatus): string {
-  if (hold && phase === 'serving') return 'HELD';
-  const word = plain(phase).slice(0, 9);
-  return ready ? word : word.toUpperCase();
+/** In capitals where it is not ready. */
+function stateWord(database: DatabaseStatus, now: Date): string {
+  const { word } = stateOf(database, now);
+  return database.ready ? word.toLowerCase() : word;
 }
 
 function numbersOf(
@@ -160,8 +167,10 @@ function numbersOf(
   ];
 }
 
-function sentinelLines({ sentinels, program }: Status): Line[] {
+function sentinelLines({ sentinels, program, databases }: Status): Line[] {
   const now = new Date(program.now).getTime();
+  const standings = new Map(databases.map(({ name, standing }) => [name, standing]));
+  const several = databases.length > 1;
   const width = Math.max(8, ...sentinels.map(({ address }) => plain(address).length));
   return [
     [{ text: `${'SENTINEL'.padEnd(width)} STATE   LATENCY   HEARD     SAYS`, style: 'faint' }],
@@ -169,14 +178,13 @@ function sentinelLines({ sentinels, program }: Status): Line[] {
       const heardMs = Math.min(...said.map(({ at }) => now - new Date(at).getTime()));
       const heard = Number.isFinite(heardMs) ? lasting(Math.max(0, heardMs)) : 'never';
       const latency = latencyMs === null ? '-' : `${String(latencyMs)} ms`;
-      const odd = said.filter(({ agrees }) => agrees === false);
-      const mute = said.filter(({ kind }) => kind !== 'address');
       const words = [
-        ...odd.map(({ database, address: named }) => `DISAGREES on ${database}: ${named ?? '-'}`),
-        ...mute.map(({ database, kind, text }) => `${database}: ${text ?? kind}`),
-        ...(subscription === 'subscribed' ? [] : ['announcements not heard']),
+        ...said.flatMap((each) => {
+          const { text, tone } = saidText(each, standings.get(each.database) ?? null);
+          return tone === 'well' ? [] : [{ text: several ? `${each.database}: ${text}` : text, tone }];
+        }),
+        ...(subscription === 'subscribed' ? [] : [{ text: 'ANNOUNCEMENTS NOT HEARD', tone: 'odd' as const }]),
       ];
-      const isWell = state === 'up' && words.length === 0;
       return [
         { text: `${plain(address).padEnd(width)} ` },
         {
@@ -184,7 +192,12 @@ function sentinelLines({ sentinels, program }: Status): Line[] {
           style: state === 'up' ? 'good' : 'bad',
         },
         { text: `${latency.padEnd(9)} ${heard.padEnd(9)} ` },
-        isWell ? { text: 'agrees' } : { text: plain(words.join('; ')), style: 'bad' },
+        said.length > 0 && words.length === 0
+          ? { text: 'agrees' }
+          : {
+              text: words.map(({ text }) => plain(text)).join('; ') || 'nothing yet',
+              style: words.some(({ tone }) => tone === 'odd') ? 'bad' : 'plain',
+            },
       ];
     }),
   ];
@@ -223,17 +236,17 @@ const marks: Readonly<Record<string, string>> = {
 
 function storyLines(story: Told, now: Date, columns: number): Line[] {
   const { database, at, from, to, cut: many, held } = story;
-  const milestones = milestonesOf(story);
+  const steps = stepsOf(story);
   const outcome = from === to ? `back on ${plain(to)}` : `${plain(from)} -> ${plain(to)}`;
   return [
     [
       { text: 'LAST FAILOVER ', style: 'faint' },
       { text: `${plain(database)} ${clock(at, now)} ${outcome}, ${String(many)} cut, ${String(held)} held` },
     ],
-    [{ text: timeBar(milestones, columns) }],
+    [{ text: timeBar(steps, columns) }],
     [
       {
-        text: `${milestones.map(([what, ms]) => `${marks[what] ?? '?'} ${what} ${String(Math.round(ms))}`).join('  ')} ms`,
+        text: `${steps.map(({ word, ms }) => `${marks[word] ?? '?'} ${word} ${String(Math.round(ms))}`).join('  ')} ms`,
       },
     ],
   ];
@@ -243,14 +256,14 @@ function storyLines(story: Told, now: Date, columns: number): Line[] {
  * A failover as a bar of time, to scale: `=` while nothing is served, `-` afterwards. Milestones that would
  * stand in one place stand beside each other.
  */
-export function timeBar(milestones: readonly (readonly [string, number])[], columns: number): string {
+export function timeBar(steps: readonly Step[], columns: number): string {
   const width = Math.max(10, columns - 2);
-  const longestMs = Math.max(1, ...milestones.map(([, ms]) => ms));
-  const servedMs = milestones.find(([what]) => what === 'served')?.[1] ?? Infinity;
+  const longestMs = Math.max(1, ...steps.map(({ ms }) => ms));
+  const servedMs = steps.find(({ word }) => word === 'served')?.ms ?? Infinity;
   const place = (ms: number): number => Math.max(0, Math.round((ms / longestMs) * (width - 1)));
   const cells: string[] = Array.from({ length: width }, (_, index) => (index < place(servedMs) ? '=' : '-'));
-  const ordered = milestones.toSorted(([, a], [, b]) => a - b);
-  const places = ordered.map(([, ms]) => place(ms));
+  const ordered = steps.toSorted((a, b) => a.ms - b.ms);
+  const places = ordered.map(({ ms }) => place(ms));
   // Pushed apart to the right, and back from the edge where there is no room.
   for (let index = 1; index < places.length; index += 1) {
     places[index] = Math.max(places[index] ?? 0, (places[index - 1] ?? 0) + 1);
@@ -260,7 +273,7 @@ export function timeBar(milestones: readonly (readonly [string, number])[], colu
     places[index] = edge;
     edge -= 1;
   }
-  for (const [index, [what]] of ordered.entries()) cells[places[index] ?? 0] = marks[what] ?? '?';
+  for (const [index, { word }] of ordered.entries()) cells[places[index] ?? 0] = marks[word] ?? '?';
   return `|${cells.join('')}|`;
 }
 

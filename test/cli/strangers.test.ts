@@ -37,6 +37,7 @@ function statusWith(changes: object): object {
       now,
       uptimeMs: 5,
       configFile: evil,
+      logTrouble: evil,
     },
     ready: false,
     reasons: [evil],
@@ -211,7 +212,9 @@ test('points in time are local ones in what is printed for a person', async () =
   const answering: Answering = ({ url = '' }, response) => {
     const backlog = { version: 1, latestId: 'a.1', events: [held] };
     response.end(
-      JSON.stringify(url.startsWith('/events') ? backlog : statusWith({ reasons: [`since ${at}`] })),
+      JSON.stringify(
+        url.startsWith('/events') ? backlog : statusWith({ databases: [], reasons: [`since ${at}`] }),
+      ),
     );
   };
   await withServer(answering, async (admin) => {

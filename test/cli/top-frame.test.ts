@@ -1,76 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { DatabaseStatus, SentinelStatus, Status } from '../../src/admin/status.ts';
 import { painter } from '../../src/cli/plain.ts';
 import { frame, timeBar, type Look } from '../../src/cli/top-frame.ts';
-
-const now = '2026-01-31T12:00:10.000Z';
-
-function database(name: string, upstreamBytes = 0, changes: Partial<DatabaseStatus> = {}): DatabaseStatus {
-  const ended = { downstream: 0, upstream: 0, evicted: 0, refused: 0, idle: 0, drained: 0 };
-  return {
-    ...{
-      name,
-      ready: true,
-      reason: null,
-      phase: 'serving',
-      since: now,
-      master: '10.0.0.1:6379',
-      standing: 'confirmed',
-    },
-    ...{ generation: 1, epoch: 1, degraded: [], listen: [], replicas: [], hold: null, lastFailover: null },
-    view: {
-      ...{ name, generation: 1, epoch: 1, degraded: [], sentinels: { known: 3, answering: 3, agreeing: 3 } },
-      phase: { kind: 'serving', endpoint: { host: '10.0.0.1', port: 6379 }, standing: 'confirmed' },
-    },
-    counters: {
-      ...{ open: 12, held: 3, admitted: upstreamBytes / 100, ended, dialFailures: 0, acceptErrors: 0 },
-      ...{ upstreamBytes, downstreamBytes: upstreamBytes * 10 },
-    },
-    ...changes,
-  };
-}
-
-function sentinel(address: string, changes: Partial<SentinelStatus> = {}): SentinelStatus {
-  return {
-    ...{ address, seed: true, id: null, state: 'up', subscription: 'subscribed' },
-    ...{ answers: 1, errors: 0, failures: 0, latencyMs: 0.5, said: [] },
-    ...changes,
-  };
-}
-
-function lookAt(
-  databases: readonly DatabaseStatus[],
-  sentinels: readonly SentinelStatus[] = [],
-  before?: readonly DatabaseStatus[],
-  changes: Partial<Look> = {},
-): Look {
-  const status = (uptimeMs: number, shown: readonly DatabaseStatus[]): Status => ({
-    version: 1,
-    program: {
-      ...{ version: '1.2.3', engine: 'epoll', threads: 1, state: 'running', startedAt: now, now, uptimeMs },
-      configFile: null,
-    },
-    ready: shown.every(({ ready }) => ready),
-    reasons: shown.flatMap(({ name, reason }) => (reason === null ? [] : [`${name}: ${reason}`])),
-    databases: shown,
-    sentinels,
-    lastEventId: 'a.1',
-  });
-  return {
-    where: '127.0.0.1:9121',
-    status: status(10_000, databases),
-    before: before && status(8_000, before),
-    events: Array.from({ length: 100 }, (_, index) => ({
-      ...{ id: `a.${index}`, time: now, level: 'warn', event: 'master.lost', sentence: 'said' },
-      fields: { database: `database-${index}`, reason: 'a long reason '.repeat(20) },
-    })),
-    trouble: undefined,
-    agoMs: 0,
-    intervalMs: 1_000,
-    ...changes,
-  };
-}
+import { database, lookAt, now, sentinel } from './status-values.ts';
 
 const plainly = painter(false);
 
@@ -155,49 +87,22 @@ test('frame() says in words what is not well', () => {
   const text = frame(look, { columns: 80, rows: 40, isLive: true }, plainly).join('\n');
   assert.match(text, /^OUT OF TOUCH for 1 min 5 s, this is old: No tunnel answers$/m);
   assert.match(text, /^mymaster FENCED +- /m);
-  assert.match(text, /^ {2}fenced: a failover has begun$/m);
+  assert.match(text, /^ {2}the master is changing, connections were cut, clients wait: fenced: a fail/m);
   assert.match(text, /^held {5}HELD/m);
   assert.match(text, /^ {2}only 1 of 3 Sentinels answers$/m);
-  assert.match(text, /^10\.0\.0\.1:1 up .* DISAGREES on mymaster: 10\.0\.0\.9:1$/m);
-  assert.match(text, /^10\.0\.0\.2:1 DOWN .* announcements not heard$/m);
+  assert.match(text, /^10\.0\.0\.1:1 up .* mymaster: DISAGREES: 10\.0\.0\.9:1, epoch 1$/m);
+  assert.match(text, /^10\.0\.0\.2:1 DOWN .* ANNOUNCEMENTS NOT HEARD$/m);
 });
 
 test('timeBar() draws to scale, and loses no milestone', () => {
-  assert.equal(
+  const bar = (...steps: readonly (readonly [string, number])[]): string =>
     timeBar(
-      [
-        ['fenced', 0],
-        ['served', 50],
-        ['confirmed', 100],
-      ],
+      steps.map(([word, ms]) => ({ word, ms })),
       13,
-    ),
-    '|F====S----C|',
-  );
-  assert.equal(
-    timeBar(
-      [
-        ['fenced', 0],
-        ['promoted', 0.1],
-        ['served', 0.2],
-        ['confirmed', 1_000],
-      ],
-      13,
-    ),
-    '|FPS-------C|',
-  );
-  assert.equal(
-    timeBar(
-      [
-        ['fenced', 0],
-        ['served', 99],
-        ['first byte', 99.5],
-        ['confirmed', 100],
-      ],
-      13,
-    ),
-    '|F=======SBC|',
-  );
-  assert.match(timeBar([['fenced', 0]], 13), /^\|F[=-]{10}\|$/);
-  assert.match(timeBar([], 13), /^\|=+.*\|$/);
+    );
+  assert.equal(bar(['fenced', 0], ['served', 50], ['confirmed', 100]), '|F====S----C|');
+  assert.equal(bar(['fenced', 0], ['promoted', 0.1], ['served', 0.2], ['confirmed', 1_000]), '|FPS-------C|');
+  assert.equal(bar(['fenced', 0], ['served', 99], ['first byte', 99.5], ['confirmed', 100]), '|F=======SBC|');
+  assert.match(bar(['fenced', 0]), /^\|F[=-]{10}\|$/);
+  assert.match(bar(), /^\|=+.*\|$/);
 });

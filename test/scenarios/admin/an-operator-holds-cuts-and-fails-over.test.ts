@@ -43,6 +43,8 @@ test('a hold keeps new clients waiting and leaves open ones alone, until it is r
     assert.deepEqual(await post(tunnel, 'release'), [200, { released: true }]);
     assert.equal(await reply, 'before');
     assert.deepEqual(await post(tunnel, 'release'), [200, { released: false }]);
+    const [released, ...more] = tunnel.events('database.released');
+    assert.deepEqual([released?.['database'], released?.['why'], more], ['mymaster', 'it was released', []]);
     assert.equal((await ask(tunnel.adminPort, '/readyz')).status, 200);
 
     await post(tunnel, 'hold', '{"forMs": 50}');

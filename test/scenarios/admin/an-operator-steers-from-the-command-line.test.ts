@@ -48,7 +48,11 @@ test('a held client waits and is served after the release; a cut one comes back;
       return called.stdout.includes('1 open, 1 held') && called;
     });
     assert.equal(status.code, 1);
-    assert.match(status.stdout, /^ {2}HELD +new clients wait until \d\d:\d\d:\d\d: held by an operator/m);
+    assert.match(
+      status.stdout,
+      /^NOT READY: mymaster\n\nmymaster {2}HELD: new clients wait, open sessions stay on \S+\n {2}because +held by an operator, until \d\d:\d\d:\d\d, or "sentinel-tunnel release mymaster"\n/m,
+    );
+    assert.doesNotMatch(status.stdout, /SERVING/);
     assert.equal(await before.command('GET', 'key'), 'value', 'who was there goes on');
     assert.deepEqual(await act('release', cluster.name), {
       ...{ code: 0, stderr: '', stdout: 'mymaster: new clients are served again\n' },
@@ -91,7 +95,7 @@ test('failover waits until the next master is served, under load, and tells the 
     );
     assert.match(
       moved.stdout,
-      new RegExp(`^\\S+ mymaster from 127\\.0\\.0\\.1:${old} to 127\\.0\\.0\\.1:\\d+, generation`),
+      new RegExp(`^\\S+ mymaster moved from 127\\.0\\.0\\.1:${old} to 127\\.0\\.0\\.1:\\d+, generation`),
     );
     assert.match(moved.stdout, /^ {2}1 cut, \d+ held; .*served [\d.]+ ms/m);
     assert.match(moved.stdout, /^Acknowledged writes lost: not known; --graceful finds out$/m);
@@ -125,7 +129,7 @@ test('a graceful failover under load has no error but the cut, loses nothing tha
     const promoted = await cluster.awaitNewMaster(cluster.master);
     assert.match(
       moved.stdout,
-      new RegExp(`^\\S+ mymaster from \\S+ to 127\\.0\\.0\\.1:${promoted.port}, generation`),
+      new RegExp(`^\\S+ mymaster moved from \\S+ to 127\\.0\\.0\\.1:${promoted.port}, generation`),
     );
     const before = writers.map(({ acknowledged }) => acknowledged.length);
     await eventually(() => writers.every(({ acknowledged }, at) => acknowledged.length > (before[at] ?? 0)));
