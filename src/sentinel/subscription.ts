@@ -101,10 +101,12 @@ export class Subscription {
     });
     // From the first moment: what is announced while the channels are still being asked for is heard already.
     connection.onEnded((error) => {
+      const hasStood = this.#connection === connection;
       this.#connection = undefined;
       if (this.#closing.signal.aborted) return;
       this.#port.changed({ kind: 'ended', why: messageOf(error) });
-      this.#pulse.wake();
+      // One that never stood is tried again by the beat that has failed with it, ever later.
+      if (hasStood) this.#pulse.wake();
     });
     const replies = await Promise.all(
       channels.map((channel) => connection.ask(['SUBSCRIBE', channel], this.#replyMs)),

@@ -63,5 +63,7 @@ test('Sentinels that let us neither subscribe nor see an epoch are followed by t
     // The epoch was asked for once per connection, and not again: each refusal is an entry in the Sentinel's ACL log.
     for (const sentinel of trio.sentinels)
       assert.ok(sentinel.count('SENTINEL', 'master') <= sentinel.accepted);
+    // Nor are the channels again and again: not four times a second, as after a connection that broke.
+    for (const sentinel of trio.sentinels) assert.ok(sentinel.count('SUBSCRIBE', '+switch-master') <= 2);
   });
 });
