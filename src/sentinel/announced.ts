@@ -3,6 +3,8 @@ import { parsePort, type Endpoint } from '../net/endpoint.ts';
 
 /** Hosts that mean "any address" to a listener and "this machine" to a dialler: never what a Sentinel can mean. */
 const nowhere = new Set(['', '0.0.0.0', '::', '[::]']);
+/** The longest name that can be looked up, as text: 255 octets on the wire (RFC 1035, 2.3.4). */
+const longestHost = 253;
 
 /**
  * The one place where an address that a Sentinel says becomes an endpoint that we dial.
@@ -13,6 +15,10 @@ const nowhere = new Set(['', '0.0.0.0', '::', '[::]']);
  */
 export function announcedEndpoint(host: string, port: string, map: AddressMap = []): Endpoint | undefined {
   const number = parsePort(port);
-  if (number === undefined || nowhere.has(host) || /[\s\0]/.test(host)) return undefined;
+  if (number === undefined || !isHost(host)) return undefined;
   return mapEndpoint(map, { host, port: number });
+}
+
+function isHost(host: string): boolean {
+  return !nowhere.has(host) && host.length <= longestHost && !/[\s\p{Cc}]/u.test(host);
 }

@@ -65,9 +65,10 @@ function announced(belief: Belief, sentinel: string, announcement: Announcement)
   if (sameEndpoint(candidate, adopted.endpoint) || !belief.roster.includes(sentinel)) return belief;
   const untilMs = belief.nowMs + belief.rules.fenceMs;
   if (fence && fence.kind !== 'asking' && fence.by === sentinel && sameEndpoint(fence.candidate, candidate)) {
-    return fence.kind === 'fenced'
-      ? { ...belief, fence: { ...fence, untilMs, isLinked: true, isOrdered } }
-      : belief;
+    if (fence.kind === 'provisional') return belief;
+    // Its order gives it the whole time anew; to say again what it has said does not, or a fence need never end.
+    const ordered = isOrdered && !fence.isOrdered ? { isOrdered, untilMs } : {};
+    return { ...belief, fence: { ...fence, isLinked: true, ...ordered } };
   }
   const next: Fence = { kind: 'fenced', by: sentinel, candidate, untilMs, isLinked: true, isOrdered };
   return newGeneration({ ...abandoned(belief), fence: next });

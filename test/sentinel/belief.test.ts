@@ -203,6 +203,20 @@ describe('a belief: a fence', () => {
     assert.equal(scene.answers('M0', 'M0', 'M0').probed('M', 'master').now, 'serving M confirmed g2');
   });
 
+  test('has no longer a time for being announced again and again', () => {
+    const scene = Scene.serving().promoting('s2', 'X').pass(3000).promoting('s2', 'X').pass(1999);
+    assert.equal(scene.now, 'fenced X g2');
+    assert.equal(scene.pass(1).now, 'lost M g2');
+  });
+
+  test('has its time anew once the promotion is ordered', () => {
+    const chosen = '+failover-state-send-slaveof-noone';
+    const payload = 'slave x 127.0.0.1 7002 @ mymaster 127.0.0.1 7001';
+    const scene = Scene.serving().published('s2', chosen, payload).pass(3000).promoting('s2', 'X').pass(4999);
+    assert.equal(scene.now, 'fenced X g2');
+    assert.equal(scene.pass(1).now, 'lost M g2');
+  });
+
   test('that is not confirmed ends after confirmMs, and cuts', () => {
     const scene = Scene.serving().promoting('s2', 'X').probed('X', 'master').pass(2499);
     assert.equal(scene.now, 'serving X provisional g2');

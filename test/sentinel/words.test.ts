@@ -74,6 +74,8 @@ test('readAnswer() tells a name that is not monitored from a Sentinel that is of
     ['0.0.0.0', '6379'],
     ['::', '6379'],
     ['a b', '6379'],
+    ['a\u001b[2J', '6379'],
+    ['h'.repeat(254), '6379'],
     ['h', '0'],
     ['h', '65536'],
     ['h', '-1'],
