@@ -8,6 +8,7 @@ import type { Announcement, Answer } from '../sentinel/words.ts';
 import type { Log } from '../telemetry/log.ts';
 import { Degradation } from './degradation.ts';
 import { FailoverCounts, type FailoverCountsView } from './failover-counts.ts';
+import { Repeats } from './repeats.ts';
 import { Storyteller, storySentence, type FailoverStory } from './story.ts';
 
 /** A story that lacks only its last details is closed after this, in milliseconds. */
@@ -20,6 +21,7 @@ export class Chronicle {
   readonly #log: Log;
   readonly #storyteller: Storyteller;
   readonly #degradation: Degradation;
+  readonly #repeats: Repeats;
   readonly #stories: FailoverStory[] = [];
   readonly #counts = new FailoverCounts();
   #view: MasterView | undefined;
@@ -32,6 +34,7 @@ export class Chronicle {
     this.#log = log;
     this.#storyteller = new Storyteller(database, () => performance.now());
     this.#degradation = new Degradation(database, log);
+    this.#repeats = new Repeats(log);
   }
 
   /** The failovers that are over, oldest first; the last hundred. */
@@ -54,6 +57,7 @@ export class Chronicle {
     clearTimeout(this.#epilogue);
     if (this.#view?.phase.kind === 'serving') this.#endStory();
     this.#degradation.close();
+    this.#repeats.close();
     this.#isClosed = true;
   }
 
@@ -120,21 +124,21 @@ export class Chronicle {
         return;
       case 'dial-failed': {
         const endpoint = formatEndpoint(event.endpoint);
-        this.#storyteller.said(endpoint, `dial failed: ${event.code}`);
-        this.#log.warn('dial.failed', { database, endpoint, code: event.code, count: event.count });
+        if (this.#repeats.warn('dial.failed', { database, endpoint, code: event.code }, event.count))
+          this.#storyteller.said(endpoint, `dial failed: ${event.code}`);
         return;
       }
       case 'doubt': {
         const endpoint = formatEndpoint(event.endpoint);
-        this.#storyteller.said(endpoint, `answered -${event.word} to a client`);
-        this.#log.warn('reply.doubtful', { database, endpoint, word: event.word });
+        if (this.#repeats.warn('reply.doubtful', { database, endpoint, word: event.word }))
+          this.#storyteller.said(endpoint, `answered -${event.word} to a client`);
         return;
       }
       case 'dropped':
         this.#storyteller.said(formatEndpoint(event.endpoint), 'ended a connection by itself');
         return;
       case 'refused':
-        this.#log.warn('session.refused', { database, count: event.count, reason: event.reason });
+        this.#repeats.warn('session.refused', { database, reason: event.reason }, event.count);
         return;
       case 'accept-paused':
         this.#log.error('listener.paused', {
