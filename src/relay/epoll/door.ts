@@ -1,10 +1,13 @@
 import type { Endpoint } from '../../net/endpoint.ts';
-import type { DoubtWord, Route, TunnelEvent, TunnelLimits } from '../engine.ts';
-import { Gate } from '../gate.ts';
+import type { DoubtWord, Quiescence, Route, TunnelEvent, TunnelLimits } from '../engine.ts';
 import type { GatePort } from '../gate-port.ts';
+import { Gate } from '../gate.ts';
+import { Places } from '../places.ts';
 import type { Side } from '../session.ts';
 import * as abi from './abi.ts';
 import { Acceptor } from './acceptor.ts';
+import { rest } from './carrier.ts';
+import { Dialler } from './dialler.ts';
 import type { Loop, LoopMember } from './loop.ts';
 import {
   downstreamBytesAt,
@@ -14,15 +17,8 @@ import {
   type Command,
   type OpenListener,
 } from './messages.ts';
-import { Places } from '../places.ts';
-import type { Quiescence } from '../engine.ts';
-import { rest } from './carrier.ts';
-import type { Found, Resolver } from './resolver.ts';
-import { setSocketOptions } from './options.ts';
-import { isSelfConnected } from './self-connection.ts';
-import type { SocketAddress } from './sockaddr.ts';
+import type { Resolver } from './resolver.ts';
 import { roles, TunnelSession, type Socket } from './socket.ts';
-import { errorName } from './syscalls.ts';
 
 /** What a door has to say to the engine, at the end of the turn in which it happened. */
 export interface DoorReport {
@@ -34,7 +30,7 @@ export interface DoorReport {
 export class Door implements GatePort<TunnelSession>, LoopMember {
   dueMs = Infinity;
   readonly #loop: Loop;
-  readonly #resolver: Resolver;
+  readonly #dialler: Dialler;
   readonly #gate: Gate<TunnelSession>;
   readonly #acceptor: Acceptor;
   readonly #report: DoorReport;
@@ -50,7 +46,14 @@ export class Door implements GatePort<TunnelSession>, LoopMember {
 
   constructor(loop: Loop, resolver: Resolver, order: Command & { kind: 'open' }, report: DoorReport) {
     this.#loop = loop;
-    this.#resolver = resolver;
+    this.#dialler = new Dialler(loop, resolver, {
+      connected: (session, upstream) => {
+        this.#connected(session, upstream);
+      },
+      failed: (session, code) => {
+        this.#touch().dialFailed(session, code);
+      },
+    });
     this.#report = report;
     this.#nextSession = order.firstSession;
     this.#sessionStep = order.sessionStep;
@@ -147,28 +150,7 @@ export class Door implements GatePort<TunnelSession>, LoopMember {
   }
 
   dialAnswered(session: TunnelSession, upstream: Socket, hasFailed: boolean): void {
-    if (session.upstream !== upstream) return;
-    if (hasFailed) {
-      const code = errorName(this.#loop.sys.pendingError(upstream.fd) || abi.ECONNRESET);
-      this.#loop.close(upstream);
-      session.upstream = undefined;
-      this.#tryNext(session, code);
-      return;
-    }
-    const target = session.dialling;
-    session.remaining = undefined;
-    session.dialling = undefined;
-    if (target && isSelfConnected(this.#loop.sys, upstream.fd, target)) {
-      this.#loop.close(upstream);
-      session.upstream = undefined;
-      this.#tryNext(session, 'ECONNREFUSED');
-      return;
-    }
-    if (this.#touch().dialled(session)) this.#loop.join(session.downstream, upstream);
-    else {
-      this.#loop.close(upstream);
-      session.upstream = undefined;
-    }
+    this.#dialler.answered(session, upstream, hasFailed);
   }
 
   dropped(session: TunnelSession): void {
@@ -232,36 +214,11 @@ export class Door implements GatePort<TunnelSession>, LoopMember {
   // What the gate asks.
 
   dial(session: TunnelSession, endpoint: Endpoint): void {
-    session.dial += 1;
-    const { dial } = session;
-    const known = this.#resolver.known(endpoint);
-    if (known !== undefined && typeof known !== 'string') {
-      session.remaining = known;
-      this.#dialFirst(session);
-      return;
-    }
-    const dialAt = (found: Found): void => {
-      if (session.dial !== dial || session.phase.kind !== 'dialling') return;
-      if (typeof found === 'string') this.#touch().dialFailed(session, found);
-      else {
-        session.remaining = found;
-        this.#dialFirst(session);
-      }
-    };
-    if (known === undefined) this.#resolver.resolve(endpoint, dialAt);
-    else {
-      this.#loop.defer(() => {
-        dialAt(known);
-      });
-    }
+    this.#dialler.dial(session, endpoint);
   }
 
   abandonDial(session: TunnelSession): void {
-    session.dial += 1;
-    session.remaining = undefined;
-    if (session.phase.kind === 'dialling') this.#resolver.doubt(session.phase.endpoint);
-    if (session.upstream) this.#loop.reset(session.upstream);
-    session.upstream = undefined;
+    this.#dialler.abandon(session);
   }
 
   refuse(session: TunnelSession, line: string): void {
@@ -306,6 +263,14 @@ export class Door implements GatePort<TunnelSession>, LoopMember {
     session.upstream = undefined;
   }
 
+  #connected(session: TunnelSession, upstream: Socket): void {
+    if (this.#touch().dialled(session)) this.#loop.join(session.downstream, upstream);
+    else {
+      this.#loop.close(upstream);
+      session.upstream = undefined;
+    }
+  }
+
   #accepted(fd: number): void {
     const downstream = this.#loop.watch(fd, roles.waiting, false);
     if (typeof downstream === 'number') {
@@ -316,47 +281,6 @@ export class Door implements GatePort<TunnelSession>, LoopMember {
     this.#nextSession += this.#sessionStep;
     downstream.session = session;
     this.#touch().admit(session);
-  }
-
-  /** Dials the first of the addresses that are left. A failure is told only after the gate has returned. */
-  #dialFirst(session: TunnelSession): void {
-    const address = session.remaining?.[0];
-    if (!address) return;
-    session.remaining = session.remaining?.slice(1);
-    session.dialling = address;
-    const result = this.#connect(session, address);
-    if (result >= 0) return;
-    const { dial } = session;
-    this.#loop.defer(() => {
-      if (session.dial === dial) this.#tryNext(session, errorName(result));
-    });
-  }
-
-  #tryNext(session: TunnelSession, code: string): void {
-    if (session.remaining && session.remaining.length > 0) {
-      this.#dialFirst(session);
-      return;
-    }
-    session.dial += 1;
-    if (session.phase.kind === 'dialling') this.#resolver.doubt(session.phase.endpoint);
-    this.#touch().dialFailed(session, code);
-  }
-
-  #connect(session: TunnelSession, address: SocketAddress): number {
-    const { sys } = this.#loop;
-    const fd = sys.socket(address.family);
-    if (fd < 0) return fd;
-    setSocketOptions(sys, fd);
-    const result = sys.connect(fd, address);
-    if (result < 0 && result !== abi.EINPROGRESS && result !== abi.EINTR) {
-      sys.close(fd);
-      return result;
-    }
-    const upstream = this.#loop.watch(fd, roles.dialling, true);
-    if (typeof upstream === 'number') return upstream;
-    upstream.session = session;
-    session.upstream = upstream;
-    return 0;
   }
 
   /** One line fits the empty buffer of a new connection; where it does not, the client has gone. */

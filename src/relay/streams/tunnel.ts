@@ -1,54 +1,32 @@
-import type { Socket } from 'node:net';
 import type { ListenerConfig } from '../../config/config.ts';
 import { TunnelError } from '../../errors.ts';
-import { formatListenAddress, type Endpoint, type ListenAddress } from '../../net/endpoint.ts';
-import type { ClientTls } from '../../net/tls.ts';
-import { doubtWordAt } from '../doubt.ts';
+import { formatListenAddress, type ListenAddress } from '../../net/endpoint.ts';
 import type { DurationsView } from '../durations.ts';
 import type {
   EngineListener,
   EngineTunnel,
+  Quiescence,
   Route,
   TunnelCounters,
   TunnelEvent,
   TunnelLimits,
   TunnelSpec,
 } from '../engine.ts';
-import { endsInQuit } from '../quit.ts';
-import { Gate } from '../gate.ts';
-import type { GatePort } from '../gate-port.ts';
-import type { Side } from '../session.ts';
 import type { OpenListeners } from '../open-listeners.ts';
-import { Places } from '../places.ts';
-import type { Quiescence } from '../engine.ts';
-import { partingMs } from '../times.ts';
-import { failure, isSelfConnected, type Dial } from './dial.ts';
+import type { Places } from '../places.ts';
+import type { Dial } from './dial.ts';
+import { StreamsDoor } from './door.ts';
 import { Listener } from './listener.ts';
-import { reset, StreamsSession } from './session.ts';
 
-/** The sessions of one tunnel: does with sockets what its gate decides. */
+/** One tunnel: its listeners, and behind them the door of its sessions. */
 export class StreamsTunnel implements EngineTunnel {
-  readonly #spec: TunnelSpec;
   readonly #tell: (event: TunnelEvent) => void;
-  readonly #dial: Dial;
-  readonly #gate: Gate<StreamsSession>;
-  #upstreamTls: ClientTls | undefined;
+  readonly #door: StreamsDoor;
   readonly #listeners = new Set<Listener>();
   readonly #open: OpenListeners;
-  #isEnding = false;
-  #lastId = 0;
-
-  /** Every socket that has not closed yet, of whatever session. */
-  readonly #sockets = new Set<Socket>();
-  /** Refused clients that have not closed yet, and when they are closed for good, in order of that. */
-  readonly #parting = new Map<StreamsSession, number>();
-  #timer: NodeJS.Timeout | undefined;
-  #timerDueMs = Infinity;
-  #emptied: (() => void)[] = [];
-  #closing: Promise<void> | undefined;
   readonly #whenClosed: () => void;
-  readonly #isStandstill: () => boolean;
-  readonly #relaying = new Set<StreamsSession>();
+  #isEnding = false;
+  #closing: Promise<void> | undefined;
 
   /** @throws TunnelError `ST_LISTEN_FAILED`; nothing stays bound then */
   static async open(
@@ -63,7 +41,8 @@ export class StreamsTunnel implements EngineTunnel {
     const closed = (): void => {
       whenClosed(tunnel);
     };
-    const tunnel: StreamsTunnel = new StreamsTunnel(spec, tell, dial, whole, open, closed, isStandstill);
+    const door = new StreamsDoor(spec, tell, dial, whole, isStandstill);
+    const tunnel: StreamsTunnel = new StreamsTunnel(door, tell, open, closed);
     try {
       for (const listener of spec.listen) await tunnel.listen(listener);
     } catch (error) {
@@ -74,60 +53,15 @@ export class StreamsTunnel implements EngineTunnel {
   }
 
   private constructor(
-    spec: TunnelSpec,
+    door: StreamsDoor,
     tell: (event: TunnelEvent) => void,
-    dial: Dial,
-    whole: Places,
     open: OpenListeners,
     whenClosed: () => void,
-    isStandstill: () => boolean,
   ) {
-    this.#spec = spec;
-    this.#isStandstill = isStandstill;
-    this.#whenClosed = whenClosed;
+    this.#door = door;
     this.#tell = tell;
-    this.#dial = dial;
     this.#open = open;
-    this.#upstreamTls = spec.upstreamTls;
-    const port: GatePort<StreamsSession> = {
-      dial: (session, endpoint) => {
-        this.#dialFor(session, endpoint);
-      },
-      abandonDial: (session) => {
-        session.upstream?.destroy();
-        session.upstream = undefined;
-      },
-      refuse: (session, line) => {
-        this.#refuse(session, line);
-      },
-      finish: (session) => {
-        session.sink = undefined;
-        session.dropEarly();
-        session.upstream?.destroy();
-        session.downstream.destroy();
-      },
-      rest: (session) => {
-        session.isResting = true;
-        session.downstream.pause();
-      },
-      wake: (session) => {
-        session.isResting = false;
-        this.#readOn(session);
-      },
-      isFlushed: (session) => session.downstream.writableLength === 0,
-      cut: (session) => {
-        session.sink = undefined;
-        session.dropEarly();
-        if (session.upstream) reset(session.upstream);
-        reset(session.downstream);
-      },
-    };
-    const places = {
-      sessions: Places.of(spec.maxConnections),
-      waiting: Places.of(spec.holdMax),
-      whole,
-    };
-    this.#gate = new Gate(this.#spec, places, port, tell);
+    this.#whenClosed = whenClosed;
   }
 
   get listening(): readonly ListenAddress[] {
@@ -153,50 +87,37 @@ export class StreamsTunnel implements EngineTunnel {
   }
 
   adjust(limits: TunnelLimits): void {
-    this.#upstreamTls = limits.upstreamTls;
-    this.#gate.adjust(limits);
-    this.#arm();
+    this.#door.adjust(limits);
   }
 
   steer(route: Route): void {
-    this.#gate.steer(route);
-    this.#arm();
+    this.#door.steer(route);
   }
 
   reassure(sessions: readonly number[]): void {
-    this.#gate.reassured(sessions);
-    this.#arm();
+    this.#door.reassure(sessions);
   }
 
-  /** Nothing more goes to a server, and nobody is dialled, until `resume`. */
   suspend(): void {
-    this.#gate.suspend();
-    for (const { downstream } of this.#relaying) downstream.pause();
+    this.#door.suspend();
   }
 
   resume(): void {
-    for (const session of this.#relaying) this.#readOn(session);
-    this.#gate.resume();
-    this.#arm();
+    this.#door.resume();
   }
 
   quiesce(withinMs: number): Promise<Quiescence> {
-    return new Promise((resolve) => {
-      this.#gate.quiesce(withinMs, resolve);
-      this.#arm();
-    });
+    return this.#door.quiesce(withinMs);
   }
 
   evict(): Promise<number> {
-    return Promise.resolve(this.#gate.evict());
+    return this.#door.evict();
   }
 
   drain(): Promise<void> {
     this.#isEnding = true;
     for (const listener of this.#listeners) void listener.stop();
-    this.#gate.drain();
-    this.#arm();
-    return this.#empty();
+    return this.#door.drain();
   }
 
   close(): Promise<void> {
@@ -205,21 +126,17 @@ export class StreamsTunnel implements EngineTunnel {
   }
 
   counters(): TunnelCounters {
-    return this.#gate.counters();
+    return this.#door.counters();
   }
 
   durations(): DurationsView {
-    return this.#gate.durations();
+    return this.#door.durations();
   }
 
   async #close(): Promise<void> {
     this.#isEnding = true;
     const closed = [...this.#listeners].map((listener) => listener.close());
-    this.#gate.cutAll();
-    for (const socket of this.#sockets) socket.destroy();
-    await Promise.all([...closed, this.#empty()]);
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    await Promise.all([...closed, this.#door.close()]);
     this.#whenClosed();
   }
 
@@ -235,14 +152,13 @@ export class StreamsTunnel implements EngineTunnel {
     let forget: () => void = () => undefined;
     const listener = await Listener.open(wanted, handed, {
       accepted: (socket) => {
-        this.#admit(socket);
+        this.#door.admit(socket);
       },
       turnedAway: (reason) => {
-        this.#gate.turnedAway(reason);
-        this.#arm();
+        this.#door.turnedAway(reason);
       },
       acceptFailed: () => {
-        this.#gate.acceptFailed();
+        this.#door.acceptFailed();
       },
       paused: (paused, code) => {
         this.#tell({ kind: 'accept-paused', address: paused, code });
@@ -256,199 +172,5 @@ export class StreamsTunnel implements EngineTunnel {
     });
     forget = this.#open.add(listener.address);
     return listener;
-  }
-
-  #admit(downstream: Socket): void {
-    this.#lastId += 1;
-    const session = new StreamsSession(this.#lastId, performance.now(), downstream);
-    this.#own(downstream, session);
-    downstream.on('data', (chunk: Buffer) => {
-      const { sink } = session;
-      session.isQuitting = endsInQuit(chunk, chunk.length);
-      if (sink) {
-        if (this.#isStandstill()) {
-          downstream.pause();
-          downstream.unshift(chunk);
-          return;
-        }
-        session.upstreamBytes += chunk.length;
-        session.isAsking = true;
-        if (!sink.write(chunk)) downstream.pause();
-      } else if (session.isPending) session.keepEarly(chunk);
-    });
-    downstream.on('drain', () => {
-      session.upstream?.resume();
-    });
-    downstream.on('end', () => {
-      this.#downstreamEnded(session);
-    });
-    downstream.on('error', () => {
-      this.#downstreamBroke(session);
-    });
-    this.#gate.admit(session);
-    this.#arm();
-  }
-
-  #dialFor(session: StreamsSession, endpoint: Endpoint): void {
-    const upstream = this.#dial(endpoint, this.#upstreamTls, () => {
-      if (session.upstream !== upstream) return;
-      if (isSelfConnected(upstream)) upstream.destroy(failure('ECONNREFUSED'));
-      else this.#relay(session, upstream);
-    });
-    session.upstream = upstream;
-    this.#own(upstream, session);
-    upstream.on('error', (error: NodeJS.ErrnoException) => {
-      if (session.upstream !== upstream) return; // abandoned
-      if (session.phase.kind === 'dialling') {
-        session.upstream = undefined;
-        this.#gate.dialFailed(session, error.code ?? error.name);
-        this.#arm();
-      } else this.#upstreamBroke(session);
-    });
-  }
-
-  /** The whole way of a byte, both ways: read, counted, written; a full buffer stops the reading until it is empty. */
-  #relay(session: StreamsSession, upstream: Socket): void {
-    const { downstream } = session;
-    if (session.phase.kind !== 'dialling') return;
-    const { generation } = session.phase;
-    if (!this.#gate.dialled(session)) {
-      upstream.destroy();
-      return;
-    }
-    upstream.on('data', (chunk: Buffer) => {
-      session.downstreamBytes += chunk.length;
-      session.isAsking = false;
-      if (session.wantsRest) {
-        session.isResting = true;
-        downstream.pause();
-      }
-      if (!downstream.write(chunk)) upstream.pause();
-      this.#gate.firstByte(generation);
-      const word = doubtWordAt(chunk);
-      if (word) this.#gate.doubted(session, word);
-    });
-    upstream.on('drain', () => {
-      if (!this.#isStandstill()) this.#readOn(session);
-    });
-    upstream.on('end', () => {
-      this.#halfClosed(session, 'upstream');
-      downstream.end();
-    });
-    this.#relaying.add(session);
-    session.openSink(upstream);
-    if (downstream.readableEnded) this.#downstreamEnded(session);
-    this.#arm(); // it may be idle before anything else is due
-  }
-
-  /** Reads from a client, unless its server takes nothing more or it is at rest. */
-  #readOn(session: StreamsSession): void {
-    if (session.upstream?.writableNeedDrain === false && !session.isResting) session.downstream.resume();
-  }
-
-  #downstreamEnded(session: StreamsSession): void {
-    if (session.sink) {
-      this.#halfClosed(session, 'downstream');
-      session.sink.end();
-    } else if (session.isPending && !session.hasEarlyBytes) {
-      // It has asked for nothing and will not: it has left. One that has sent something waits for its answer.
-      this.#leave(session);
-    }
-  }
-
-  #downstreamBroke(session: StreamsSession): void {
-    if (session.isPending) this.#leave(session);
-    session.endedBy ??= 'downstream';
-    session.sink = undefined;
-    session.upstream?.destroy();
-  }
-
-  /** What the server has said still reaches the client, as it would without a tunnel; what the client says goes nowhere. */
-  #upstreamBroke(session: StreamsSession): void {
-    this.#halfClosed(session, 'upstream');
-    session.sink = undefined;
-    session.downstream.resume();
-    session.downstream.destroySoon();
-  }
-
-  #halfClosed(session: StreamsSession, by: Side): void {
-    if (by === 'upstream' && session.endedBy === undefined && !session.isQuitting)
-      this.#gate.dropped(session);
-    session.endedBy ??= by;
-    this.#gate.halfClosed(session, by);
-    this.#arm();
-  }
-
-  /** Ends a session whose client has gone before it relayed. */
-  #leave(session: StreamsSession): void {
-    this.#gate.ended(session, 'downstream');
-    session.dropEarly();
-    session.upstream?.destroy();
-    session.downstream.destroy();
-  }
-
-  #refuse(session: StreamsSession, line: string): void {
-    session.dropEarly();
-    session.downstream.end(line);
-    session.downstream.resume(); // its input goes nowhere
-    this.#parting.set(session, performance.now() + partingMs);
-  }
-
-  /** Accounts for a socket until it has closed. */
-  #own(socket: Socket, session: StreamsSession): void {
-    this.#sockets.add(socket);
-    socket.on('close', () => {
-      this.#sockets.delete(socket);
-      const { upstream, downstream } = session;
-      if (socket === downstream) {
-        this.#parting.delete(session);
-        this.#relaying.delete(session);
-      }
-      if (session.phase.kind === 'relaying' && downstream.closed && upstream?.closed)
-        this.#gate.ended(session, session.endedBy ?? 'upstream');
-      if (this.#sockets.size === 0) this.#tellEmpty();
-    });
-  }
-
-  /** Resolves when no socket is left. */
-  #empty(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#emptied.push(resolve);
-      if (this.#sockets.size === 0) this.#tellEmpty();
-    });
-  }
-
-  #tellEmpty(): void {
-    for (const resolve of this.#emptied.splice(0)) resolve();
-  }
-
-  /** Makes sure that the one timer rings no later than what is due first. Ringing too early is harmless. */
-  #arm(): void {
-    let dueMs = this.#gate.nextDeadline() ?? Infinity;
-    for (const untilMs of this.#parting.values()) {
-      dueMs = Math.min(dueMs, untilMs);
-      break;
-    }
-    if (dueMs >= this.#timerDueMs) return;
-    clearTimeout(this.#timer);
-    this.#timerDueMs = dueMs;
-    this.#timer = setTimeout(
-      () => {
-        this.#timerDueMs = Infinity;
-        this.#tick();
-        this.#arm();
-      },
-      Math.max(1, Math.ceil(dueMs - performance.now())),
-    );
-  }
-
-  #tick(): void {
-    const nowMs = performance.now();
-    for (const [session, dueMs] of this.#parting) {
-      if (dueMs > nowMs) break;
-      this.#parting.delete(session);
-      session.downstream.destroy();
-    }
-    this.#gate.tick();
   }
 }
