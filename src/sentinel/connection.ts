@@ -1,19 +1,12 @@
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 
 import { TunnelError } from '../errors.ts';
-import { errnoWords } from '../net/errno.ts';
 import { formatEndpoint, type Endpoint } from '../net/endpoint.ts';
 import type { OwnListeners } from '../net/own-listeners.ts';
 import { authCommand, withoutSecret, type Credentials } from '../net/secret.ts';
-import {
-  isTlsError,
-  looksLikeTls,
-  secure,
-  tlsFailure,
-  whyNoTls,
-  type Access,
-  type ClientTls,
-} from '../net/tls.ts';
+import { isTlsError, looksLikeTls, whyNoTls, type Access, type ClientTls } from '../net/tls.ts';
+import { cannotReach, noTls, timedOut, wordless } from './connection-errors.ts';
+import { openSocket } from './open-socket.ts';
 import { encodeCommand, ReplyDecoder, ReplyError, type Reply } from './resp.ts';
 
 interface Asked {
@@ -107,66 +100,10 @@ export class Connection {
     { credentials, tls }: Access = {},
     own?: OwnListeners,
   ): Promise<Connection> {
-    const connection = await Connection.#connect(endpoint, ms, signal, tls, own);
+    const take = (socket: Socket): Connection => new Connection(endpoint, socket, tls, signal);
+    const connection = await openSocket(endpoint, ms, signal, tls, own, take);
     if (credentials) connection.#login = await connection.#logIn(credentials, ms);
     return connection;
-  }
-
-  static #connect(
-    endpoint: Endpoint,
-    ms: number,
-    signal: AbortSignal | undefined,
-    tls: ClientTls | undefined,
-    own: OwnListeners | undefined,
-  ): Promise<Connection> {
-    const objection = own?.objection(endpoint);
-    if (objection) return Promise.reject(cannotReach(endpoint, objection));
-    return new Promise((resolve, reject) => {
-      const { host, port } = endpoint;
-      const lookup = own && { lookup: own.lookupFor(port) };
-      const plain = connect({ host, port, noDelay: true, keepAlive: true, ...lookup });
-      let isConnected = false;
-      plain.once('connect', () => {
-        isConnected = true;
-      });
-      const socket = tls ? secure(plain, endpoint, tls) : plain;
-      const settle = (error?: TunnelError): void => {
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', stop);
-        socket.off('error', refused);
-        if (!error) {
-          resolve(new Connection(endpoint, socket, tls, signal));
-          return;
-        }
-        socket.on('error', () => undefined); // it is being destroyed; whatever else it says is of no interest
-        socket.destroy();
-        plain.destroy();
-        reject(error);
-      };
-      const stop = (): void => {
-        settle(new TunnelError('ST_CLOSED', 'Closed while connecting'));
-      };
-      const refused = (error: Error): void => {
-        settle(
-          tls && isConnected
-            ? noTls(endpoint, whyNoTls(error, tls, endpoint), error)
-            : cannotReach(endpoint, error, wordless(error)),
-        );
-      };
-      const timer = setTimeout(() => {
-        settle(
-          tls && isConnected
-            ? noTls(endpoint, `no handshake within ${String(ms)} ms: is this a TLS port?`)
-            : timedOut(endpoint, 'has not accepted a connection', ms),
-        );
-      }, ms);
-      socket.once('error', refused);
-      socket.once(tls ? 'secureConnect' : 'connect', () => {
-        settle();
-      });
-      if (signal?.aborted) stop();
-      else signal?.addEventListener('abort', stop, { once: true });
-    });
   }
 
   /** What came of our credentials. */
@@ -294,33 +231,7 @@ export class Connection {
   }
 }
 
-/** The same whether the reset comes while we connect or just afterwards: that is a matter of chance. */
-function wordless(error: Error): string {
-  const isReset = 'code' in error && error.code === 'ECONNRESET';
-  return isReset ? ' before it said anything: does this port want TLS?' : '';
-}
-
-function cannotReach(endpoint: Endpoint, error: Error, more = ''): TunnelError {
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : error.message;
-  return new TunnelError(
-    'ST_SENTINEL_UNREACHABLE',
-    `Cannot reach ${formatEndpoint(endpoint)}: ${errnoWords(code)}${more}`,
-    { cause: error },
-  );
-}
-
-function noTls(endpoint: Endpoint, why: string, cause?: Error): TunnelError {
-  return new TunnelError('ST_TLS_FAILED', tlsFailure(endpoint, why), { cause });
-}
-
 /** A command for a message: its first words, and never what stands after AUTH. */
 function nameOf([command = '', sub]: readonly string[]): string {
   return command === 'AUTH' || sub === undefined ? command : `${command} ${sub}`;
-}
-
-function timedOut(endpoint: Endpoint, what: string, ms: number): TunnelError {
-  return new TunnelError(
-    'ST_SENTINEL_TIMEOUT',
-    `${formatEndpoint(endpoint)} ${what} within ${String(ms)} ms`,
-  );
 }
