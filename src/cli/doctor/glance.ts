@@ -1,4 +1,4 @@
-import { connect as connectPlain } from 'node:net';
+import { connect as connectPlain, type Socket } from 'node:net';
 import { connect, createSecureContext } from 'node:tls';
 import type { Endpoint } from '../../net/endpoint.ts';
 import type { ClientTls } from '../../net/tls.ts';
@@ -41,29 +41,17 @@ function certificateAt(
   tls: ClientTls | undefined,
   ms: number,
 ): Promise<Glance | undefined> {
-  return new Promise((resolve) => {
-    const identity = tls?.identity;
-    const socket = connect({
-      host,
-      port,
-      rejectUnauthorized: false,
-      ...(tls?.servername !== undefined && { servername: tls.servername }),
-      secureContext: createSecureContext({
-        ...(identity && { cert: identity.cert, key: identity.key.reveal() }),
-      }),
-    });
-    const settle = (seen?: Glance): void => {
-      clearTimeout(timer);
-      socket.destroy();
-      resolve(seen);
-    };
-    const timer = setTimeout(settle, ms);
-    socket.on('error', () => {
-      settle();
-    });
-    socket.on('close', () => {
-      settle();
-    });
+  const identity = tls?.identity;
+  const socket = connect({
+    host,
+    port,
+    rejectUnauthorized: false,
+    ...(tls?.servername !== undefined && { servername: tls.servername }),
+    secureContext: createSecureContext({
+      ...(identity && { cert: identity.cert, key: identity.key.reveal() }),
+    }),
+  });
+  return seenAt(socket, ms, (settle) => {
     socket.once('secureConnect', () => {
       const certificate = socket.getPeerX509Certificate();
       if (!certificate) {
@@ -84,25 +72,35 @@ function certificateAt(
 }
 
 function plainWordOf({ host, port }: Endpoint, ms: number): Promise<Glance | undefined> {
+  const socket = connectPlain({ host, port });
+  return seenAt(socket, ms, (settle) => {
+    socket.once('data', (chunk) => {
+      const [line = ''] = chunk.toString('latin1', 0, 80).split('\r\n');
+      settle(/^[+-]/.test(line) ? { kind: 'plain', said: line } : undefined);
+    });
+    socket.write('PING\r\n');
+  });
+}
+
+/** What `look` has seen of a connection, until that ends or its time is over. It is closed then. */
+function seenAt(
+  socket: Socket,
+  ms: number,
+  look: (settle: (seen?: Glance) => void) => void,
+): Promise<Glance | undefined> {
   return new Promise((resolve) => {
-    const socket = connectPlain({ host, port });
     const settle = (seen?: Glance): void => {
       clearTimeout(timer);
       socket.destroy();
       resolve(seen);
     };
     const timer = setTimeout(settle, ms);
-    socket.on('error', () => {
-      settle();
-    });
-    socket.on('close', () => {
-      settle();
-    });
-    socket.once('data', (chunk) => {
-      const [line = ''] = chunk.toString('latin1', 0, 80).split('\r\n');
-      settle(/^[+-]/.test(line) ? { kind: 'plain', said: line } : undefined);
-    });
-    socket.write('PING\r\n');
+    for (const end of ['error', 'close']) {
+      socket.on(end, () => {
+        settle();
+      });
+    }
+    look(settle);
   });
 }
 
