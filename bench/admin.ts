@@ -3,23 +3,31 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { ask, EventStream, RedisProcess, serveThrough, type TunnelProcess } from '../test/kit/index.ts';
 import { describeMachine, machineLine } from './lib/machine.ts';
+import { numberFrom, optionsOf, readFlags, wholeFrom } from './lib/options.ts';
 import { writeRun, writeSection } from './lib/results.ts';
 import { median, quantile } from './lib/stats.ts';
 import { table } from './lib/table.ts';
 import { cpuNs } from './lib/usage.ts';
 import { redisBenchmark } from './throughput/benchmark.ts';
 
-const { values } = parseArgs({
-  options: {
+const usage = 'npm run bench:admin -- [--sessions N] [--requests N] [--rounds N] [--seconds S] [--no-write]';
+const options = optionsOf(usage, (args) => {
+  const values = readFlags(args, {
     sessions: { type: 'string', default: '5000' },
     requests: { type: 'string', default: '300' },
     rounds: { type: 'string', default: '10' },
     seconds: { type: 'string', default: '3' },
     'no-write': { type: 'boolean', default: false },
-  },
+  });
+  return {
+    sessions: wholeFrom(1, 'sessions', values.sessions),
+    requests: wholeFrom(1, 'requests', values.requests),
+    rounds: wholeFrom(1, 'rounds', values.rounds),
+    seconds: numberFrom(0.01, 'seconds', values.seconds),
+    writesResults: !values['no-write'],
+  };
 });
 const clients = 50;
 const routes = ['/status', '/metrics', '/readyz', '/livez'] as const;
@@ -36,13 +44,13 @@ await using tunnel = await serveThrough(
 );
 await tunnel.waitFor(({ event }) => event === 'admin.opened');
 
-const answers = await measureAnswers(tunnel, Number(values.sessions), Number(values.requests));
-const rounds = await measureThroughput(tunnel, Number(values.rounds), Number(values.seconds));
+const answers = await measureAnswers(tunnel, options.sessions, options.requests);
+const rounds = await measureThroughput(tunnel, options.rounds, options.seconds);
 const ratios = rounds.map(({ asked, quiet }) => asked / quiet);
 const text = [
   '## Admin listener',
   machineLine(machine),
-  `${values.sessions} sessions open, one request after the other, ${values.requests} of each route. Processor time is that of the tunnel.`,
+  `${options.sessions} sessions open, one request after the other, ${options.requests} of each route. Processor time is that of the tunnel.`,
   table(
     ['route', 'bytes', 'median ms', '99 % ms', 'processor ms each'],
     answers.map(({ route, bytes, ms, cpuMs }) => [
@@ -53,12 +61,12 @@ const text = [
       cpuMs.toFixed(2),
     ]),
   ),
-  `Throughput with ${String(clients)} clients while /metrics is scraped every second and a dashboard asks for /status every second and follows /events, as a part of that without, in ${values.rounds} alternating pairs: median ${percent(median(ratios))}, quartiles ${percent(quantile(ratios, 0.25))} and ${percent(quantile(ratios, 0.75))}.`,
+  `Throughput with ${String(clients)} clients while /metrics is scraped every second and a dashboard asks for /status every second and follows /events, as a part of that without, in ${options.rounds} alternating pairs: median ${percent(median(ratios))}, quartiles ${percent(quantile(ratios, 0.25))} and ${percent(quantile(ratios, 0.75))}.`,
 ].join('\n\n');
 process.stdout.write(`${text}\n`);
 const kept = writeRun('admin', { machine, answers, rounds });
 process.stderr.write(`kept ${kept}\n`);
-if (!values['no-write']) writeSection('admin', text);
+if (options.writesResults) writeSection('admin', text);
 
 async function measureAnswers(
   of: TunnelProcess,

@@ -1,12 +1,13 @@
 // What a failover does to writing clients: how long, what is lost, which errors; beside the other ways to the master.
 import { describeMachine } from './lib/machine.ts';
+import { optionsOf } from './lib/options.ts';
 import { writeRun, writeSection } from './lib/results.ts';
 import { contenders } from './failover/contenders.ts';
-import { parseOptions } from './failover/options.ts';
+import { parseOptions, usage } from './failover/options.ts';
 import { report, type Trial } from './failover/report.ts';
 import { runTrial, SecondFailoverError, type Cause } from './failover/trial.ts';
 
-const options = parseOptions(process.argv.slice(2));
+const options = optionsOf(usage, parseOptions);
 const startedAt = new Date();
 const machine = describeMachine();
 const trials: Trial[] = [];

@@ -1,31 +1,33 @@
 // Failovers in a row under mixed load: nothing of the tunnel may grow.
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { eventually, leaveEndToCaller, startCluster, testEngine } from '../test/kit/index.ts';
+import { namesOf, numberFrom, optionsOf, readFlags, UsageError, wholeFrom } from './lib/options.ts';
 import { writeRun } from './lib/results.ts';
 import { failOver, type Kind } from './soak/failing-over.ts';
 import { Load } from './soak/load.ts';
 import { growths, type Point } from './soak/measured.ts';
 import { SoakedTunnel } from './soak/tunnel.ts';
 
-const { values } = parseArgs({
-  options: {
+const usage = 'npm run soak -- [--failovers N] [--minutes N] [--every SECONDS] [--engine auto|epoll|streams]';
+const { wanted, minutes, everySeconds, engine } = optionsOf(usage, (args) => {
+  const values = readFlags(args, {
     failovers: { type: 'string', default: '200' },
     minutes: { type: 'string', default: '60' },
     every: { type: 'string', default: '0' },
     engine: { type: 'string', default: testEngine },
-  },
+  });
+  const [named = '', ...more] = namesOf('engine', values.engine, ['auto', 'epoll', 'streams']);
+  if (more.length > 0) throw new UsageError('--engine: expected one engine');
+  return {
+    wanted: wholeFrom(1, 'failovers', values.failovers),
+    minutes: numberFrom(0, 'minutes', values.minutes),
+    /** Between two failovers, while the load goes on. */
+    everySeconds: numberFrom(0, 'every', values.every),
+    engine: named,
+  };
 });
-const wanted = Number(values.failovers);
-/** Between two failovers, in seconds, while the load goes on. */
-const everySeconds = Number(values.every);
-const untilMs = performance.now() + Number(values.minutes) * 60_000;
-if (!Number.isInteger(wanted) || wanted < 1 || Number.isNaN(untilMs + everySeconds)) {
-  throw new Error(
-    'Usage: npm run soak -- [--failovers N] [--minutes N] [--every SECONDS] [--engine epoll|streams]',
-  );
-}
+const untilMs = performance.now() + minutes * 60_000;
 /** The first failovers fill caches and have code compiled: what they add is no leak. */
 const warmUp = Math.min(5, Math.ceil(wanted / 3));
 const measureEvery = Math.max(1, Math.min(20, Math.floor(wanted / 5)));
@@ -33,7 +35,7 @@ const measureEvery = Math.max(1, Math.min(20, Math.floor(wanted / 5)));
 leaveEndToCaller();
 const points: Point[] = [];
 const problems = await soak();
-say(`kept ${writeRun('soak', { wanted, engine: values.engine, points, problems })}`);
+say(`kept ${writeRun('soak', { wanted, engine, points, problems })}`);
 for (const problem of problems) say(`NOT FLAT: ${problem}`);
 if (problems.length === 0) say(`flat over ${points.at(-1)?.failovers ?? 0} failovers`);
 process.exitCode = problems.length === 0 ? 0 : 1;
@@ -43,7 +45,7 @@ async function soak(): Promise<readonly string[]> {
   await using tunnel = await SoakedTunnel.start({
     sentinels: cluster.seeds,
     databases: [{ name: cluster.name, listen: 0, holdMs: 30_000 }],
-    engine: values.engine,
+    engine,
   });
   const load = new Load(tunnel.port);
   load.start();
@@ -92,9 +94,7 @@ function verdict(done: number, wrong: number): readonly string[] {
     ...(first && last ? growths(first, last) : ['nothing was measured']),
     ...(wrong > 0 ? [`${wrong} values came back changed`] : []),
   ];
-  return done < wanted
-    ? [...grown, `only ${done} of ${wanted} failovers in ${values.minutes} minutes`]
-    : grown;
+  return done < wanted ? [...grown, `only ${done} of ${wanted} failovers in ${minutes} minutes`] : grown;
 }
 
 function describe(point: Point): void {

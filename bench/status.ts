@@ -3,11 +3,18 @@
 //   npm run bench:status
 //   npm run bench:status -- 50 dist/main.js        so many rounds, of another build
 import { execFileSync } from 'node:child_process';
-import { argv, execPath, stdout } from 'node:process';
+import { execPath, stdout } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { leaveEndToCaller, serveThrough, startCluster } from '../test/kit/index.ts';
+import { optionsOf, UsageError, wholeFrom } from './lib/options.ts';
 
-const [rounds = '20', main = fileURLToPath(new URL('../src/main.js', import.meta.url))] = argv.slice(2);
+const { rounds, main } = optionsOf('npm run bench:status -- [ROUNDS [MAIN]]', (args) => {
+  const [count = '20', built = fileURLToPath(new URL('../src/main.js', import.meta.url)), ...more] = args;
+  const flag = args.find((arg) => arg.startsWith('-'));
+  if (flag !== undefined || more.length > 0)
+    throw new UsageError(`Cannot make anything of "${flag ?? more.join(' ')}"`);
+  return { rounds: wholeFrom(1, 'rounds', count), main: built };
+});
 
 leaveEndToCaller();
 await using cluster = await startCluster();
@@ -23,7 +30,7 @@ const commands: readonly (readonly [string, readonly string[]])[] = [
 ];
 const taken = new Map(commands.map(([name]) => [name, [] as number[]]));
 // In turns, so that what else the machine does falls on all of them.
-for (let round = 0; round < Number(rounds); round += 1) {
+for (let round = 0; round < rounds; round += 1) {
   for (const [name, args] of commands) {
     const startedMs = performance.now();
     execFileSync(execPath, args, { stdio: 'ignore' });

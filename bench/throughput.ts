@@ -5,15 +5,16 @@ import { join } from 'node:path';
 import { Scope } from '../src/lifecycle/scope.ts';
 import { RedisProcess } from '../test/kit/index.ts';
 import { describeMachine } from './lib/machine.ts';
+import { optionsOf } from './lib/options.ts';
 import { writeRun, writeSection } from './lib/results.ts';
 import { type Relay, type Upstream } from './peers/relay.ts';
 import { redisBenchmark } from './throughput/benchmark.ts';
 import { measure, plan, type Measurement, type Plan } from './throughput/measure.ts';
 import { measureMemory, type Memory } from './throughput/memory.ts';
-import { parseOptions, type Options } from './throughput/options.ts';
+import { parseOptions, usage, type Options } from './throughput/options.ts';
 import { report } from './throughput/report.ts';
 
-const options = parseOptions(process.argv.slice(2));
+const options = optionsOf(usage, parseOptions);
 const dir = mkdtempSync(join(tmpdir(), 'bench-throughput-'));
 try {
   await main(options);

@@ -1,8 +1,8 @@
-import { parseArgs } from 'node:util';
+import { namesOf, readFlags, wholeFrom } from '../lib/options.ts';
 import { contenders, standardContenders } from './contenders.ts';
 import { causes, type Cause } from './trial.ts';
 
-const usage = `bench:failover [--quick] [--trials N] [--peer-trials N] [--causes a,b] [--contenders a,b] [--clients N] [--pause MS] [--no-write]
+export const usage = `npm run bench:failover -- [--quick] [--trials N] [--peer-trials N] [--causes a,b] [--contenders a,b] [--clients N] [--pause MS] [--no-write]
   causes:     ${causes.join(' ')}
   contenders: ${Object.keys(contenders).join(' ')}`;
 
@@ -17,34 +17,26 @@ export interface Options {
   readonly writesResults: boolean;
 }
 
+/** @throws UsageError for what cannot be measured */
 export function parseOptions(args: readonly string[]): Options {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      quick: { type: 'boolean', default: false },
-      trials: { type: 'string' },
-      'peer-trials': { type: 'string' },
-      causes: { type: 'string' },
-      contenders: { type: 'string' },
-      clients: { type: 'string', default: '20' },
-      pause: { type: 'string', default: '2' },
-      'no-write': { type: 'boolean', default: false },
-    },
+  const values = readFlags(args, {
+    quick: { type: 'boolean', default: false },
+    trials: { type: 'string' },
+    'peer-trials': { type: 'string' },
+    causes: { type: 'string', default: causes.join(',') },
+    contenders: { type: 'string', default: standardContenders().join(',') },
+    clients: { type: 'string', default: '20' },
+    pause: { type: 'string', default: '2' },
+    'no-write': { type: 'boolean', default: false },
   });
-  const wantedCauses = values.causes?.split(',');
-  const wanted = values.contenders?.split(',') ?? standardContenders();
-  const unknown = [
-    ...(wantedCauses ?? []).filter((name) => !causes.some((cause) => cause === name)),
-    ...wanted.filter((name) => !(name in contenders)),
-  ];
-  if (unknown.length > 0) throw new Error(`Cannot measure ${unknown.join(', ')}: not known\n${usage}`);
+  const wanted = namesOf('causes', values.causes, causes);
   return {
-    trials: Number(values.trials ?? (values.quick ? 2 : 20)),
-    peerTrials: Number(values['peer-trials'] ?? (values.quick ? 1 : 3)),
-    causes: causes.filter((cause) => wantedCauses?.includes(cause) ?? true),
-    contenders: wanted,
-    clients: Number(values.clients),
-    pauseMs: Number(values.pause),
+    trials: wholeFrom(1, 'trials', values.trials ?? (values.quick ? '2' : '20')),
+    peerTrials: wholeFrom(1, 'peer-trials', values['peer-trials'] ?? (values.quick ? '1' : '3')),
+    causes: causes.filter((cause) => wanted.includes(cause)),
+    contenders: namesOf('contenders', values.contenders, Object.keys(contenders)),
+    clients: wholeFrom(1, 'clients', values.clients),
+    pauseMs: wholeFrom(0, 'pause', values.pause),
     writesResults: !values['no-write'],
   };
 }

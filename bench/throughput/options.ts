@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util';
+import { namesOf, numberFrom, readFlags, wholeFrom } from '../lib/options.ts';
 import { startDirect } from '../peers/direct.ts';
 import { startHaproxy } from '../peers/haproxy.ts';
 import { startNginx } from '../peers/nginx.ts';
@@ -19,7 +19,7 @@ const relays: Readonly<Record<string, StartRelay>> = {
 };
 const standard = ['direct', 'ours-epoll', 'ours-streams', 'haproxy', 'nginx'];
 
-const usage = `bench:throughput [--quick] [--rounds N] [--seconds S] [--cells a,b] [--relays a,b] [--sessions N] [--no-write]
+export const usage = `npm run bench:throughput -- [--quick] [--rounds N] [--seconds S] [--cells a,b] [--relays a,b] [--sessions N] [--no-write]
   cells:  ${cells.map(({ name }) => name).join(' ')} memory
   relays: ${Object.keys(relays).join(' ')}`;
 
@@ -34,33 +34,28 @@ export interface Options {
   readonly writesResults: boolean;
 }
 
+/** @throws UsageError for what cannot be measured */
 export function parseOptions(args: readonly string[]): Options {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      quick: { type: 'boolean', default: false },
-      rounds: { type: 'string' },
-      seconds: { type: 'string' },
-      cells: { type: 'string' },
-      relays: { type: 'string' },
-      sessions: { type: 'string', default: '8000' },
-      'no-write': { type: 'boolean', default: false },
-    },
+  const all = [...cells.map(({ name }) => name), 'memory'];
+  const installed = [...standard, ...(originalBinary() ? ['original'] : [])];
+  const values = readFlags(args, {
+    quick: { type: 'boolean', default: false },
+    rounds: { type: 'string' },
+    seconds: { type: 'string' },
+    cells: { type: 'string', default: all.join(',') },
+    relays: { type: 'string', default: installed.join(',') },
+    sessions: { type: 'string', default: '8000' },
+    'no-write': { type: 'boolean', default: false },
   });
-  const wanted = values.cells?.split(',');
-  const named = values.relays?.split(',') ?? [...standard, ...(originalBinary() ? ['original'] : [])];
-  const unknown = [
-    ...(wanted ?? []).filter((name) => name !== 'memory' && !cells.some((cell) => cell.name === name)),
-    ...named.filter((name) => !(name in relays)),
-  ];
-  if (unknown.length > 0) throw new Error(`Cannot measure ${unknown.join(', ')}: not known\n${usage}`);
+  const wanted = namesOf('cells', values.cells, all);
+  const named = namesOf('relays', values.relays, Object.keys(relays));
   return {
-    rounds: Number(values.rounds ?? (values.quick ? 2 : 5)),
-    seconds: Number(values.seconds ?? (values.quick ? 0.3 : 0.8)),
-    cells: wanted ? cells.filter(({ name }) => wanted.includes(name)) : cells,
+    rounds: wholeFrom(1, 'rounds', values.rounds ?? (values.quick ? '2' : '5')),
+    seconds: numberFrom(0.01, 'seconds', values.seconds ?? (values.quick ? '0.3' : '0.8')),
+    cells: cells.filter(({ name }) => wanted.includes(name)),
     relays: new Map(named.flatMap((name) => (relays[name] ? [[name, relays[name]] as const] : []))),
-    withMemory: wanted?.includes('memory') ?? true,
-    sessions: Number(values.sessions),
+    withMemory: wanted.includes('memory'),
+    sessions: wholeFrom(1, 'sessions', values.sessions),
     writesResults: !values['no-write'],
   };
 }
