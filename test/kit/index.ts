@@ -11,6 +11,7 @@ export { FakeServer, type Answer, type FakeConnection } from './fake-server.ts';
 export { freePort } from './free-port.ts';
 export { FullBacklog } from './full-backlog.ts';
 export { awaitFormed, failoverMs, Group, isReplyError, pairs, rows } from './group.ts';
+export { cannotNameHosts, HostsFile } from './hosts-file.ts';
 export { withoutLeaks } from './leaks.ts';
 export { cannotMakeNamespaces, Network, type Namespace } from './netns.ts';
 export { NotifyReceiver } from './notify-receiver.ts';
