@@ -41,7 +41,7 @@ if (problems.length === 0) say(`flat over ${points.at(-1)?.failovers ?? 0} failo
 process.exitCode = problems.length === 0 ? 0 : 1;
 
 async function soak(): Promise<readonly string[]> {
-  await using cluster = await startCluster();
+  await using cluster = await startCluster({ downAfterMs: 1000 });
   await using tunnel = await SoakedTunnel.start({
     sentinels: cluster.seeds,
     databases: [{ name: cluster.name, listen: 0, holdMs: 30_000 }],

@@ -32,7 +32,9 @@ if (files.length === 0) {
   process.exit(1);
 }
 
-const options = ['--test', '--test-timeout=120000', '--test-concurrency=2', '--test-reporter=spec', ...flags];
+// The deadline is one of a whole file too: every wait of a test has its own, far shorter one, and this is for what hangs.
+const deadline = '--test-timeout=400000';
+const options = ['--test', deadline, '--test-concurrency=2', '--test-reporter=spec', ...flags];
 const { status, signal, error } = spawnSync(process.execPath, [...options, ...files], {
   cwd: root,
   stdio: 'inherit',

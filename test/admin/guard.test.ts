@@ -164,7 +164,7 @@ test('requests that are too large or never end are ended', async () => {
     slow.write('GET /livez HTTP/1.1\r\nHost: localhost\r\nX-Slow: ');
     const begunMs = performance.now();
     await end;
-    assert.ok(performance.now() - begunMs < 8000);
+    assert.ok(performance.now() - begunMs < 30_000); // that of Node is a minute
   });
 });
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Status } from '../../src/admin/status.ts';
-import { ask, eventually, EventStream, withoutLeaks } from '../kit/index.ts';
+import { ask, eventually, EventStream, freePort, withoutLeaks } from '../kit/index.ts';
 import type { FailoverStory } from '../../src/tunnel/story.ts';
 import { overviewOf, serving, Stage, tunnelWith } from './stage.ts';
 
@@ -211,8 +211,8 @@ test('no more follow than are meant to', async () => {
 
 test('an address that is taken is warned of once and tried until it is free', async () => {
   await withoutLeaks(async () => {
-    const first = await Stage.open();
-    const port = Number(first.where);
+    const port = await freePort();
+    const first = await Stage.open({ listen: { kind: 'tcp', host: '127.0.0.1', port } });
     await using second = new Stage({ listen: { kind: 'tcp', host: '127.0.0.1', port } });
     await eventually(() => second.port.logged.length > 0);
     assert.equal(second.port.logged[0]?.event, 'admin.failed');

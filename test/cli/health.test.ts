@@ -21,6 +21,7 @@ test('health finds the tunnel that runs by its configuration, its variable or it
   };
   await using tunnel = await TunnelProcess.start({ config });
   await tunnel.waitFor(({ event }) => event === 'master.serving');
+  await tunnel.waitFor(({ event }) => event === 'admin.opened');
   const file = { SENTINEL_TUNNEL_CONFIG: tunnel.configFile };
   assert.deepEqual(await call(['health'], file), { code: 0, stdout: 'live\n', stderr: '' });
   const ready = await call(['health', '--ready', '--config', tunnel.configFile]);
@@ -40,7 +41,8 @@ test('health ends with 1 where the tunnel is not well, and says why', async () =
         admin: { listen: `unix:${socket}` },
       },
     });
-    await tunnel.waitFor(({ event }) => event === 'master.unknown' || event === 'sentinel.down');
+    await tunnel.waitFor(({ event }) => event === 'sentinel.down');
+    await tunnel.waitFor(({ event }) => event === 'admin.opened');
     const admin = `unix:${socket}`;
     assert.equal((await call(['health', '--admin', admin])).code, 0);
     for (const [flag, word] of [

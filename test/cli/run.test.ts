@@ -174,10 +174,9 @@ test('when nothing can be listened on, the message names address and database, w
 
 test('one port in use does not take down the other databases', async () => {
   await withoutLeaks(async () => {
-    const busy = createServer().listen(0, '127.0.0.1');
+    const port = await freePort();
+    const busy = createServer().listen(port, '127.0.0.1');
     await once(busy, 'listening');
-    const address = busy.address();
-    const port = typeof address === 'object' && address ? address.port : 0;
     await using tunnel = await TunnelProcess.start({
       config: {
         sentinels: [nobody],

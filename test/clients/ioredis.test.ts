@@ -6,7 +6,7 @@ import { eventually, serveThrough, startCluster, withoutLeaks } from '../kit/ind
 test('ioredis works through the tunnel, before and after a failover, with its default settings', async (t) => {
   await withoutLeaks(async () => {
     await using cluster = await startCluster({ replicas: 1 });
-    await using tunnel = await serveThrough(cluster, { database: { holdMs: 30_000 } });
+    await using tunnel = await serveThrough(cluster);
     const clients: Redis[] = [];
     const connect = (): Redis => {
       const client = new Redis(tunnel.port(cluster.name), '127.0.0.1');

@@ -6,7 +6,7 @@ import { eventually, serveThrough, startCluster, withoutLeaks } from '../kit/ind
 test('redis (node) works through the tunnel, before and after a failover, with its default settings', async (t) => {
   await withoutLeaks(async () => {
     await using cluster = await startCluster({ replicas: 1 });
-    await using tunnel = await serveThrough(cluster, { database: { holdMs: 30_000 } });
+    await using tunnel = await serveThrough(cluster);
     const options = { socket: { host: '127.0.0.1', port: tunnel.port(cluster.name) } };
     const redis = createClient(options);
     const subscriber = createClient(options);

@@ -24,7 +24,7 @@ export class Peer implements AsyncDisposable {
   }
 
   /** Sends a line and gives the next line printed. @throws Error when it complains or ends instead */
-  async ask(line: string, withinMs = 30_000): Promise<string> {
+  async ask(line: string, withinMs = 60_000): Promise<string> {
     const [printed, complained] = [this.#lines.length, this.#errors.length];
     this.#child.stdin.write(`${line}\n`);
     const outcome = await eventually(

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { phpWithRedis, serveThrough, startCluster, withoutLeaks } from '../kit/index.ts';
+import { awaitSubscribed, phpWithRedis, serveThrough, startCluster, withoutLeaks } from '../kit/index.ts';
 import { Peer } from './peer.ts';
 
 const run = promisify(execFile);
@@ -54,7 +54,7 @@ test(
   async (t) => {
     await withoutLeaks(async () => {
       await using cluster = await startCluster({ replicas: 1 });
-      await using tunnel = await serveThrough(cluster, { database: { holdMs: 30_000 } });
+      await using tunnel = await serveThrough(cluster);
       const port = tunnel.port(cluster.name);
       const view = async (): Promise<string> => {
         const settings = {
@@ -64,13 +64,14 @@ test(
           'session.cache_limiter': '',
         };
         const flags = Object.entries(settings).flatMap(([name, value]) => ['-d', `${name}="${value}"`]);
-        return (await run(php ?? '', [...flags, '-r', page], { timeout: 30_000 })).stdout;
+        return (await run(php ?? '', [...flags, '-r', page], { timeout: 60_000 })).stdout;
       };
       await using peer = await Peer.start([php ?? '', '-r', program, '--', String(port)]);
       await t.test('commands, pipelines, MULTI, Lua, blocking pops; sessions are kept', async () => {
         assert.equal(await peer.ask('ordinary'), 'done');
         assert.deepEqual([await view(), await view()], ['1', '2']);
       });
+      await awaitSubscribed(cluster.sentinels);
       await cluster.failover();
       await tunnel.waitFor(({ event }) => event === 'master.fenced');
       await t.test('a page asked for in the middle of a failover waits and finds its session', async () => {

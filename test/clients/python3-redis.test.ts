@@ -58,7 +58,7 @@ test(
   async () => {
     await withoutLeaks(async () => {
       await using cluster = await startCluster({ replicas: 1 });
-      await using tunnel = await serveThrough(cluster, { database: { holdMs: 30_000 } });
+      await using tunnel = await serveThrough(cluster);
       await using peer = await Peer.start([python ?? '', '-c', program, String(tunnel.port(cluster.name))]);
       assert.equal(await peer.ask('ordinary'), 'done');
       const promoted = await cluster.failoverAndSettle();

@@ -3,7 +3,14 @@ import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { encodeCommand, eventually, serveThrough, startCluster, withoutLeaks } from '../kit/index.ts';
+import {
+  awaitSubscribed,
+  encodeCommand,
+  eventually,
+  serveThrough,
+  startCluster,
+  withoutLeaks,
+} from '../kit/index.ts';
 import { Peer } from './peer.ts';
 
 const run = promisify(execFile);
@@ -11,10 +18,10 @@ const run = promisify(execFile);
 test('redis-cli works through the tunnel, before, during and after a failover', async (t) => {
   await withoutLeaks(async () => {
     await using cluster = await startCluster({ replicas: 1 });
-    await using tunnel = await serveThrough(cluster, { database: { holdMs: 30_000 } });
+    await using tunnel = await serveThrough(cluster);
     const port = String(tunnel.port(cluster.name));
     const cli = async (...args: string[]): Promise<string> =>
-      (await run('redis-cli', ['-p', port, ...args], { timeout: 30_000 })).stdout.trim();
+      (await run('redis-cli', ['-p', port, ...args], { timeout: 60_000 })).stdout.trim();
 
     await t.test('commands and Lua', async () => {
       assert.equal(await cli('SET', 'key', 'value'), 'OK');
@@ -38,6 +45,7 @@ test('redis-cli works through the tunnel, before, during and after a failover', 
         assert.equal(await session.ask('MULTI'), 'OK');
         assert.equal(await session.ask('SET key other'), 'QUEUED');
         assert.equal(await session.ask('EXEC'), 'OK');
+        await awaitSubscribed(cluster.sentinels);
         await cluster.failover();
         await tunnel.waitFor(({ event }) => event === 'master.fenced');
         assert.equal(await cli('SET', 'key', 'waited'), 'OK');

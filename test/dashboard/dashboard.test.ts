@@ -4,6 +4,8 @@ import {
   ask,
   cannotBrowse,
   eventually,
+  failoverMs,
+  freePort,
   startBrowser,
   startCluster,
   Tab,
@@ -15,7 +17,7 @@ import {
 import { focused, poorContrasts, tooWide, watchPhases } from './page-checks.ts';
 
 /** On a machine that is busy with other tests everything takes longer; the usual figure is printed. */
-const generousMs = 5_000;
+const generousMs = 20_000;
 const mostBytes = 150_000;
 /** Of these one has to have a name for whoever does not see it. */
 const namedRoles = new Set([
@@ -36,7 +38,7 @@ describe('the dashboard', { skip: cannotBrowse }, () => {
   let tab: Tab;
 
   before(async () => {
-    [cluster, browser] = await Promise.all([startCluster(), startBrowser()]);
+    [cluster, browser] = await Promise.all([startCluster({ downAfterMs: 2000 }), startBrowser()]);
     tunnel = await startTunnel(cluster, { listen: '127.0.0.1:0' });
     const page = await ask(tunnel.adminPort, '/');
     assert.equal(page.status, 200, 'there is no dashboard: run "npm run build:dashboard" first');
@@ -74,7 +76,9 @@ describe('the dashboard', { skip: cannotBrowse }, () => {
     );
     assert.equal(await tab.text('#fact-master'), `${host}:${port}`);
     assert.equal(await tab.text('#phase-word'), 'Serving');
-    assert.equal(await tab.page.locator('#sentinel-rows tr[data-tone="good"]').count(), 3);
+    await eventually(
+      async () => (await tab.page.locator('#sentinel-rows tr[data-tone="good"]').count()) === 3,
+    );
     const told = await tab.text('#map-description');
     assert.ok(told.includes(`Applications are led to ${host}:${port}, the master of mymaster.`), told);
     await eventually(async () => {
@@ -154,15 +158,15 @@ describe('the dashboard', { skip: cannotBrowse }, () => {
     await cluster.kill(before);
     await tab.page.locator('#phase:not([data-phase="serving"])').waitFor();
     await tab.page.locator('#failover-now').waitFor();
-    await tab.page.locator('#phase[data-phase="serving"]').waitFor({ timeout: 30_000 });
+    await tab.page.locator('#phase[data-phase="serving"]').waitFor({ timeout: failoverMs });
     await reportDelays(context, tunnel, tab);
-    await tab.page.locator('#failover-picture .flag').first().waitFor({ timeout: 30_000 });
-    assert.equal(await tab.page.locator('#failover-now').isVisible(), false);
+    await tab.page.locator('#failover-picture .flag').first().waitFor({ timeout: failoverMs });
+    await tab.page.locator('#failover-now').waitFor({ state: 'hidden' });
     assert.match(
       await tab.text('#failover-course'),
       new RegExp(`^Moved from ${before.host}:${before.port} to `),
     );
-    assert.match(await tab.text('#failover-facts .nothing'), /^Not served for[\d.]+ ms$/);
+    assert.match(await tab.text('#failover-facts .nothing'), /^Not served for[\d.]+ m?s$/);
     assert.notEqual(await tab.text('#fact-master'), `${before.host}:${before.port}`);
     assert.equal(await tab.page.locator('#failover-picture .span.nothing').count(), 1);
     const lines = await tab.page.locator('#failover-lines tr').count();
@@ -199,7 +203,7 @@ describe('the dashboard', { skip: cannotBrowse }, () => {
     assert.equal(await page.locator('#failover-zoom input[value="window"]:checked').count(), 1);
     await page.locator('#event-levels input[value="info"]').focus();
     await page.keyboard.press('ArrowRight');
-    assert.equal(await page.locator('#event-list li.info').count(), 0);
+    await eventually(async () => (await page.locator('#event-list li.info').count()) === 0);
     assert.ok((await page.locator('#event-list li.warn').count()) > 0);
     await page.locator('#event-pause').focus();
     await page.keyboard.press('Enter');
@@ -212,7 +216,7 @@ describe('the dashboard', { skip: cannotBrowse }, () => {
 
   test('says loudly that it has lost touch with a tunnel that stands still, and recovers', async () => {
     tunnel.freeze();
-    await tab.page.locator('#lost').waitFor({ timeout: 30_000 });
+    await tab.page.locator('#lost').waitFor({ timeout: failoverMs });
     assert.match(await tab.text('#lost'), /Lost touch with the tunnel\s+since \d\d:\d\d:\d\d/);
     assert.match(await tab.text('#phase-for'), /^when last heard, \d\d:\d\d:\d\d/);
     assert.match(await tab.page.title(), /^Lost touch/);
@@ -222,8 +226,8 @@ describe('the dashboard', { skip: cannotBrowse }, () => {
   });
 
   test('asks for the token, and finds a tunnel again that was killed', async () => {
-    const first = await startTunnel(cluster, { listen: '127.0.0.1:0', token });
-    const { adminPort } = first;
+    const adminPort = await freePort();
+    const first = await startTunnel(cluster, { listen: `127.0.0.1:${adminPort}`, token });
     await using other = await Tab.open(browser, urlOf(first), 400);
     await other.page.locator('#lock').waitFor();
     assert.equal(await other.page.locator('#board').isVisible(), false);

@@ -77,7 +77,8 @@ test(
         const facts = JSON.stringify(known);
         return facts.includes('"num-slaves","2"') && facts.includes('"num-other-sentinels","2"');
       });
-      assert.equal(await sentinel.command('SENTINEL', 'FAILOVER', 'mymaster'), 'OK');
+      // It has to have looked at a replica before it can choose one.
+      await eventually(async () => (await sentinel.command('SENTINEL', 'FAILOVER', 'mymaster')) === 'OK');
       await eventually(async () => (await replicationOf(first)).includes('role:slave'));
       const before = printed.length;
       await eventually(() => printed.length > before + 2);
@@ -101,7 +102,7 @@ function placed(word: string, places: ReadonlyMap<string, Namespace>): string {
 }
 
 async function connected(place: Namespace | undefined, port: number): Promise<RespClient> {
-  return await eventually(() => RespClient.connect(port, { host: place?.address ?? '', deadlineMs: 5000 }));
+  return await eventually(() => RespClient.connect(port, { host: place?.address ?? '' }));
 }
 
 /** On a connection of its own: Sentinel cuts those to a server that it demotes. */

@@ -147,6 +147,7 @@ test('doctor may be called beside a tunnel that runs, and is fine', async () => 
       admin: { listen: admin },
     };
     await using tunnel = await TunnelProcess.start({ config });
+    await tunnel.waitFor(({ event }) => event === 'admin.opened');
     const called = await call(['doctor', '--config', tunnel.configFile]);
     assert.equal(called.code, 0, called.stdout);
     assert.match(called.stdout, /^ok {7}tunnel-runs \(a\)$/m);

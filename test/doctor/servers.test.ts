@@ -9,6 +9,7 @@ import {
   FullBacklog,
   RedisProcess,
   startCluster,
+  unresolvable,
   withoutLeaks,
   type FakeMaster,
 } from '../kit/index.ts';
@@ -26,7 +27,7 @@ const databases = [{ name: 'a', listen: 0 }];
 
 test('what is wrong with replicas is found, on real servers', async (t) => {
   await withoutLeaks(async () => {
-    await using cluster = await startCluster({ replicas: 1, sentinels: 1, downAfterMs: 1_000 });
+    await using cluster = await startCluster({ replicas: 1, sentinels: 1 });
     const { master, seeds } = cluster;
     const replica = cluster.replica(0);
     const config = { sentinels: seeds, databases: [{ name: 'mymaster', listen: 0 }] };
@@ -101,15 +102,15 @@ test('what is wrong with the announced master is found', async (t) => {
       await using silent = await FullBacklog.start();
       await using sentinel = await sentinelOf({
         a: { host: '127.0.0.1', port: silent.port },
-        b: { host: 'no-such-host.invalid', port: 6379 },
+        b: { host: unresolvable, port: 6379 },
       });
       const names = ['a', 'b'].map((name) => ({ name, listen: 0 }));
       const findings = await diagnosed({ sentinels: [sentinel.seed], databases: names });
       assert.match(found(findings, 'master-unreachable', 'a').what, /cannot be used/);
       const unresolved = found(findings, 'host-unresolved', 'b');
       assert.equal(unresolved.severity, 'broken');
-      assert.match(unresolved.what, /host name that does not resolve here: "no-such-host\.invalid"/);
-      assert.match(unresolved.remedy, /addressMap: \{ "no-such-host\.invalid:6379"/);
+      assert.match(unresolved.what, new RegExp(`host name that does not resolve here: "${unresolvable}"`));
+      assert.match(unresolved.remedy, new RegExp(`addressMap: \\{ "${unresolvable}:6379"`));
     });
 
     await t.test('our own listener, something else than Redis, and a replica', async () => {
@@ -151,7 +152,7 @@ test('what is wrong with the announced master is found', async (t) => {
       });
       await using sentinel = await sentinelOf({ a: { host: '127.0.0.1', port: ahead.port } });
       const clock = found(await diagnosed({ sentinels: [sentinel.seed], databases }), 'clock-differs');
-      assert.match(clock.what, /is 3(599|600)\.\d s ahead of the one here/);
+      assert.match(clock.what, /is 3(59\d|600)\.\d s ahead of the one here/);
       assert.deepEqual(
         clock.evidence.map(({ asked }) => asked),
         ['TIME', 'its clock'],

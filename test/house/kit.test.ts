@@ -10,6 +10,7 @@ import {
   FakeSentinel,
   FullBacklog,
   Network,
+  patienceMs,
   RedisProcess,
   RespClient,
   startCluster,
@@ -46,7 +47,7 @@ test('RedisProcess keeps its port over a restart, and answers nothing while it i
     await using client = await RespClient.connect(port, { deadlineMs: 100 });
     await assert.rejects(client.command('PING'), /No reply within 100 ms/);
     redis.thaw();
-    assert.equal(await client.readReply(2000), 'PONG');
+    assert.equal(await client.readReply(patienceMs), 'PONG');
     await redis.restart();
     assert.equal(await client.closed, 'fin');
     assert.equal(await redis.command('PING'), 'PONG');
@@ -91,10 +92,10 @@ test(
       await using redis = await RedisProcess.start({ host: one.address, prefix: one.prefix, port: 7001 });
       const [command = '', ...prefix] = other.prefix;
       const ping = [...prefix, 'redis-cli', '-h', redis.host, '-p', '7001', 'ping'];
-      const pingFromOther = (): Promise<unknown> => run(command, ping, { timeout: 1000 });
+      const pingFromOther = (timeout = patienceMs): Promise<unknown> => run(command, ping, { timeout });
       await pingFromOther();
       await network.partition(one, other);
-      await assert.rejects(pingFromOther());
+      await assert.rejects(pingFromOther(1000));
       assert.equal(await redis.command('PING'), 'PONG');
       await network.heal(one, other);
       await pingFromOther();

@@ -2,11 +2,13 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir, readFile, stat } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import process from 'node:process';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
+import type { Status } from '../../src/admin/status.ts';
 import {
+  ask,
   encodeCommand,
   eventually,
   FakeRedis,
@@ -84,10 +86,10 @@ test('a port in use takes no other database down, and is listened on once it is 
       masters: { db1: { host: redis.host, port: redis.port }, db2: { host: redis.host, port: redis.port } },
     });
     const blocker = createServer();
-    blocker.listen(0, '127.0.0.1');
+    const port = await freePort();
+    blocker.listen(port, '127.0.0.1');
     await once(blocker, 'listening');
     try {
-      const { port } = blocker.address() as AddressInfo; // of a listening TCP server
       const free = await freePort();
       await using tunnel = await TunnelProcess.start({
         config: {
@@ -125,7 +127,14 @@ test('SIGTERM lets a command in flight finish, then exits with 0', async () => {
     await tunnel.waitFor(({ event }) => event === 'tunnel.stopping');
     await redis.command('RPUSH', 'queue', 'value');
     assert.deepEqual(await client.readReply(), ['queue', 'value']);
-    await assert.rejects(RespClient.connect(tunnel.port('db1')), { code: 'ECONNREFUSED' });
+    await eventually(async () => {
+      try {
+        await (await tunnel.connect('db1')).close();
+        return false;
+      } catch (error) {
+        return error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED';
+      }
+    });
     client.end();
     assert.deepEqual(await tunnel.exited, { code: 0, signal: null });
   });
@@ -136,6 +145,7 @@ test('a client that cannot be served is told why in an error reply', async () =>
     await using sentinel = await FakeSentinel.start();
     const source = { name: 'nosuch', seeds: [sentinel.seed] };
     await using tunnel = await startThrough(source, { database: { holdMs: 300 } });
+    await tunnel.waitFor(({ event }) => event === 'master.missing');
     await using client = await tunnel.connect('nosuch');
     client.write(encodeCommand(['PING']));
     const reply = await client.readReply();
@@ -148,10 +158,15 @@ test('a client that cannot be served is told why in an error reply', async () =>
 test('a client that waits at shutdown is told so', async () => {
   await withoutLeaks(async () => {
     await using sentinel = await FakeSentinel.start();
-    await using tunnel = await startDropIn([sentinel.seed], ['nosuch']);
+    const port = await freePort();
+    const env = { SENTINEL_TUNNEL_ADMIN: `127.0.0.1:${port}` };
+    await using tunnel = await startDropIn([sentinel.seed], ['nosuch'], { env });
     await using client = await tunnel.connect('nosuch');
     client.write(encodeCommand(['PING']));
-    await eventually(async () => (await connectionsOf(tunnel)) > 0);
+    await eventually(async () => {
+      const status = (await ask(port, '/status')).json() as Status;
+      return status.databases[0]?.counters?.held === 1;
+    });
     tunnel.signal('SIGTERM');
     const reply = await client.readReply();
     assert.ok(reply instanceof ReplyError);
@@ -169,6 +184,7 @@ test('clients that leave while they wait leave nothing behind', onLinux, async (
     await using tunnel = await startDropIn([sentinel.seed], ['db1', 'db2']);
     await using client = await tunnel.connect('db1');
     assert.equal(await client.command('PING'), 'PONG');
+    await eventually(() => sentinel.server.connections.length === 2);
     const before = await descriptors(tunnel.pid);
     const impatient = await Promise.all(Array.from({ length: 200 }, () => tunnel.connect('db2')));
     await eventually(async () => (await descriptors(tunnel.pid)) >= before + 200);
@@ -265,13 +281,6 @@ async function sentinelOf(redis: RedisProcess): Promise<FakeSentinel> {
 
 async function descriptors(pid: number): Promise<number> {
   return (await readdir(`/proc/${pid}/fd`)).length;
-}
-
-/** How many clients have been accepted, as far as the descriptors show it. */
-async function connectionsOf(tunnel: TunnelProcess): Promise<number> {
-  if (process.platform !== 'linux') return 1;
-  const port = hex(tunnel.port('nosuch'));
-  return (await sockets()).filter(({ local, state }) => local.endsWith(port) && state === '01').length;
 }
 
 async function timersOf(localPort: number, remotePort: number): Promise<string[]> {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../kit/properties.ts';
 import type { EndReason } from '../../src/relay/engine.ts';
 import type { Places } from '../../src/relay/places.ts';
 import { a, b, GateRig, spec as usual } from './fake-port.ts';

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Connection } from '../../src/sentinel/connection.ts';
-import { eventually, FakeServer, freePort, FullBacklog, withoutLeaks, type Answer } from '../kit/index.ts';
+import {
+  eventually,
+  FakeServer,
+  freePort,
+  FullBacklog,
+  patienceMs,
+  withoutLeaks,
+  type Answer,
+} from '../kit/index.ts';
 
 const get = ['SENTINEL', 'get-master-addr-by-name', 'mymaster'];
 
@@ -22,10 +30,13 @@ test('open() has a deadline, tells a refusal by its code, and stops when it is t
       code: 'ST_SENTINEL_TIMEOUT',
       message: 'HERE has not accepted a connection within 100 ms',
     });
-    assert.deepEqual(await failure(Connection.open({ host: '127.0.0.1', port: await freePort() }, 1000)), {
-      code: 'ST_SENTINEL_UNREACHABLE',
-      message: 'Cannot reach HERE: connection refused (ECONNREFUSED)',
-    });
+    assert.deepEqual(
+      await failure(Connection.open({ host: '127.0.0.1', port: await freePort() }, patienceMs)),
+      {
+        code: 'ST_SENTINEL_UNREACHABLE',
+        message: 'Cannot reach HERE: connection refused (ECONNREFUSED)',
+      },
+    );
     const controller = new AbortController();
     const opening = Connection.open(blackhole, 60_000, controller.signal);
     controller.abort();
@@ -37,8 +48,10 @@ test('open() has a deadline, tells a refusal by its code, and stops when it is t
 test('questions are answered in order, without waiting for each other', async () => {
   await withoutLeaks(async () => {
     await using server = await FakeServer.listen(([, word = '']) => ({ reply: word }), { chunking: 'bytes' });
-    const connection = await Connection.open(server, 1000);
-    const replies = await Promise.all(['a', 'b', 'c'].map((word) => connection.ask(['ECHO', word], 5000)));
+    const connection = await Connection.open(server, patienceMs);
+    const replies = await Promise.all(
+      ['a', 'b', 'c'].map((word) => connection.ask(['ECHO', word], patienceMs)),
+    );
     assert.deepEqual(replies, ['a', 'b', 'c']);
     connection.close();
     assert.equal((await failure(connection.ask(get, 1000))).code, 'ST_CLOSED');
@@ -48,7 +61,7 @@ test('questions are answered in order, without waiting for each other', async ()
 test('a question without an answer takes the connection and every other question with it', async () => {
   await withoutLeaks(async () => {
     await using server = await FakeServer.listen(() => 'hang');
-    const connection = await Connection.open(server, 1000);
+    const connection = await Connection.open(server, patienceMs);
     const [first, second] = await Promise.all([
       failure(connection.ask(get, 100)),
       failure(connection.ask(['PING'], 60_000)),
@@ -72,7 +85,7 @@ test('a reply that lay unread past its deadline is no answer, though its timer h
       };
       return 'hang';
     });
-    const connection = await Connection.open(server, 1000);
+    const connection = await Connection.open(server, patienceMs);
     const asked = failure(connection.ask(get, 60_000));
     await eventually(() => answer);
     // As if this process had been stopped for an hour in between.
@@ -98,11 +111,11 @@ test('whatever is not the protocol, or was not asked for, ends the connection wi
   await withoutLeaks(async () => {
     for (const [answer, code, message] of cases) {
       await using server = await FakeServer.listen(() => answer);
-      const connection = await Connection.open(server, 1000);
+      const connection = await Connection.open(server, patienceMs);
       const ended = new Promise((resolve) => {
         connection.onEnded(resolve);
       });
-      await connection.ask(['PING'], 5000).catch(() => undefined); // the reason is looked at below
+      await connection.ask(['PING'], patienceMs).catch(() => undefined); // the reason is looked at below
       await ended;
       assert.deepEqual(await failure(connection.ask(['PING'], 1000)), { code, message });
     }
@@ -115,10 +128,10 @@ test('a server that refuses and closes is quoted', async () => {
       connection.send('-ERR max number of clients reached\r\n');
       return 'close';
     });
-    const connection = await Connection.open(server, 1000);
+    const connection = await Connection.open(server, patienceMs);
     const [, second] = await Promise.all([
-      connection.ask(['PING'], 5000),
-      failure(connection.ask(['PING'], 5000)),
+      connection.ask(['PING'], patienceMs),
+      failure(connection.ask(['PING'], patienceMs)),
     ]);
     assert.equal(
       second.message,
@@ -131,7 +144,7 @@ test('a signal closes the connection also after it has opened', async () => {
   await withoutLeaks(async () => {
     await using server = await FakeServer.listen(() => 'hang');
     const controller = new AbortController();
-    const connection = await Connection.open(server, 1000, controller.signal);
+    const connection = await Connection.open(server, patienceMs, controller.signal);
     const asked = failure(connection.ask(['PING'], 60_000));
     controller.abort();
     assert.equal((await asked).code, 'ST_CLOSED');
@@ -144,10 +157,10 @@ test('messages go to their listener, also between replies, and none after the en
     await using server = await FakeServer.listen(() => ({
       raw: `${message}+PONG\r\n${message}+UNASKED\r\n${message}`,
     }));
-    const connection = await Connection.open(server, 1000);
+    const connection = await Connection.open(server, patienceMs);
     const heard: string[] = [];
     connection.onMessage((channel, payload) => heard.push(`${channel} ${payload}`));
-    assert.equal(await connection.ask(['PING'], 5000), 'PONG');
+    assert.equal(await connection.ask(['PING'], patienceMs), 'PONG');
     assert.equal(connection.whyEnded()?.code, 'ST_SENTINEL_REPLY_ERROR');
     assert.deepEqual(heard, ['c m', 'c m']);
   });

@@ -10,19 +10,16 @@ test('a pulse that is woken without end keeps its floor', async () => {
     begun.push(performance.now());
     return Promise.resolve(60_000);
   });
+  const startedMs = performance.now();
   pulse.start();
-  const untilMs = performance.now() + 400;
-  while (performance.now() < untilMs) {
+  while (begun.length < 5) {
     pulse.wake();
     await sleep(1);
   }
   pulse.close();
-  assert.ok(begun.length >= 3 && begun.length <= 9, `${String(begun.length)} runs`);
-  for (const [index, ms] of begun.entries()) {
-    const before = begun[index - 1];
-    // What is measured here begins a little after what the pulse measures.
-    if (before !== undefined) assert.ok(ms - before >= 35, `${String(ms - before)} ms after the one before`);
-  }
+  const lastedMs = performance.now() - startedMs;
+  // A timer may ring a millisecond early by this clock.
+  assert.ok(begun.length <= 1 + lastedMs / 49, `${String(begun.length)} runs in ${String(lastedMs)} ms`);
 });
 
 test('a wake during a run brings one more after it, however many there were', async () => {

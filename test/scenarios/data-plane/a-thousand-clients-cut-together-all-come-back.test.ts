@@ -13,7 +13,7 @@ test('a thousand clients cut together are all back on the new master, with no qu
     });
     await using tunnel = await serveThrough({ name: 'mymaster', seeds: [sentinel.seed] });
     const port = tunnel.port('mymaster');
-    const connect = async (): Promise<RespClient> => await RespClient.connect(port, { deadlineMs: 30_000 });
+    const connect = async (): Promise<RespClient> => await RespClient.connect(port, { deadlineMs: 60_000 });
     const first = await Promise.all(Array.from({ length: count }, connect));
     const back: RespClient[] = [];
     try {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Status } from '../../../src/admin/status.ts';
 import {
-  descriptorsOf,
+  ask,
   encodeCommand,
   eventually,
   FakeSentinel,
@@ -19,17 +20,26 @@ test(
     await withoutLeaks(async () => {
       await using redis = await RedisProcess.start();
       await using sentinel = await FakeSentinel.start();
-      await using tunnel = await startThrough({ name: 'mymaster', seeds: [sentinel.seed] });
+      await using tunnel = await startThrough(
+        { name: 'mymaster', seeds: [sentinel.seed] },
+        { config: { admin: { listen: 0 } } },
+      );
+      await tunnel.waitFor(({ event }) => event === 'admin.opened');
+      const isHeld = async (count: number): Promise<void> => {
+        await eventually(async () => {
+          const status = (await ask(tunnel.adminPort, '/status')).json() as Status;
+          return status.databases[0]?.counters?.held === count;
+        });
+      };
       await using patient = await tunnel.connect('mymaster');
       for (let count = 0; count < 100; count++) patient.write(encodeCommand(['INCR', 'counter']));
 
       await using leaving = await tunnel.connect('mymaster');
       leaving.write(encodeCommand(['INCR', 'of those who left']));
-      await eventually(async () => (await descriptorsOf(tunnel.pid)) > 0);
-      const withBoth = await descriptorsOf(tunnel.pid);
+      await isHeld(2);
       // By a reset: one who only ended its side might still wait for the reply.
       leaving.reset();
-      await eventually(async () => (await descriptorsOf(tunnel.pid)) < withBoth);
+      await isHeld(1);
 
       // More than the tunnel should ever keep for one who waits: the rest stays with the client.
       await using eager = await tunnel.connect('mymaster');

@@ -11,6 +11,7 @@ import {
   cannotMakeNamespaces,
   configThrough,
   eventually,
+  failoverMs,
   RespClient,
   startThrough,
   withoutLeaks,
@@ -31,7 +32,7 @@ test('servers behind NAT', { skip: await cannotMakeNamespaces() }, async (t) => 
       startThrough(source, {
         prefix: app.prefix,
         database: { listen: `${app.address}:${port}`, holdMs },
-        config: { addressMap },
+        config: { addressMap, sentinel: { replyMs: 20_000 } }, // who is merely slow is not down
       });
     const connect = (port: number): Promise<RespClient> => RespClient.connect(port, { host: app.address });
     /** What doctor says in the namespace of the application. */
@@ -40,7 +41,7 @@ test('servers behind NAT', { skip: await cannotMakeNamespaces() }, async (t) => 
       const database = { listen: `${app.address}:7999` };
       await writeFile(file, JSON.stringify(configThrough(source, { database, config: { addressMap } })));
       const [command, ...args] = [...app.prefix, process.execPath, main, 'doctor', '--config', file];
-      const { stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', timeout: 30_000 });
+      const { stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', timeout: 60_000 });
       return stdout + stderr;
     };
 
@@ -87,7 +88,7 @@ test('servers behind NAT', { skip: await cannotMakeNamespaces() }, async (t) => 
         const throughs = await Promise.all(
           maps.map(async (map, index) => {
             const port = 7001 + index;
-            const tunnel = scope.use(await start(port, map, 30_000));
+            const tunnel = scope.use(await start(port, map, failoverMs));
             await awaitServing(tunnel, name);
             const doctored = index === 0 ? await doctor(tunnel.dir, map) : 'Clients are served';
             assert.match(doctored, /^Clients are served/m);

@@ -8,6 +8,7 @@ import {
   eventually,
   Group,
   Network,
+  patienceMs,
   RedisProcess,
   type Namespace,
 } from '../../kit/index.ts';
@@ -127,6 +128,6 @@ async function publish(inside: Namespace, ports: readonly number[]): Promise<Chi
     name: 'forwarder',
     onLine: () => (opened += 1),
   });
-  await child.until(() => Promise.resolve(opened === pairs.length), 10_000);
+  await child.until(() => Promise.resolve(opened === pairs.length), patienceMs);
   return child;
 }

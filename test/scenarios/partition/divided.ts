@@ -43,7 +43,7 @@ export class Divided implements AsyncDisposable {
         const config = [
           `sentinel myid ${own.id}`,
           `sentinel monitor ${masterName} ${minor.address} ${redisPort} 2`,
-          `sentinel down-after-milliseconds ${masterName} 1000`,
+          `sentinel down-after-milliseconds ${masterName} 2000`,
           `sentinel failover-timeout ${masterName} 5000`,
           `sentinel known-replica ${masterName} ${major.address} ${redisPort}`,
           ...others.map(

@@ -33,7 +33,7 @@ for (const engine of platform() === 'linux' ? ['streams', 'epoll'] : ['streams']
         sentinels: [sentinel.seed],
         databases: [{ name: 'one', listen: await freePort() }],
         engine,
-        drainMs: 300,
+        drainMs: 3000,
       };
       await using tunnel = await TunnelProcess.start({ config });
       await awaitServing(tunnel, 'one');
@@ -206,12 +206,12 @@ for (const engine of platform() === 'linux' ? ['streams', 'epoll'] : ['streams']
         const [own = ''] = config.sentinels;
         const [one] = config.databases;
         const databases = [{ ...one, onSentinelLoss: 'refuse' }];
+        const sentinel = { replyMs: 20_000 }; // who is merely slow keeps its link
         for (const sentinels of [[own, a.seed], [a.seed, b.seed], [c.seed], [a.seed, b.seed], [own]]) {
-          const told = await tunnel.reload({ ...config, databases, sentinels });
+          const told = await tunnel.reload({ ...config, databases, sentinel, sentinels });
           assert.equal(told.event, 'config.reloaded');
-          for (const seed of sentinels) {
-            await tunnel.waitFor(({ event, sentinel }) => event === 'sentinel.up' && sentinel === seed);
-          }
+          for (const seed of sentinels)
+            await tunnel.waitFor((it) => it.event === 'sentinel.up' && it['sentinel'] === seed);
         }
         await eventually(() => [a, b, c].every(({ server }) => server.connections.length === 0));
         assert.deepEqual(tunnel.events('master.forbidden'), []);
@@ -221,6 +221,7 @@ for (const engine of platform() === 'linux' ? ['streams', 'epoll'] : ['streams']
 
     test('another way to speak to Sentinels replaces the links, and cuts nobody', () =>
       inScene(async ({ tunnel, config, sentinel }) => {
+        await eventually(() => sentinel.server.connections.length === 2);
         const before = sentinel.accepted;
         await tunnel.reload({ ...config, sentinel: { replyMs: 900 } });
         await eventually(() => sentinel.accepted === before + 2 && sentinel.server.connections.length === 2);

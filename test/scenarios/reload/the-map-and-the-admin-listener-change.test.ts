@@ -11,6 +11,7 @@ import {
   FakeSentinel,
   FakeServer,
   freePort,
+  patienceMs,
   TunnelProcess,
   withoutLeaks,
   type RespClient,
@@ -33,7 +34,7 @@ for (const engine of platform() === 'linux' ? ['streams', 'epoll'] : ['streams']
         await using sentinel = await FakeSentinel.start({ masters });
         const config = (port: number | undefined, from = 'two.invalid:6379'): object => ({
           sentinels: [sentinel.seed],
-          databases: ['one', 'two'].map((name) => ({ name, listen: 0, holdMs: 300 })),
+          databases: ['one', 'two'].map((name) => ({ name, listen: 0, holdMs: patienceMs })),
           addressMap: port === undefined ? {} : { [from]: `127.0.0.1:${port}` },
           engine,
         });

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import {
+  awaitSubscribed,
   eventually,
   serveThrough,
   startCluster,
@@ -53,6 +54,7 @@ test('Sentinels and Redis with passwords and ACLs', async (t) => {
             },
             env: { SENTINEL_PASSWORD: 'of-sentinel' },
           });
+          await awaitSubscribed(cluster.sentinels);
           const promoted = await cluster.failoverAndSettle();
           await tunnel.waitFor(({ event }) => event === 'failover.story');
           const [story] = tunnel.events('failover.story');
@@ -147,6 +149,7 @@ test('Sentinels and Redis with passwords and ACLs', async (t) => {
             degraded['reasons'],
             `its role cannot be verified: it refuses the credentials of "redis": ${reason}`,
           );
+          await tunnel.waitFor(({ event }) => event === 'redis.denied');
           assert.deepEqual(
             tunnel.events('redis.denied').map((event) => [event['reason'], event['code']]),
             [[reason, 'ST_REDIS_AUTH']],
