@@ -15,7 +15,9 @@ export class Stage implements AsyncDisposable {
   static async open(): Promise<Stage> {
     const scope = new Scope();
     try {
-      const cluster = scope.use(await startCluster({ name: databaseName, replicas: 2, sentinels: 3, downAfterMs: 1000 }));
+      const cluster = scope.use(
+        await startCluster({ name: databaseName, replicas: 2, sentinels: 3, downAfterMs: 1000 }),
+      );
       const tunnel = scope.use(
         await TunnelProcess.start({
           config: {
