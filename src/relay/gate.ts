@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import { unreachable } from '../lifecycle/unreachable.ts';
 import { Admission } from './admission.ts';
 import { Durations, type DurationsView } from './durations.ts';
@@ -113,8 +114,9 @@ export class Gate<S extends Session> {
     if (session.phase.kind !== 'dialling' || session.phase.generation !== this.#route.generation)
       return false;
     const { generation, endpoint, untilMs } = session.phase;
-    this.#durations.dialled(this.#now() - (untilMs - this.#spec.dialMs));
-    this.#quiet.add(session, this.#now());
+    const nowMs = this.#now();
+    this.#durations.dialled(nowMs - (untilMs - this.#spec.dialMs));
+    this.#quiet.add(session, nowMs);
     this.#sessions.relay(session, generation, endpoint);
     this.#ledger.opened(session, generation, this.#spec);
     return true;

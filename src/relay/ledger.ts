@@ -1,6 +1,5 @@
 import { Coalesced } from './coalesced.ts';
 import {
-  endReasons,
   type DoubtWord,
   type EndReason,
   type TunnelCounters,
@@ -26,7 +25,15 @@ export class Ledger {
   #acceptErrors = 0;
   #upstreamBytes = 0;
   #downstreamBytes = 0;
-  readonly #ended: Record<EndReason, number>;
+  /** Written out, for an object made of a list is slow to copy, and this is copied in most turns of a loop. */
+  readonly #ended: Record<EndReason, number> = {
+    downstream: 0,
+    upstream: 0,
+    evicted: 0,
+    refused: 0,
+    idle: 0,
+    drained: 0,
+  };
   readonly #failedDials: Coalesced<DialFailed>;
   readonly #refusals: Coalesced<Refused>;
   readonly #turnedAway: Coalesced<Refused>;
@@ -36,7 +43,6 @@ export class Ledger {
   constructor(tell: (event: TunnelEvent) => void, now: () => number) {
     this.#tell = tell;
     this.#now = now;
-    this.#ended = Object.fromEntries(endReasons.map((reason) => [reason, 0])) as Record<EndReason, number>;
     this.#failedDials = new Coalesced<DialFailed>(tellEveryMs, tell);
     this.#refusals = new Coalesced<Refused>(tellEveryMs, tell);
     this.#turnedAway = new Coalesced<Refused>(tellTurnedAwayEveryMs, tell);

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import { Backoff } from '../../lifecycle/backoff.ts';
 import type { ListenAddress } from '../../net/endpoint.ts';
 import * as abi from './abi.ts';

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import type { Endpoint } from '../../net/endpoint.ts';
 import type { DoubtWord, Quiescence, Route, TunnelEvent, TunnelLimits } from '../engine.ts';
 import type { GatePort } from '../gate-port.ts';

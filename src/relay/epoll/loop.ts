@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import * as abi from './abi.ts';
 import { Carrier } from './carrier.ts';
 import { roles, Socket, type Role, type SessionOwner } from './socket.ts';
