@@ -23,8 +23,6 @@ import { Rest } from './rest.ts';
 import type { Session, Side } from './session.ts';
 import { Sessions } from './sessions.ts';
 
-export type { Side } from './session.ts';
-
 /** Wait before a failed dial is tried again at the same endpoint, in milliseconds. A new route cuts it short. */
 const retryMs = 100;
 

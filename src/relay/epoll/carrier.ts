@@ -1,5 +1,5 @@
 import { doubtWordAt } from '../doubt.ts';
-import type { Side } from '../gate.ts';
+import type { Side } from '../session.ts';
 import { endsInQuit } from '../quit.ts';
 import * as abi from './abi.ts';
 import { roles, type Socket, type TunnelSession } from './socket.ts';

@@ -19,7 +19,7 @@ export const announcedHost = '203.0.113.1';
 const shift = 1000;
 const redisPorts = [6379, 6380, 6381] as const;
 const sentinelPorts = [26379, 26380, 26381] as const;
-const forwarder = fileURLToPath(new URL('forwarder.js', import.meta.url));
+const forwarder = fileURLToPath(new URL('forwarder-child.js', import.meta.url));
 
 /**
  * A site behind NAT: a master, two replicas and three Sentinels that know each other, and announce themselves, under an
