@@ -76,7 +76,7 @@ function originalCall(argv: readonly string[]): { config: string; log: string } 
 async function runCommand(argv: readonly string[], host: Host): Promise<number> {
   let exitCode: number = exitCodes.done;
   const program = configured(new Command('sentinel-tunnel'), host)
-    .description('A local port that always leads to the Redis master Sentinel names.')
+    .description('A local port that always leads to the Redis master Sentinel names')
     .usage(
       'CONFIG LOG\n       sentinel-tunnel run   --config FILE\n       sentinel-tunnel check --config FILE\n       sentinel-tunnel doctor --config FILE\n       sentinel-tunnel init  --sentinel HOST:PORT\n       sentinel-tunnel status | top | events | failovers\n       sentinel-tunnel hold | release | cut | failover NAME',
     )

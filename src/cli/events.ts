@@ -119,7 +119,7 @@ class Printer {
     }
     if (this.#skipped > 0) {
       this.#host.stderr.write(
-        `sentinel-tunnel: left out ${String(this.#skipped)} events: nobody read the output\n`,
+        `sentinel-tunnel: Left out ${String(this.#skipped)} events: nobody read the output\n`,
       );
       this.#skipped = 0;
     }
@@ -159,7 +159,7 @@ async function follow(
   let lost = false;
   const told = (frame: Frame): void => {
     if (frame.kind === 'hello' && lost) {
-      host.stderr.write(`sentinel-tunnel: in touch with ${client.where} again\n`);
+      host.stderr.write(`sentinel-tunnel: In touch with ${client.where} again\n`);
       lost = false;
       backoff.reset();
     }
@@ -172,7 +172,7 @@ async function follow(
     for (;;) {
       const why = await untilLost(client, `/events?level=${level}`, lastId, told, signal);
       if (signal.aborted) return;
-      if (!lost) host.stderr.write(`sentinel-tunnel: lost touch, trying again: ${why}\n`);
+      if (!lost) host.stderr.write(`sentinel-tunnel: Lost touch, trying again: ${why}\n`);
       lost = true;
       await sleep(backoff.next(), signal).catch(() => undefined); // the only reason is that it is to end
     }

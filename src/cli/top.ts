@@ -49,7 +49,7 @@ function intervalOf(text: string | undefined): number {
 }
 
 async function once(seen: Seen, intervalMs: number, host: Host): Promise<void> {
-  host.stderr.write('sentinel-tunnel: not a terminal, so this is one look (and one more for the rates)\n');
+  host.stderr.write('sentinel-tunnel: Not a terminal, so this is one look (and one more for the rates)\n');
   const ending = new AbortController();
   const following = seen.follow(ending.signal, () => undefined);
   await sleep(intervalMs, ending.signal);

@@ -14,7 +14,7 @@ import {
   type Browser,
   type Cluster,
 } from '../kit/index.ts';
-import { focused, poorContrasts, tooWide, watchPhases } from './page-checks.ts';
+import { focused, inTheWay, poorContrasts, tooWide, watchPhases } from './page-checks.ts';
 
 /** On a machine that is busy with other tests everything takes longer; the usual figure is printed. */
 const generousMs = 20_000;
@@ -127,10 +127,13 @@ describe('the dashboard', { skip: cannotBrowse }, () => {
       [320, 640],
       [400, 800],
       [1280, 800],
+      [1920, 1080],
       [2560, 1440],
     ] as const) {
       await tab.page.setViewportSize({ width, height });
       assert.equal(await tab.page.evaluate(tooWide), 0, `${width} px`);
+      // Drawn anew once its card has got its width.
+      await eventually(async () => ((await tab.page.evaluate(inTheWay)) as unknown[]).length === 0);
     }
     await tab.page.setViewportSize({ width: 1280, height: 800 });
   });

@@ -80,3 +80,12 @@ export const watchPhases = `(() => {
 
 /** What has the focus, in a word. */
 export const focused = `document.activeElement.id || document.activeElement.value || document.activeElement.className || document.activeElement.tagName`;
+
+/** The boxes of the topology that cover each other, by where they stand. */
+export const inTheWay = `(() => {
+  const boxes = [...document.querySelectorAll('.map .box')].map((box) => box.getBoundingClientRect());
+  const covers = (a, b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1;
+  return boxes.flatMap((box, index) =>
+    boxes.slice(index + 1).filter((other) => covers(box, other)).map((other) => [box.x, box.y, other.x, other.y]),
+  );
+})()`;

@@ -140,7 +140,7 @@ test(
         '0.1',
       ]);
       assert.equal(piped.code, 0);
-      assert.match(piped.stderr, /not a terminal, so this is one look/);
+      assert.match(piped.stderr, /Not a terminal, so this is one look/);
       assert.match(piped.stdout, /^mymaster +serving +\S+ +0 +0 +0\.0 +\d+ B +\d+ B$/m);
       assert.match(piped.stdout, /^\d\d:\d\d:\d\d\.\d{3} INFO +Sentinel Tunnel \S+ started/m);
 
