@@ -42,7 +42,7 @@ test('what is wrong with TLS is found, on real servers', async (t) => {
     ): ReturnType<typeof diagnosed> =>
       diagnosed({
         sentinels: [`127.0.0.1:${on.port}`],
-        sentinel: { replyMs: 500, tls: sentinelTls },
+        sentinel: { replyMs: 2000, tls: sentinelTls },
         redis: { tls: redisTls },
         databases,
       });

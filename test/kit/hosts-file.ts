@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { Buffer } from 'node:buffer';
+import { constants, mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -13,7 +14,7 @@ export async function cannotNameHosts(): Promise<string | false> {
   await using hosts = await HostsFile.create({});
   const [command = '', ...args] = hosts.prefix;
   try {
-    await run(command, [...args, 'true'], { timeout: 10_000 });
+    await run(command, [...args, 'true'], { timeout: 30_000 });
     return false;
   } catch (error) {
     return `cannot mount a hosts file: ${error instanceof Error ? error.message.trim() : String(error)}`;
@@ -38,10 +39,20 @@ export class HostsFile implements AsyncDisposable {
     this.prefix = ['unshare', '--mount', 'sh', '-c', script, join(dir, 'hosts')];
   }
 
-  /** The address of each name from now on. Written in place, for it is the file that is mounted and not its name. */
+  /**
+   * The address of each name from now on. Written in place, for it is the file that is mounted and not its name, and never
+   * empty in between, for who looks a name up then would ask a DNS server.
+   */
   async say(names: Readonly<Record<string, string>>): Promise<void> {
     const lines = Object.entries(names).map(([name, address]) => `${address} ${name}\n`);
-    await writeFile(join(this.#dir, 'hosts'), `127.0.0.1 localhost\n${lines.join('')}`);
+    const text = `127.0.0.1 localhost\n${lines.join('')}`;
+    const file = await open(join(this.#dir, 'hosts'), constants.O_WRONLY | constants.O_CREAT);
+    try {
+      await file.write(text, 0);
+      await file.truncate(Buffer.byteLength(text));
+    } finally {
+      await file.close();
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -30,7 +30,7 @@ test('IPv6 from end to end', { skip: !hasIpv6 && 'this machine has no ::1' }, as
       scope.use(
         await serveThrough(cluster, {
           database: { listen: '[::1]:0' },
-          config: { engine, admin: { listen: '[::1]:0' } },
+          config: { engine, admin: { listen: '[::1]:0' }, sentinel: { replyMs: 20_000 } },
         }),
       );
     const tunnels = await Promise.all(engines.map(start));

@@ -223,7 +223,7 @@ for (const engine of platform() === 'linux' ? ['streams', 'epoll'] : ['streams']
       inScene(async ({ tunnel, config, sentinel }) => {
         await eventually(() => sentinel.server.connections.length === 2);
         const before = sentinel.accepted;
-        await tunnel.reload({ ...config, sentinel: { replyMs: 900 } });
+        await tunnel.reload({ ...config, sentinel: { replyMs: 20_000 } });
         await eventually(() => sentinel.accepted === before + 2 && sentinel.server.connections.length === 2);
         assert.deepEqual(tunnel.events('sentinel.down'), []);
       }));
