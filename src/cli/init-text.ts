@@ -13,6 +13,8 @@ export interface Access {
 export interface Draft {
   readonly sentinels: readonly Endpoint[];
   readonly access: Access;
+  /** How to speak to Redis, where that has been found out to be in TLS too. */
+  readonly redis?: Pick<Access, 'tls'>;
   /** Sentinels that were named and do not answer. */
   readonly silent: readonly Endpoint[];
   readonly databases: readonly { readonly name: string; readonly port: number }[];
@@ -22,7 +24,7 @@ export interface Draft {
 const schema = `https://unpkg.com/sentinel-tunnel@${version}/schema/sentinel-tunnel.schema.json`;
 
 /** A configuration with a comment for whoever reads it next. */
-export function configurationText({ sentinels, access, silent, databases }: Draft): string {
+export function configurationText({ sentinels, access, redis, silent, databases }: Draft): string {
   return [
     `# yaml-language-server: $schema=${schema}`,
     '#',
@@ -35,6 +37,9 @@ export function configurationText({ sentinels, access, silent, databases }: Draf
     ...silent.map((endpoint) => `  # - ${scalar(formatEndpoint(endpoint))} # did not answer`),
     '',
     ...accessLines(access),
+    ...(redis
+      ? ['# How to speak to Redis, which wants TLS as well.', ...stringify({ redis }).split('\n')]
+      : []),
     '# One entry for each master, named as in "sentinel monitor NAME".',
     'databases:',
     ...databases.flatMap(databaseLines),

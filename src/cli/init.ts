@@ -7,12 +7,12 @@ import { parseText } from '../config/text.ts';
 import { TunnelError } from '../errors.ts';
 import { formatEndpoint } from '../net/endpoint.ts';
 import { takeInventory } from '../sentinel/inventory.ts';
-import { survey } from '../sentinel/survey.ts';
+import { survey, type DatabaseSurvey } from '../sentinel/survey.ts';
 import { fileTrouble } from '../telemetry/file-trouble.ts';
 import { verdictOf } from './doctor/verdict.ts';
 import { exitCodes } from './exit-codes.ts';
 import type { Host } from './host.ts';
-import { configurationText, type Access } from './init-text.ts';
+import { configurationText, type Access, type Draft } from './init-text.ts';
 
 export interface InitFlags {
   readonly sentinel?: readonly string[];
@@ -68,22 +68,39 @@ export async function init(flags: InitFlags, host: Host): Promise<number> {
     );
   }
   const ports = await freePorts(names.length);
-  const text = configurationText({
+  const draft: Draft = {
     sentinels,
     access,
     silent: silent.map(({ sentinel }) => sentinel),
     databases: names.map((name, index) => ({ name, port: ports[index] ?? 0 })),
-  });
-  const written = parseConfig(parseText(text, 'what was written'), 'what was written');
-  for (const surveyed of await survey(written)) {
-    const { database, adopted } = surveyed;
-    const trouble = verdictOf(surveyed)?.what;
+  };
+  let { text, results } = await tried(draft);
+  // Where Sentinels speak TLS, Redis usually does, and under the same CA.
+  if (access.tls && results.some(({ trouble }) => trouble !== undefined)) {
+    const secured = await tried({ ...draft, redis: { tls: access.tls } });
+    if (troublesIn(secured.results) < troublesIn(results)) ({ text, results } = secured);
+  }
+  for (const { database, adopted, trouble } of results) {
     if (trouble !== undefined) warn(`${database.name} could not be served now: ${trouble}`);
     else if (adopted)
       host.stderr.write(`${database.name}: ${formatEndpoint(adopted.endpoint)} is its master\n`);
   }
   await write(text, flags, host);
   return exitCodes.done;
+}
+
+/** What would be written, and what is found with it. */
+async function tried(draft: Draft): Promise<{ readonly text: string; readonly results: readonly Result[] }> {
+  const text = configurationText(draft);
+  const written = parseConfig(parseText(text, 'what was written'), 'what was written');
+  const surveys = await survey(written);
+  return { text, results: surveys.map((each) => ({ ...each, trouble: verdictOf(each)?.what })) };
+}
+
+type Result = DatabaseSurvey & { readonly trouble: string | undefined };
+
+function troublesIn(results: readonly Result[]): number {
+  return results.filter(({ trouble }) => trouble !== undefined).length;
 }
 
 /** What is written of how to speak to Sentinels. Files are found from anywhere, wherever this was called. */

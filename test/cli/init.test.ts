@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { parseConfig } from '../../src/config/parse.ts';
 import { parseText } from '../../src/config/text.ts';
 import type { ListenAddress } from '../../src/net/endpoint.ts';
-import { FakeSentinel, startCluster, withoutLeaks } from '../kit/index.ts';
+import { Certificates, FakeSentinel, startCluster, withoutLeaks } from '../kit/index.ts';
 import { assertNoTrace, call, inFolder } from './call.ts';
 
 test('init writes what the Sentinels monitor, check passes it, and nothing is written over unasked', async () => {
@@ -53,6 +53,41 @@ test('init writes what the Sentinels monitor, check passes it, and nothing is wr
       assert.equal(await readFile(file, 'utf8'), 'precious');
       assert.equal((await call([...asked, '--force'], {}, dir)).code, 0);
       assert.equal(await readFile(file, 'utf8'), text);
+    });
+  });
+});
+
+test('init asks a Sentinel in TLS, and finds out whether Redis wants it too', async () => {
+  await withoutLeaks(async () => {
+    await using certificates = await Certificates.make();
+    const { ca, caFile } = certificates;
+    const server = await certificates.issue('server');
+    await using cluster = await startCluster({ replicas: 0, sentinels: 1, tls: { caFile, ca, server } });
+    await inFolder(async (dir) => {
+      const file = join(dir, 'tunnel.yaml');
+      const asked = ['init', '--sentinel', cluster.seeds[0] ?? ''];
+      const called = await call([...asked, '--tls-ca', caFile, '--output', file]);
+      assert.equal(called.code, 0, called.stderr);
+      assert.match(called.stderr, /^mymaster: 127\.0\.0\.1:\d+ is its master$/m);
+      assert.doesNotMatch(called.stderr, /Warning/);
+      const text = await readFile(file, 'utf8');
+      for (const key of ['sentinel', 'redis']) {
+        assert.ok(text.includes(`\n${key}:\n  tls:\n    ca: ${caFile}\n`), text);
+      }
+      const checked = await call(['check', '--config', file]);
+      assert.equal(checked.code, 0, checked.stdout);
+      assert.match(checked.stdout, /servable: /);
+
+      const untrusted = await call([...asked, '--tls']);
+      assert.equal(untrusted.code, 1);
+      assert.match(untrusted.stderr, /signed by no CA that is trusted without tls\.ca/);
+      const plain = await call(asked);
+      assert.equal(plain.code, 1);
+      assert.match(plain.stderr, /does this port want TLS\?|is this not a plain port\?/);
+      for (const failed of [untrusted, plain]) {
+        assert.match(failed.stderr, /Nothing to write: no Sentinel answers/);
+        assertNoTrace(failed);
+      }
     });
   });
 });

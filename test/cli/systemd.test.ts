@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { fstatSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { fstatSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -98,6 +98,41 @@ test('no sign of life is given while something that carries bytes does not answe
     supervisor.close();
   }
 });
+
+test(
+  'without system calls of its own systemd is told by systemd-notify',
+  { skip: skip || cannotRun('systemd-notify') },
+  async () => {
+    await withoutLeaks(async () => {
+      await using manager = await NotifyReceiver.start();
+      const dir = mkdtempSync(join(tmpdir(), 'st-no-koffi-'));
+      try {
+        // koffi is optional: what npm leaves out where it cannot be installed is not found.
+        const hooks = `export const resolve = (name, context, next) => {
+          if (name === 'koffi') throw Object.assign(new Error('left out'), { code: 'ERR_MODULE_NOT_FOUND' });
+          return next(name, context);
+        };`;
+        const hooksAt = JSON.stringify(`data:text/javascript,${encodeURIComponent(hooks)}`);
+        const without = join(dir, 'without-koffi.mjs');
+        writeFileSync(without, `import { register } from 'node:module';\nregister(${hooksAt});\n`);
+        const main = fileURLToPath(new URL('../../src/main.js', import.meta.url));
+        await using tunnel = await TunnelProcess.start({
+          config: { sentinels: ['127.0.0.1:1'], databases: [{ name: 'one', listen: 0 }], drainMs: 300 },
+          program: [process.execPath, '--import', without, main],
+          env: { NOTIFY_SOCKET: manager.address },
+        });
+        await tunnel.waitFor(({ event }) => event === 'engine.fallback');
+        await manager.heard(/^READY=1$/);
+        await manager.heard(/^STATUS=Serving one: unknown$/);
+        await tunnel.stop();
+        await manager.heard(/^STOPPING=1$/);
+        assert.deepEqual(tunnel.events('systemd.notify-failed'), []);
+      } finally {
+        rmSync(dir, { recursive: true });
+      }
+    });
+  },
+);
 
 test('a manager that is not there is told of once, and nothing else changes', async () => {
   await withoutLeaks(async () => {
