@@ -162,6 +162,24 @@ test('values that cannot work are refused with the reason', { skip: lacksGo }, (
     /sentinels: expected a list of at least one "host:port"/,
   );
   assert.throws(() => render({ ...needed, databases: [] }), /databases: expected a list of at least one/);
+  // What would be left out in silence, what cannot be listened on twice, what the policy would not let through.
+  assert.throws(
+    () => render({ ...needed, config: { sentinels: ['other:1'] } }),
+    /config\.sentinels: expected as/,
+  );
+  const twice = [...needed.databases, { name: 'again', port: 6379 }];
+  assert.throws(
+    () => render({ ...needed, databases: twice }),
+    /the port 6379 of .*again.* is taken by another/,
+  );
+  assert.throws(() => render({ ...needed, admin: { port: 6380 } }), /the port 6380 of .* or by admin\.port/);
+  const elsewhere = { ...needed, sentinels: ['redis-sentinel:5000'] };
+  assert.throws(
+    () => render(elsewhere),
+    /egressPorts: expected the port of the Sentinel redis-sentinel:5000/,
+  );
+  render({ ...elsewhere, networkPolicy: { egressPorts: [5000, 6379] } });
+  render({ ...elsewhere, networkPolicy: { enabled: false } });
   assert.throws(
     () => render({ ...needed, terminationGracePeriodSeconds: 15 }),
     /expected more than preStopSeconds and config.drainMs together, 15000 ms/,

@@ -4,7 +4,10 @@ import { platform } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Finding } from '../../src/cli/doctor/finding.ts';
+import { hostFindings } from '../../src/cli/doctor/find-host.ts';
 import { listenersIn } from '../../src/cli/doctor/port-holder.ts';
+import { unitsIn } from '../../src/cli/doctor/socket-unit.ts';
+import { parseConfig } from '../../src/config/parse.ts';
 import { call, inFolder } from '../cli/call.ts';
 import {
   Certificates,
@@ -120,6 +123,31 @@ test('what this machine has against a configuration is found', async (t) => {
       assert.match(few.what, /^900000 connections take 1800000 descriptors, and there may be \d+$/);
     });
   });
+});
+
+test('a port that systemd holds for a socket unit of ours is not taken', () => {
+  const table = [
+    '/run/dbus/system_bus_socket dbus.socket            dbus.service',
+    '127.0.0.1:6379              sentinel-tunnel.socket sentinel-tunnel.service',
+    '[::1]:6379                  cache.socket           cache.service',
+    '',
+  ].join('\n');
+  assert.deepEqual(unitsIn(table, '127.0.0.1:6379'), ['sentinel-tunnel.socket', 'sentinel-tunnel.service']);
+  assert.deepEqual(unitsIn(table, '127.0.0.1:637'), []);
+  const config = parseConfig({ sentinels: ['a:1'], databases: [{ name: 'a', listen: 6379 }] }, 'a test');
+  const findingOf = (units: readonly string[]): Finding | undefined => {
+    const address = { kind: 'tcp', host: '127.0.0.1', port: 6379 } as const;
+    const holder = { pid: 1, command: '/sbin/init', units };
+    const listeners = [{ database: 'a', address, objection: 'EADDRINUSE', holder }];
+    const nothing = { admin: undefined, running: undefined, log: undefined, shortage: undefined };
+    const host = { ...nothing, listeners, connections: 1 };
+    return hostFindings({ config, host, nowMs: 0, sentinels: [], databases: [] })[0];
+  };
+  assert.equal(findingOf(unitsIn(table, '127.0.0.1:6379'))?.code, 'socket-held');
+  const [other, unknown] = [findingOf(unitsIn(table, '[::1]:6379')), findingOf([])];
+  assert.deepEqual([other?.code, unknown?.code], ['port-taken', 'port-taken']);
+  assert.match(other?.remedy ?? '', /cache\.socket, cache\.service\): right if that is the tunnel's own/);
+  assert.match(unknown?.remedy ?? '', /systemctl list-sockets tells which/);
 });
 
 test('listening sockets are read from /proc/net/tcp', () => {

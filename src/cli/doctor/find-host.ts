@@ -39,6 +39,22 @@ function listenerFindings(listener: ListenerFacts, host: HostFacts): readonly Fi
       },
     ];
   }
+  if (
+    objection === 'EADDRINUSE' &&
+    !isAdmin &&
+    holder?.units?.some((unit) => unit.includes('sentinel-tunnel'))
+  ) {
+    return [
+      {
+        code: 'socket-held',
+        severity: 'ok',
+        ...about,
+        what: `${text} is held by systemd for ${holder.units.join(', ')}`,
+        evidence,
+        remedy: 'Nothing to do: the service gets the socket when it starts',
+      },
+    ];
+  }
   const isTunnel = /sentinel-tunnel|sentinel_tunnel/.test(holder?.command ?? '');
   const whose = holder
     ? `${isTunnel ? 'another tunnel, ' : ''}pid ${String(holder.pid)} (${holder.command})`
@@ -60,9 +76,11 @@ function listenerFindings(listener: ListenerFacts, host: HostFacts): readonly Fi
     ];
   }
   if (objection === 'EADDRINUSE') {
-    const remedy = holder
-      ? `Stop it (systemctl status ${String(holder.pid)} tells what it belongs to), or listen on another port`
-      : 'Find it with "ss -ltnp" as root and stop it, or listen on another port';
+    const remedy = holder?.units
+      ? `It is process 1, as with a socket unit (${holder.units.length === 0 ? 'systemctl list-sockets tells which' : holder.units.join(', ')}): right if that is the tunnel's own, otherwise listen on another port`
+      : holder
+        ? `Stop it (systemctl status ${String(holder.pid)} tells what it belongs to), or listen on another port`
+        : 'Find it with "ss -ltnp" as root and stop it, or listen on another port';
     return [
       {
         code: address.kind === 'unix' ? 'socket-path' : 'port-taken',

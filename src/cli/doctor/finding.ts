@@ -10,6 +10,7 @@ export const findingCodes = [
   'port-taken',
   'port-forbidden',
   'tunnel-runs',
+  'socket-held',
   'socket-path',
   'admin-taken',
   'log-unwritable',

@@ -7,6 +7,7 @@ import { shortageFor, type Shortage } from '../../relay/descriptor-limit.ts';
 import { AdminClient } from '../admin-client.ts';
 import { fileTrouble } from '../../telemetry/file-trouble.ts';
 import { holderOf, type Holder } from './port-holder.ts';
+import { socketUnitsOf } from './socket-unit.ts';
 
 /** What this machine says of what the configuration asks of it. */
 export interface HostFacts {
@@ -52,10 +53,16 @@ export async function hostFacts(config: Config): Promise<HostFacts> {
   };
 }
 
+/** Who holds the sockets of socket units is process 1. */
+const serviceManager = 1;
+
 async function look(address: ListenAddress, database: string | undefined): Promise<ListenerFacts> {
   const objection = address.kind === 'unix' ? await whyNoSocket(address.path) : await whyNoPort(address);
   const isTaken = objection === 'EADDRINUSE' && address.kind === 'tcp';
-  return { database, address, objection, holder: isTaken ? await holderOf(address.port) : undefined };
+  const holder = isTaken ? await holderOf(address.port) : undefined;
+  if (holder?.pid !== serviceManager) return { database, address, objection, holder };
+  const units = await socketUnitsOf(formatListenAddress(address));
+  return { database, address, objection, holder: { ...holder, units } };
 }
 
 /** Listens for a moment, which is the only way to know. Nobody is accepted. */

@@ -5,6 +5,8 @@ export interface Holder {
   readonly pid: number;
   /** Its command line, cut. */
   readonly command: string;
+  /** The units of systemd for which process 1 holds it, as far as that is known. */
+  readonly units?: readonly string[];
 }
 
 /** State of a listening socket in /proc/net/tcp (TCP_LISTEN of include/net/tcp_states.h). */

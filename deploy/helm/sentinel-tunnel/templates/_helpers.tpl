@@ -30,6 +30,15 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | quote }}
 {{- define "sentinel-tunnel.config" -}}
 {{- if not .Values.sentinels }}{{ fail "sentinels: expected a list of at least one \"host:port\"" }}{{ end -}}
 {{- if not .Values.databases }}{{ fail "databases: expected a list of at least one { name, port }" }}{{ end -}}
+{{- range $key := list "sentinels" "databases" -}}
+{{- if index $.Values.config $key }}{{ fail (printf "config.%s: expected as \"%s\" at the top of the values, where the ports are made of it too" $key $key) }}{{ end -}}
+{{- end -}}
+{{- $taken := printf ",%d," (int .Values.admin.port) -}}
+{{- range .Values.databases -}}
+{{- $port := printf ",%d," (int .port) -}}
+{{- if contains $port $taken }}{{ fail (printf "databases: the port %d of \"%s\" is taken by another database or by admin.port" (int .port) .name) }}{{ end -}}
+{{- $taken = printf "%s%s" $taken $port -}}
+{{- end -}}
 {{- $host := .Values.listenHost | default (ternary "127.0.0.1" "0.0.0.0" (eq .Values.mode "sidecar")) -}}
 {{- $databases := list -}}
 {{- range .Values.databases -}}
