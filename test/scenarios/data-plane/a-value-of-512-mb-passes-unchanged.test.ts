@@ -52,7 +52,8 @@ test(
         }
         assert.equal(received.digest('hex'), sent.digest('hex'));
         const grown = (await residentMiB(tunnel.pid)) - before;
-        assert.ok(grown < 64, `resident memory grew by ${grown.toFixed(1)} MiB`);
+        // What the kernel does not take is copied, at most 1 MiB at a time; V8 collects such copies after some 64 MiB of them.
+        assert.ok(grown < 128, `resident memory grew by ${grown.toFixed(1)} MiB`);
       } finally {
         socket.destroy();
       }
