@@ -1,6 +1,9 @@
 import { relayedBytes, type Session } from './session.ts';
 
-/** Looks in one idle timeout: a session ends when it has been idle for the timeout, or at most half of it longer. */
+/**
+ * Looks in one idle timeout: a session ends when it has been idle for the timeout, or at most half of it longer; after a
+ * standstill it has all of it again.
+ */
 const looks = 4;
 
 interface Seen {
@@ -46,9 +49,11 @@ export class Quiet<S extends Session> {
   /** The sessions whose time is over. */
   *tick(nowMs: number): Generator<S> {
     if (nowMs < this.dueMs) return;
+    // The process has stood still. What came in meanwhile has not been read yet, so nobody is known to have been silent.
+    const isLate = nowMs - this.dueMs > this.#idleMs / 2;
     for (const [session, seen] of this.#seen) {
       const bytes = relayedBytes(session);
-      if (bytes !== seen.bytes) {
+      if (isLate || bytes !== seen.bytes) {
         seen.bytes = bytes;
         seen.sinceMs = nowMs;
       } else if (nowMs - seen.sinceMs >= this.#idleMs) yield session;

@@ -18,6 +18,20 @@ describe('the gate', () => {
     assert.deepEqual([open, held], [2, 0]);
   });
 
+  it('ends a silent session, but nobody for what a standstill kept from being read', () => {
+    const rig = new GateRig({ idleMs: 400 });
+    rig.serve(1);
+    const silent = rig.relaying();
+    rig.nowMs += 1_000; // no tick meanwhile: the process stood still
+    rig.gate.tick();
+    assert.equal(silent.phase.kind, 'relaying');
+    for (let look = 0; look < 4; look += 1) {
+      rig.nowMs += 100;
+      rig.gate.tick();
+    }
+    assert.deepEqual(silent.phase, { kind: 'ended', reason: 'idle' });
+  });
+
   it('cuts relaying sessions of another generation, and only those', () => {
     const rig = new GateRig();
     rig.serve(1);
