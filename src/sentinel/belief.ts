@@ -68,7 +68,7 @@ export interface Belief {
    */
   readonly former: readonly Endpoint[];
   readonly fence: Fence | undefined;
-  /** The latest ROLE of the adopted endpoint; `undefined` until it has been asked. */
+  /** The latest ROLE of the endpoint that is adopted, or served provisionally; `undefined` until it has been asked. */
   readonly role: Role | undefined;
   /** Whether the loss of too many Sentinels forbids serving. */
   readonly isForbidden: boolean;
@@ -113,7 +113,7 @@ export function newBelief(rules: Rules, roster: readonly string[], nowMs: number
 /** Whether this belief lets sessions through. */
 export function isUsable({ fence, adopted, role, isForbidden }: Belief): boolean {
   if (isForbidden) return false;
-  if (fence) return fence.kind === 'provisional';
+  if (fence) return fence.kind === 'provisional' && role?.kind !== 'unusable';
   return adopted !== undefined && (role?.kind === 'master' || role?.kind === 'unverifiable');
 }
 

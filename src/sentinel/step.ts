@@ -117,20 +117,19 @@ function probed(belief: Belief, endpoint: Endpoint, role: Role, generation: numb
     const isBelieved = role.kind === 'master' && !isFormer(belief.former, endpoint);
     if (fence.kind === 'fenced' && fence.isLinked && isBelieved) {
       const untilMs = belief.nowMs + belief.rules.confirmMs;
-      return { ...belief, fence: { ...fence, kind: 'provisional', untilMs } };
+      return { ...belief, role, fence: { ...fence, kind: 'provisional', untilMs } };
     }
-    if (fence.kind === 'provisional' && role.kind === 'replica') {
+    if (fence.kind === 'fenced') return belief;
+    if (role.kind === 'replica') {
       return asking(belief, `${formatEndpoint(endpoint)} became a replica again before it was confirmed`);
     }
-    return belief;
-  }
-  if (!adopted || !sameEndpoint(endpoint, adopted.endpoint)) return belief;
+  } else if (!adopted || !sameEndpoint(endpoint, adopted.endpoint)) return belief;
   return sameRole(role, belief.role) ? belief : { ...belief, role };
 }
 
 /** Ends a fence with its candidate: sessions that it already has stay. */
 function concluded(belief: Belief, fence: Fence, adopted: Adopted): Belief {
-  const role: Role | undefined = fence.kind === 'provisional' ? { kind: 'master' } : undefined;
+  const role = fence.kind === 'provisional' ? belief.role : undefined;
   return { ...belief, fence: undefined, role, adopted, ...leftFor(belief, adopted) };
 }
 

@@ -36,6 +36,11 @@ function phaseOf(belief: Belief): Phase {
     return { kind: 'fenced', reason, candidate: fence.candidate };
   }
   if (fence?.kind === 'provisional') {
+    if (role?.kind === 'unusable') {
+      const where = formatEndpoint(fence.candidate);
+      const reason = `${fence.by} has announced ${where}, which has been promoted and cannot be used: ${role.why}`;
+      return { kind: 'lost', reason, named: fence.candidate };
+    }
     return { kind: 'serving', endpoint: fence.candidate, standing: 'provisional' };
   }
   if (!adopted) return { kind: 'unknown', ...whyUnknown(belief) };

@@ -29,7 +29,7 @@ export type Phase =
   | { readonly kind: 'serving'; readonly endpoint: Endpoint; readonly standing: Standing }
   /** A failover has begun, or the address has moved and the new one is not verified yet: sessions cut, new ones held. */
   | { readonly kind: 'fenced'; readonly reason: string; readonly candidate: Endpoint | undefined }
-  /** Sentinel names `named`, but it cannot be used: refused, silent, a replica. New sessions are held. */
+  /** Sentinel names `named`, or has announced it and it was promoted, but it cannot be used: refused, silent, a replica. New sessions are held. */
   | { readonly kind: 'lost'; readonly reason: string; readonly named: Endpoint }
   /** Serving is forbidden by configuration while too few Sentinels answer. New sessions are refused. */
   | { readonly kind: 'forbidden'; readonly reason: string };

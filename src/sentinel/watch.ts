@@ -116,13 +116,20 @@ export class MasterWatch {
   /** The data plane found an endpoint wanting. A hint: the Sentinels and the server are asked, nothing else happens. */
   suspect(endpoint: Endpoint): void {
     if (!this.#mayAsk()) return;
-    if (this.#steady && sameEndpoint(this.#steady.endpoint, endpoint)) this.#steady.wake();
+    this.#probeOf(endpoint)?.wake();
     this.#wakeSentinels();
   }
 
   /** Asks the served master for its ROLE on a new connection; resolves when the answer, or that there is none, has been heard. */
   async verify(endpoint: Endpoint): Promise<void> {
-    if (this.#steady && sameEndpoint(this.#steady.endpoint, endpoint)) await this.#steady.askAnew();
+    await this.#probeOf(endpoint)?.askAnew();
+  }
+
+  /** The probe of a server that clients may have been led to. */
+  #probeOf(endpoint: Endpoint): RoleProbe | undefined {
+    return [this.#steady, this.#candidate?.probe].find(
+      (probe) => probe && sameEndpoint(probe.endpoint, endpoint),
+    );
   }
 
   /** Doubts come in herds; the Sentinels are asked for the first of each. */

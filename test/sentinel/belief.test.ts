@@ -223,6 +223,30 @@ describe('a belief: a fence', () => {
     assert.equal(scene.pass(1).now, 'lost M g3');
   });
 
+  test('whose provisional master dies is lost until it answers again, and cuts nobody', () => {
+    const scene = Scene.serving().promoting('s2', 'X').probed('X', 'master').probed('X', 'silent');
+    assert.equal(scene.now, 'lost X g2');
+    assert.match(JSON.stringify(scene.view().phase), /s2 has announced 127\.0\.0\.1:7002, which .* silent"/);
+    assert.equal(scene.probed('X', 'master').now, 'serving X provisional g2');
+    assert.equal(scene.probed('X', 'silent').probed('X', 'noauth').now, 'serving X provisional g2');
+  });
+
+  test('whose provisional master is dead when it is confirmed is lost all the same', () => {
+    const scene = Scene.serving().promoting('s2', 'X').probed('X', 'master').probed('X', 'silent');
+    assert.equal(scene.answer('s2', 'X1').now, 'lost X g2');
+    assert.match(
+      JSON.stringify(scene.view().phase),
+      /s2 names 127\.0\.0\.1:7002, which cannot be used: silent"/,
+    );
+    assert.equal(scene.probed('X', 'master').now, 'serving X confirmed g2');
+  });
+
+  test('whose provisional master is dead and not confirmed ends after confirmMs, and cuts', () => {
+    const scene = Scene.serving().promoting('s2', 'X').probed('X', 'master').probed('X', 'silent').pass(2499);
+    assert.equal(scene.now, 'lost X g2');
+    assert.equal(scene.pass(1).now, 'lost M g3');
+  });
+
   test('waits for more than one stale voice when it has ended', () => {
     const scene = Scene.serving().promoting('s2', 'X').probed('X', 'master').pass(2500).answer('s1', 'M0');
     assert.equal(scene.now, 'lost M g3');

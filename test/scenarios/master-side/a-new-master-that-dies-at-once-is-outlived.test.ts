@@ -14,6 +14,11 @@ test('when the promoted replica dies at once, clients are held until Sentinel fi
     const doomed = cluster.servers.find(({ port }) => String(serving['endpoint']).endsWith(`:${port}`));
     assert.ok(doomed && doomed !== cluster.master);
     await cluster.kill(doomed);
+    // Confirmed by now or not: it is not called served while nobody can be served by it.
+    const lost = await tunnel.waitFor(
+      ({ event, reason }) => event === 'master.lost' && String(reason).includes(`:${doomed.port}`),
+    );
+    assert.match(String(lost['reason']), /cannot be used: /);
 
     await using held = await tunnel.connect(cluster.name);
     const reply = await held.command('CONFIG', 'GET', 'port');
