@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { pairUp } from '../lifecycle/pair-up.ts';
 import type { AddressRule } from '../net/address-map.ts';
 import { formatEndpoint, formatListenAddress } from '../net/endpoint.ts';
 import { speaksTls } from '../net/tls.ts';
@@ -89,21 +90,6 @@ export function diffConfigs(before: Config, after: Config): readonly Change[] {
 export function changeLine({ path, kind, from, to, effect }: Change): string {
   const values = [from, to].filter((text) => text !== undefined).join(' → ');
   return `${path}: ${values === '' ? kind : `${kind === 'changed' ? '' : `${kind} `}${values}`} (${effects[effect]})`;
-}
-
-/** Pairs what has one name on both sides; of several with one name the first with the first. */
-export function pairUp<T>(
-  before: readonly T[],
-  after: readonly T[],
-  keyOf: (each: T) => string,
-): readonly { readonly key: string; readonly before: T | undefined; readonly after: T | undefined }[] {
-  const left = [...before];
-  const pairs = after.map((each) => {
-    const key = keyOf(each);
-    const at = left.findIndex((other) => keyOf(other) === key);
-    return { key, before: at < 0 ? undefined : left.splice(at, 1)[0], after: each };
-  });
-  return [...pairs, ...left.map((each) => ({ key: keyOf(each), before: each, after: undefined }))];
 }
 
 /** Rule by rule: what leads one server elsewhere says nothing of the others. */

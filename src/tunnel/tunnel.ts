@@ -73,6 +73,11 @@ export class Tunnel {
     );
   }
 
+  /** The master name of its database. */
+  get name(): string {
+    return this.#database.name;
+  }
+
   /** As it was configured last. */
   get database(): DatabaseConfig {
     return this.#database;
@@ -180,12 +185,25 @@ export class Tunnel {
   }
 
   /**
-   * Fails over with a pause instead of cut commands: see `failOverGracefully`.
+   * Has a Sentinel begin a failover.
    *
-   * @param order has Sentinel begin the failover, and gives which one has
+   * @returns which one has begun it
+   * @throws TunnelError what it says against it, or why none could be asked
+   */
+  async failOver(): Promise<string> {
+    const { name } = this.#database;
+    const sentinel = await this.#sentinels.failover(name);
+    this.#log.info('failover.ordered', { database: name, sentinel });
+    return sentinel;
+  }
+
+  /**
+   * Fails over with a pause instead of cut commands: see `graceful.ts`.
+   *
+   * @param finishMs how long what clients have asked may take to be answered, in milliseconds
    * @throws TunnelError `ST_FAILOVER_FAILED`, or what Sentinel has against it
    */
-  async failOver(finishMs: number, order: () => Promise<string>): Promise<GracefulOutcome> {
+  async failOverGracefully(finishMs: number): Promise<GracefulOutcome> {
     const { name } = this.#database;
     const relay = this.#relay;
     if (!relay || this.#hold.view)
@@ -206,7 +224,7 @@ export class Tunnel {
       quiesce: (withinMs) => relay.quiesce(withinMs),
       lastStory: () => this.stories().at(-1),
     };
-    return await failOverGracefully(port, finishMs, order);
+    return await failOverGracefully(port, finishMs, () => this.failOver());
   }
 
   /** Cuts every session, and gives how many there were: their clients reconnect. */

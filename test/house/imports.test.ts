@@ -9,7 +9,7 @@ const layers = [
   ['sentinel', 'relay'],
   ['tunnel'],
   ['config', 'admin'],
-  ['daemon.ts'],
+  ['daemon.ts', 'reload.ts'],
   ['cli', 'index.ts'],
   ['main.ts'],
 ] as const;

@@ -1,0 +1,174 @@
+import type { DatabaseConfig, ListenerConfig } from '../config/config.ts';
+import { messageOf, TunnelError } from '../errors.ts';
+import { pairUp } from '../lifecycle/pair-up.ts';
+import { within } from '../lifecycle/within.ts';
+import type { ListenAddress } from '../net/endpoint.ts';
+import { speaksTls } from '../net/tls.ts';
+import type { Engine, TunnelCounters } from '../relay/engine.ts';
+import type { Sentinels } from '../sentinel/sentinels.ts';
+import type { MasterView } from '../sentinel/view.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { FailoverStory } from './story.ts';
+import type { TunnelView } from './tunnel-view.ts';
+import { Tunnel } from './tunnel.ts';
+
+/** What tunnels are made of. */
+export interface TunnelParts {
+  readonly engine: Engine;
+  readonly sentinels: Sentinels;
+  readonly log: Log;
+  /** Descriptors of sockets that listen already, for the listeners of the first configuration. */
+  readonly handed?: Map<ListenerConfig, number> | undefined;
+}
+
+/**
+ * The tunnels of a daemon: one for each configured database, and those of databases that are gone, until their
+ * sessions have ended.
+ */
+export class Tunnels {
+  readonly #parts: TunnelParts;
+  readonly #hurry: AbortSignal;
+  /** In the order of the configuration. */
+  #current: readonly Tunnel[];
+  /** Those of databases that are gone, and their ends. */
+  readonly #retiring = new Map<Tunnel, Promise<void>>();
+
+  /** @param hurry ends every drain at once when it aborts */
+  constructor(databases: readonly DatabaseConfig[], parts: TunnelParts, hurry: AbortSignal) {
+    this.#parts = parts;
+    this.#hurry = hurry;
+    const { sentinels, log, handed } = parts;
+    this.#current = databases.map((database) => new Tunnel(database, sentinels, log, handed));
+  }
+
+  /**
+   * Opens every tunnel; what cannot be listened on is tried again in the background.
+   *
+   * @returns what went wrong at the first try, a failure for each listener
+   */
+  async open(): Promise<readonly TunnelError[]> {
+    const failures = await Promise.all(
+      this.#current.map(async (tunnel) =>
+        (await tunnel.open(this.#parts.engine)).map((cause) => {
+          const text = `${tunnel.name}: ${messageOf(cause)}`;
+          return new TunnelError('ST_LISTEN_FAILED', text, { cause });
+        }),
+      ),
+    );
+    return failures.flat();
+  }
+
+  /**
+   * Goes over to other databases. Those that stay are adjusted in place; those that are gone, or speak TLS from now on
+   * and did not, close their listeners and have a drain's time for their sessions. What has to be free for others goes
+   * first: listeners close before any opens.
+   *
+   * @param drainMs how long the sessions of a tunnel that is gone may go on, in milliseconds
+   */
+  async adjust(databases: readonly DatabaseConfig[], drainMs: number): Promise<void> {
+    const { engine, sentinels, log } = this.#parts;
+    const kept: { readonly tunnel: Tunnel; readonly database: DatabaseConfig }[] = [];
+    const fresh: Tunnel[] = [];
+    const gone: Tunnel[] = [];
+    const current: Tunnel[] = [];
+    const pairs = pairUp(this.#current, databases, ({ name }) => name);
+    for (const { before: known, after: database } of pairs) {
+      // The engine of one cannot do for the other.
+      const doesFit = known && database && speaksTls(known.database) === speaksTls(database);
+      if (known && !doesFit) gone.push(known);
+      if (!database) continue;
+      const tunnel = known && doesFit ? known : new Tunnel(database, sentinels, log);
+      if (tunnel === known) kept.push({ tunnel, database });
+      else fresh.push(tunnel);
+      current.push(tunnel);
+    }
+    this.#current = current;
+    await Promise.all([
+      ...kept.map(({ tunnel, database }) => tunnel.adjust(database)),
+      ...gone.map((tunnel) => this.#retire(tunnel, drainMs)),
+    ]);
+    await Promise.all([
+      ...kept.map(({ tunnel }) => tunnel.extend()),
+      ...fresh.map((tunnel) => tunnel.open(engine)),
+    ]);
+  }
+
+  /**
+   * The tunnel of a database.
+   *
+   * @throws TunnelError `ST_USAGE` where there is none of that name
+   */
+  named(name: string): Tunnel {
+    const tunnel = this.#current.find((each) => each.name === name);
+    if (!tunnel) throw new TunnelError('ST_USAGE', `No database "${name}"`);
+    return tunnel;
+  }
+
+  /** What is listened on now, by database. */
+  listening(): readonly { readonly database: string; readonly address: ListenAddress }[] {
+    return this.#current.flatMap(({ name, listening }) =>
+      listening.map((address) => ({ database: name, address })),
+    );
+  }
+
+  /** What is believed of each database's master now. */
+  views(): readonly MasterView[] {
+    return this.#current.map((tunnel) => tunnel.view());
+  }
+
+  /** The counters of each database whose listeners are open. */
+  counters(): readonly { readonly database: string; readonly counters: TunnelCounters }[] {
+    return this.#current.flatMap((tunnel) => {
+      const counters = tunnel.counters();
+      return counters ? [{ database: tunnel.name, counters }] : [];
+    });
+  }
+
+  /** The failovers that are over, by database, oldest first. */
+  stories(): readonly FailoverStory[] {
+    return this.#current.flatMap((tunnel) => tunnel.stories());
+  }
+
+  /** All that an operator may want to know of each. */
+  overviews(): readonly TunnelView[] {
+    return this.#current.map((tunnel) => tunnel.overview());
+  }
+
+  /** How many clients are connected now, those that wait included, also to databases that are gone. */
+  countConnected(): number {
+    return this.#all().reduce((sum, tunnel) => {
+      const counters = tunnel.counters();
+      return counters ? sum + counters.open + counters.held : sum;
+    }, 0);
+  }
+
+  /** Stops accepting, everywhere; resolves when the last session has ended. */
+  async drain(): Promise<void> {
+    await Promise.all(this.#all().map((tunnel) => tunnel.drain()));
+  }
+
+  /** Cuts what is left. */
+  async close(): Promise<void> {
+    await Promise.all(this.#all().map((tunnel) => tunnel.close()));
+    await Promise.all(this.#retiring.values());
+  }
+
+  #all(): readonly Tunnel[] {
+    return [...this.#current, ...this.#retiring.keys()];
+  }
+
+  /** Resolves when its addresses are free; its sessions have the time of a drain. */
+  async #retire(tunnel: Tunnel, drainMs: number): Promise<void> {
+    const ended = this.#drainAndClose(tunnel, drainMs).finally(() => {
+      this.#retiring.delete(tunnel);
+    });
+    this.#retiring.set(tunnel, ended);
+    await tunnel.unlisten();
+  }
+
+  async #drainAndClose(tunnel: Tunnel, drainMs: number): Promise<void> {
+    const drained = tunnel.unlisten().then(() => tunnel.drain());
+    await within(drainMs, drained, this.#hurry);
+    await tunnel.close();
+  }
+}
