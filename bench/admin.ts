@@ -10,7 +10,7 @@ import { writeRun, writeSection } from './lib/results.ts';
 import { median, quantile } from './lib/stats.ts';
 import { table } from './lib/table.ts';
 import { cpuNs } from './lib/usage.ts';
-import { redisBenchmark } from './throughput/benchmark.ts';
+import { redisBenchmark } from './throughput/generator.ts';
 
 const usage = 'npm run bench:admin -- [--sessions N] [--requests N] [--rounds N] [--seconds S] [--no-write]';
 const options = optionsOf(usage, (args) => {
@@ -115,12 +115,10 @@ async function measureThroughput(
   seconds: number,
 ): Promise<{ quiet: number; asked: number }[]> {
   const port = of.port('bench');
-  const [warm] = await redisBenchmark(port, { tests: 'get', clients, requests: 20_000 });
-  const requests = Math.ceil((warm?.perSecond ?? 10_000) * seconds);
-  const run = async (): Promise<number> => {
-    const [said] = await redisBenchmark(port, { tests: 'get', clients, requests });
-    return said?.perSecond ?? NaN;
-  };
+  const load = ['-t', 'get', '-c', clients];
+  const warm = await redisBenchmark(port, load, 20_000).said;
+  const commands = Math.ceil(warm.perSecond * seconds);
+  const run = async (): Promise<number> => (await redisBenchmark(port, load, commands).said).perSecond;
   const runAsked = async (): Promise<number> => {
     const over = new AbortController();
     const asking = askAlways(of, over.signal);

@@ -3,14 +3,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Scope } from '../src/lifecycle/scope.ts';
-import { RedisProcess } from '../test/kit/index.ts';
+import { RedisProcess, RespClient } from '../test/kit/index.ts';
 import { describeMachine } from './lib/machine.ts';
 import { optionsOf } from './lib/options.ts';
 import { writeRun, writeSection } from './lib/results.ts';
 import { type Relay, type Upstream } from './peers/relay.ts';
-import { redisBenchmark } from './throughput/benchmark.ts';
-import { measure, plan, type Measurement, type Plan } from './throughput/measure.ts';
-import { measureMemory, type Memory } from './throughput/memory.ts';
+import { redisBenchmark } from './throughput/generator.ts';
+import { measure, plan, type Measurement, type Plan, type Server } from './throughput/measure.ts';
+import { measureMemory, sessionsThatFit, type Memory } from './throughput/memory.ts';
 import { parseOptions, usage, type Options } from './throughput/options.ts';
 import { report } from './throughput/report.ts';
 
@@ -38,14 +38,17 @@ async function main(chosen: Options): Promise<void> {
     dir,
   };
   const missing: string[] = [];
+  const engines: Record<string, string> = {};
   const memory = chosen.withMemory ? await allMemory(chosen, upstream, missing) : [];
-  const measurements = await allRounds(chosen, upstream, redis.pid, missing);
+  await using client = await RespClient.connect(redis.port);
+  const measurements = await allRounds(chosen, upstream, { pid: redis.pid, client }, missing, engines);
   const run = {
     startedAt: startedAt.toISOString(),
     tookSeconds: Math.round((Date.now() - startedAt.getTime()) / 1000),
     machine,
     rounds: chosen.rounds,
     seconds: chosen.seconds,
+    engines,
     missing,
     memory,
     measurements,
@@ -59,14 +62,17 @@ async function main(chosen: Options): Promise<void> {
 async function allRounds(
   { rounds, seconds, cells, relays }: Options,
   upstream: Upstream,
-  redisPid: number,
+  server: Server,
   missing: string[],
+  engines: Record<string, string>,
 ): Promise<Measurement[]> {
   await using scope = new Scope();
   const started: Relay[] = [];
   for (const [name, start] of relays) {
     try {
-      started.push(scope.use(await start(upstream)));
+      const relay = scope.use(await start(upstream));
+      started.push(relay);
+      if (relay.engine !== undefined) engines[relay.name] = relay.engine;
     } catch (error) {
       missing.push(`${name}: ${error instanceof Error ? error.message : String(error)}`);
       progress(`without ${missing.at(-1) ?? name}`);
@@ -76,20 +82,16 @@ async function allRounds(
   for (const cell of cells) {
     // A key of the right size, for cells that only read.
     if (cell.kind !== 'connect') {
-      await redisBenchmark(upstream.redisPorts[0] ?? 0, {
-        tests: 'set',
-        clients: 1,
-        requests: 50, // of one it cannot say the rate
-        bytes: cell.bytes,
-      });
+      const args = ['-t', 'set', '-c', 1, '-d', cell.bytes];
+      await redisBenchmark(upstream.redisPorts[0] ?? 0, args, 50).said; // of one it cannot say the rate
     }
     const plans = new Map<Relay, Plan>();
-    for (const relay of started) plans.set(relay, await plan(cell, relay, seconds));
+    for (const relay of started) plans.set(relay, await plan(cell, relay, server, seconds));
     for (let round = 0; round < rounds; round += 1) {
       // Another relay goes first each time: none always follows the same one.
       for (const relay of rotate(started, round)) {
         const planned = plans.get(relay);
-        if (planned) measurements.push(await measure(planned, relay, redisPid, round));
+        if (planned) measurements.push(await measure(planned, server, seconds, round));
       }
     }
     progress(`${cell.name} done`);
@@ -105,10 +107,12 @@ async function allMemory(
   const memory: Memory[] = [];
   for (const [name, start] of relays) {
     if (name === 'direct') continue;
+    // What it has no descriptors for it cannot carry, and ends.
+    const fitting = Math.min(sessions, sessionsThatFit(name));
     try {
-      memory.push(await measureMemory(start, upstream, sessions));
+      memory.push(await measureMemory(start, upstream, fitting));
     } catch (error) {
-      missing.push(`memory of ${name} with ${sessions} sessions: ${String(error)}`);
+      missing.push(`memory of ${name} with ${fitting} sessions: ${String(error)}`);
       progress(`without ${missing.at(-1) ?? name}`);
     }
   }

@@ -35,10 +35,3 @@ export function residentBytes(pids: readonly number[]): number {
   }
   return total;
 }
-
-/** Seconds of CPU of the children of this process that have ended, in ticks of 10 ms (proc(5), `cutime` and `cstime`). */
-export function endedChildrenSeconds(): number {
-  const stat = readFileSync('/proc/self/stat', 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[13]) + Number(fields[14])) / 100;
-}

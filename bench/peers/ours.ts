@@ -8,11 +8,11 @@ const main = join(import.meta.dirname, '../../src/main.js');
 /** Sentinel Tunnel itself, as the command line starts it. */
 export async function startOurs(
   upstream: Upstream,
-  { engine, threads = 1 }: { engine: 'streams' | 'epoll'; threads?: number },
+  { engine, threads = 1 }: { engine: 'auto' | 'streams' | 'epoll'; threads?: number },
 ): Promise<Relay> {
   if (!existsSync(main)) throw new Error('Cannot start the tunnel: build/src/main.js is missing');
   const port = await freePort();
-  const name = threads === 1 ? `ours-${engine}` : `ours-${engine}-${String(threads)}t`;
+  const name = nameOf(engine, threads);
   const log = join(upstream.dir, `${name}.log`);
   const config = writeConfig(
     upstream.dir,
@@ -27,12 +27,21 @@ export async function startOurs(
     }),
   );
   const relay = await launch(name, port, [process.execPath, main, 'run', '--config', config]);
-  const fellBack = readFileSync(log, 'utf8')
-    .split('\n')
-    .find((line) => line.includes('"engine.fallback"'));
-  if (fellBack === undefined) {
-    return { ...relay, story: () => readFileSync(log, 'utf8').split('\n').filter(Boolean) };
-  }
+  const story = (): string[] => readFileSync(log, 'utf8').split('\n').filter(Boolean);
+  if (engine === 'auto') return { ...relay, story, engine: startedWith(story()) };
+  const fellBack = story().find((line) => line.includes('"engine.fallback"'));
+  if (fellBack === undefined) return { ...relay, story };
   await relay[Symbol.asyncDispose]();
   throw new Error(`Cannot measure engine "${engine}": ${fellBack}`);
+}
+
+function nameOf(engine: string, threads: number): string {
+  const parts = ['ours', ...(engine === 'auto' ? [] : [engine]), ...(threads === 1 ? [] : [`${threads}t`])];
+  return parts.join('-');
+}
+
+function startedWith(story: readonly string[]): string {
+  const line = story.find((text) => text.includes('"tunnel.started"')) ?? '{}';
+  const { engine } = JSON.parse(line) as { engine?: string };
+  return engine ?? 'unknown';
 }

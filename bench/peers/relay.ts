@@ -10,6 +10,8 @@ export interface Relay extends AsyncDisposable {
   readonly port: number;
   /** Empty where there is nothing in between. */
   readonly pids: readonly number[];
+  /** Which of its ways to carry bytes it has chosen itself, where it could choose. */
+  readonly engine?: string;
   /** Its own account of what it did, line by line, where it gives one. */
   story?(): readonly string[];
 }

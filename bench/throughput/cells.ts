@@ -5,7 +5,8 @@ export interface CommandsCell {
   readonly kind: 'commands';
   readonly name: string;
   readonly title: string;
-  readonly tests: 'set,get' | 'get';
+  /** Commands measured one after the other. */
+  readonly tests: readonly ('set' | 'get')[];
   readonly bytes: number;
   readonly clients: number;
   readonly pipeline: number;
@@ -42,7 +43,7 @@ export const cells: readonly Cell[] = [
     kind: 'commands',
     name: '64B-c50-p16',
     title: '64 B GET, 50 clients, pipeline 16',
-    tests: 'get',
+    tests: ['get'],
     bytes: 64,
     clients: 50,
     pipeline: 16,
@@ -71,6 +72,6 @@ function setGet(
   target?: Target,
   pipeline = 1,
 ): CommandsCell {
-  const cell = { kind: 'commands', name, title, tests: 'set,get', bytes, clients, pipeline } as const;
+  const cell = { kind: 'commands', name, title, tests: ['set', 'get'], bytes, clients, pipeline } as const;
   return target ? { ...cell, target } : cell;
 }

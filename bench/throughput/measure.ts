@@ -1,28 +1,39 @@
-import { cpuNs, endedChildrenSeconds } from '../lib/usage.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { RespClient } from '../../test/kit/index.ts';
 import type { Relay } from '../peers/relay.ts';
-import { redisBenchmark, type Load, type Said } from './benchmark.ts';
 import type { Cell } from './cells.ts';
-import { pingPong } from './pingpong.ts';
+import { loadsOf, type Generator, type Load, type Said } from './generator.ts';
+import {
+  countersOf,
+  mean,
+  steady,
+  takeSample,
+  together,
+  type Counters,
+  type Sample,
+  type Steady,
+  type Watched,
+} from './sample.ts';
 
-export interface Measurement {
+export interface Measurement extends Steady {
   readonly cell: string;
   readonly relay: string;
   readonly round: number;
-  readonly commands: number;
-  readonly seconds: number;
-  readonly perSecond: number;
   readonly p50Us: number;
   readonly p99Us: number;
-  /** Of the relay; absent where there is none. */
-  readonly cpuUsPerCommand?: number;
-  /** Cores in use meanwhile, by whom: what limits the figures above. */
-  readonly coresUsed: { readonly relay: number; readonly redis: number; readonly generator: number };
 }
 
+/** Redis as the bench asks it: on a connection of its own. */
+export interface Server {
+  readonly pid: number;
+  readonly client: RespClient;
+}
+
+/** One relay in one cell: how fast each load of the cell was at last, in commands a second. */
 export interface Plan {
   readonly cell: Cell;
-  /** How many commands of each kind to send. */
-  readonly requests: number;
+  readonly relay: Relay;
+  readonly loads: readonly { readonly load: Load; perSecond: number }[];
 }
 
 /**
@@ -31,73 +42,140 @@ export interface Plan {
  */
 const connectionsBefore = 5_000;
 
-/** Finds how many commands take about `seconds` through this relay, which also warms it up. */
-export async function plan(cell: Cell, relay: Relay, seconds: number): Promise<Plan> {
-  const few =
-    cell.kind === 'latency' ? 2000 : Math.max(cell.clients * 4, cell.kind === 'commands' ? 400 : 200);
-  const perSecond = rate(await generate(cell, relay, few));
-  const before = cell.kind === 'connect' ? connectionsBefore : few;
-  const again = await generate(cell, relay, Math.ceil(Math.max(before, perSecond * seconds * 0.25)));
-  const least = cell.kind === 'latency' ? 2000 : cell.clients * 8;
-  return { cell, requests: Math.ceil(Math.max(least, rate(again) * seconds)) };
+/** More commands than would be needed at the speed of the last time: the measured time is to end before the generator does. */
+const spare = 1.1;
+const everyMs = 100;
+const deadlineMs = 30_000;
+
+/** Finds how fast each load is through this relay, which also warms it up. */
+export async function plan(cell: Cell, relay: Relay, server: Server, seconds: number): Promise<Plan> {
+  const loads: { load: Load; perSecond: number }[] = [];
+  for (const load of loadsOf(cell)) {
+    const commandsBefore = Math.max(load.commandsBefore, cell.kind === 'connect' ? connectionsBefore : 0);
+    const outcome = await runLoad({ ...load, commandsBefore }, relay, server, seconds * 0.3);
+    if (!outcome) throw new Error(`Cannot find how fast ${cell.name} is: the generator ended too soon`);
+    loads.push({ load, perSecond: outcome.between.perSecond });
+  }
+  return { cell, relay, loads };
 }
 
 export async function measure(
-  { cell, requests }: Plan,
-  relay: Relay,
-  redisPid: number,
+  { cell, relay, loads }: Plan,
+  server: Server,
+  seconds: number,
   round: number,
 ): Promise<Measurement> {
-  const relayBefore = cpuNs(relay.pids);
-  const redisBefore = cpuNs([redisPid]);
-  const generatorBefore = endedChildrenSeconds();
-  const startedMs = performance.now();
-  const said = await generate(cell, relay, requests);
-  const wallSeconds = (performance.now() - startedMs) / 1000;
-  const relayNs = cpuNs(relay.pids) - relayBefore;
-  const redisNs = cpuNs([redisPid]) - redisBefore;
-  const generatorSeconds = endedChildrenSeconds() - generatorBefore;
-  const commands = requests * said.length;
-  // The warm-up of the ping-pong client is relayed too.
-  const relayed = cell.kind === 'latency' ? commands + Math.min(2000, requests) : commands;
+  const parts: Steady[] = [];
+  const said: Said[] = [];
+  for (const each of loads) {
+    const outcome = await measureLoad(each, relay, server, seconds);
+    each.perSecond = outcome.between.perSecond;
+    parts.push(outcome.between);
+    if (outcome.said) said.push(outcome.said);
+  }
   return {
     cell: cell.name,
     relay: relay.name,
     round,
-    commands,
-    seconds: said.reduce((sum, { perSecond }) => sum + requests / perSecond, 0),
-    perSecond: rate(said),
+    ...together(parts),
     p50Us: mean(said.map(({ p50Us }) => p50Us)),
     p99Us: mean(said.map(({ p99Us }) => p99Us)),
-    ...(relay.pids.length > 0 && { cpuUsPerCommand: relayNs / 1000 / relayed }),
-    coresUsed: {
-      relay: relayNs / 1e9 / wallSeconds,
-      redis: redisNs / 1e9 / wallSeconds,
-      generator: generatorSeconds / wallSeconds,
-    },
   };
 }
 
-async function generate(cell: Cell, relay: Relay, requests: number): Promise<Said[]> {
-  if (cell.kind === 'latency') {
-    const { seconds, p50Us, p99Us } = await pingPong(relay.port, requests);
-    return [{ perSecond: requests / seconds, p50Us, p99Us }];
+interface Outcome {
+  readonly between: Steady;
+  /** Of a generator that came to its end. */
+  readonly said?: Said;
+}
+
+/** Where the generator was done much too soon, since all has become faster, it is asked again for more. */
+async function measureLoad(
+  { load, perSecond }: { readonly load: Load; readonly perSecond: number },
+  relay: Relay,
+  server: Server,
+  seconds: number,
+): Promise<Outcome> {
+  for (let more = spare; ; more *= 2) {
+    const commands = Math.ceil(load.commandsBefore + perSecond * seconds * more);
+    const outcome = await runLoad(load, relay, server, seconds, commands);
+    if (outcome && outcome.between.seconds >= seconds * 0.6) return outcome;
+    if (more > 16) throw new Error(`Cannot measure ${load.command}: the generator always ends too soon`);
   }
-  return redisBenchmark(relay.port, load(cell, requests));
 }
 
-function load(cell: Exclude<Cell, { kind: 'latency' }>, requests: number): Load {
-  const { clients } = cell;
-  if (cell.kind === 'connect') return { tests: 'ping_mbulk', clients, requests, reconnect: true };
-  const { tests, bytes, pipeline } = cell;
-  return { tests, clients, requests, bytes, pipeline };
+/**
+ * Runs a generator and looks at two instants of it: when all its clients are connected and have had their replies, and the
+ * wanted time later, or shortly before it ends. Without a number of `commands` it is ended after that.
+ */
+async function runLoad(
+  load: Load,
+  relay: Relay,
+  { pid, client }: Server,
+  seconds: number,
+  commands?: number,
+): Promise<Outcome | undefined> {
+  const before = await countersOf(client, load.command);
+  const generator = load.start(relay.port, commands ?? Math.ceil(2e6 * (1 + seconds)));
+  try {
+    if (!(await becomesSteady(load, before, generator, client))) return undefined;
+    const watched = { relay: relay.pids, redis: pid, generator: generator.pid };
+    const from = await sampleWhileRunning(generator, client, load, watched);
+    let to: Sample | undefined;
+    const until = performance.now() + seconds * 1000;
+    while (performance.now() < until) {
+      await sleep(Math.min(everyMs, seconds * 1000, Math.max(1, until - performance.now())));
+      const next = await sampleWhileRunning(generator, client, load, watched);
+      // From the end on there is nothing to see, and shortly before it some clients have nothing left to send.
+      if (!next || (commands !== undefined && next.calls - before.calls > commands * 0.98)) break;
+      to = next;
+    }
+    if (!from || !to) return undefined;
+    const between = steady(from, to);
+    return commands === undefined ? { between } : { between, said: await generator.said };
+  } finally {
+    await generator.kill();
+  }
 }
 
-/** Commands per second of the whole, each kind having had the same number of commands. */
-function rate(said: readonly Said[]): number {
-  return said.length / said.reduce((sum, { perSecond }) => sum + 1 / perSecond, 0);
+/**
+ * Waits for facts: as many new connections at Redis as there are clients, and so many commands carried out. False where the
+ * generator has ended before.
+ */
+async function becomesSteady(
+  load: Load,
+  before: Counters,
+  generator: Generator,
+  client: RespClient,
+): Promise<boolean> {
+  const until = performance.now() + deadlineMs;
+  while (!generator.hasEnded()) {
+    const now = await countersOf(client, load.command);
+    const connected = now.connections - before.connections >= load.connections;
+    if (connected && now.calls - before.calls >= load.commandsBefore) return true;
+    if (performance.now() > until) throw new Error(`Not steady within ${deadlineMs} ms: ${load.command}`);
+    await sleep(2);
+  }
+  await generator.said; // throws why, where it has failed
+  return false;
 }
 
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
+/** Undefined once the generator has ended: nothing is left to read of a process that is gone. */
+async function sampleWhileRunning(
+  generator: Generator,
+  client: RespClient,
+  load: Load,
+  watched: Watched,
+): Promise<Sample | undefined> {
+  try {
+    return await takeSample(client, load.command, watched);
+  } catch (error) {
+    if (generator.hasEnded() || hasGone(error)) return undefined;
+    throw error;
+  }
+}
+
+function hasGone(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return code === 'ENOENT' || code === 'ESRCH';
 }

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { residentBytes } from '../lib/usage.ts';
@@ -11,6 +12,17 @@ export interface Memory {
   /** Resident with all the sessions open and idle. */
   readonly loadedBytes: number;
   readonly deltaBytes: number;
+}
+
+/** As `io.Copy` of Go moves bytes between sockets by `splice`: two sockets, and for each direction a pipe of two descriptors. */
+const descriptorsOfOriginal = 6;
+
+/** How many sessions a relay has descriptors for where `ulimit -n` cannot be raised, with some to spare. */
+export function sessionsThatFit(relay: string): number {
+  const [, hard = 'unlimited'] =
+    /^Max open files +\d+ +(\d+|unlimited)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
+  if (relay !== 'original' || hard === 'unlimited') return Infinity;
+  return Math.floor((Number(hard) * 0.95) / descriptorsOfOriginal / 100) * 100;
 }
 
 /** Resident memory of a relay just started, and with many sessions that have each carried one command. */

@@ -35,5 +35,5 @@ for (let at = -warmUp; at < count; at += 1) {
 const seconds = (performance.now() - started) / 1000;
 const tookUs = Array.from(tookNs, (ns) => ns / 1000);
 process.stdout.write(
-  JSON.stringify({ seconds, p50Us: quantile(tookUs, 0.5), p99Us: quantile(tookUs, 0.99) }),
+  JSON.stringify({ perSecond: count / seconds, p50Us: quantile(tookUs, 0.5), p99Us: quantile(tookUs, 0.99) }),
 );

@@ -11,27 +11,30 @@ export interface Run {
   readonly machine: Machine;
   readonly rounds: number;
   readonly seconds: number;
+  /** What carried those relays of ours that were left the choice. */
+  readonly engines: Readonly<Record<string, string>>;
   readonly missing: readonly string[];
   readonly memory: readonly Memory[];
   readonly measurements: readonly Measurement[];
 }
 
 /** The relay whose figures are promised, the one they are compared with, and the one to be far cheaper than. */
-const ours = 'ours-epoll';
+const ours = 'ours';
 const rival = 'haproxy';
 const original = 'original';
 const cpuOfOriginalAtMost = 0.7;
 const idleSessionsMbAtMost = 8;
 
 export function report(run: Run): string {
-  const { machine, rounds, seconds, measurements, missing, memory } = run;
+  const { machine, rounds, seconds, measurements, missing, memory, engines } = run;
   const relays = [...new Set(measurements.map(({ relay }) => relay))];
   const measured = cells.filter(({ name }) => measurements.some(({ cell }) => cell === name));
   return [
     '## Throughput',
     `${run.startedAt.slice(0, 10)}, ${String(run.tookSeconds)} s. ${machineLine(machine)}.`,
-    `${String(rounds)} rounds of about ${String(seconds)} s for each command, the relays in turn within a round. ` +
+    `${String(rounds)} rounds of about ${String(seconds)} s of even load for each command, the relays in turn within a round. ` +
       'Redis, the generator and the relay share the cores. Medians; in brackets least and most.',
+    ...Object.entries(engines).map(([relay, engine]) => `\`${relay}\` ran on engine \`${engine}\`.`),
     ...missing.map((text) => `Not measured: ${text}`),
     ...(measured.some((cell) => cell.kind !== 'latency') ? [targets(measured, measurements)] : []),
     ...measured.map((cell) => cellTable(cell, relays, measurements)),
@@ -170,12 +173,12 @@ function memoryTable(memory: readonly Memory[]): string {
   const mb = (bytes: number): string => (bytes / 2 ** 20).toFixed(1);
   const rows = memory.map(({ relay, sessions, idleBytes, loadedBytes, deltaBytes }) => [
     relay,
+    String(sessions),
     mb(idleBytes),
     mb(loadedBytes),
     `${mb(deltaBytes)}${relay === ours && sessions === 8000 ? ` ≤ ${String(idleSessionsMbAtMost)} ${mark(deltaBytes <= idleSessionsMbAtMost * 2 ** 20)}` : ''}`,
     String(Math.round(deltaBytes / sessions)),
   ]);
-  const sessions = String(memory[0]?.sessions ?? 0);
-  const head = ['relay', 'just started, MB', `${sessions} idle sessions, MB`, 'more, MB', 'bytes/session'];
+  const head = ['relay', 'idle sessions', 'just started, MB', 'with them, MB', 'more, MB', 'bytes/session'];
   return `### Resident memory\n\n${table(head, rows)}`;
 }
