@@ -114,7 +114,7 @@ async function readAdmin(file: string, env: Env): Promise<WrittenAdmin> {
   // The parser of YAML is large, and is loaded where it is needed.
   const parsed = parseJson(text) ?? (await import('../config/text.ts')).parseText(text, file);
   const admin = typeof parsed === 'object' && parsed !== null && 'admin' in parsed ? parsed.admin : undefined;
-  if (admin === false) return { listen: false, token: () => undefined };
+  if (admin === false || admin === 'off') return { listen: false, token: () => undefined };
   if (typeof admin !== 'object' || admin === null) return { listen: undefined, token: () => undefined };
   const { input, problems } = await expanded(admin, env);
   const { listen, token, tokenFile } = input as Readonly<Record<string, unknown>>;

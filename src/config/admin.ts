@@ -21,10 +21,12 @@ const defaultAdminListen = '127.0.0.1:9121';
  * @param isDefault whether there is one where the configuration says nothing of it
  */
 export function settleAdmin(
-  input: AdminInput | false | undefined,
+  input: AdminInput | 'off' | false | undefined,
   isDefault: boolean,
 ): { readonly admin: AdminConfig | undefined; readonly problems: readonly Problem[] } {
-  if (input === false || (input === undefined && !isDefault)) return { admin: undefined, problems: [] };
+  // YAML 1.1 reads off as false, and YAML 1.2 as a text.
+  if (input === false || input === 'off' || (input === undefined && !isDefault))
+    return { admin: undefined, problems: [] };
   const problems: Problem[] = [];
   const { token, tokenFile, hosts } = input ?? { hosts: [] };
   const listen = readListenAddress(input?.listen ?? defaultAdminListen);

@@ -54,7 +54,7 @@ const database = z.strictObject(
   mapping,
 );
 
-const adminWanted = { error: 'false, or a mapping of keys to values' };
+const adminWanted = { error: '"off", or a mapping of keys to values' };
 const tokenWanted = { error: 'a text' };
 const hostsWanted = { error: 'a list of host names without ports' };
 
@@ -152,11 +152,11 @@ export const configSchema = z
           'Where to connect to servers that are announced under addresses which cannot be reached from here (NAT, containers): from `"host:port"`, `"host"` or a network (`"172.18.0.0/16"`) to `"host:port"` or `"host"`. The most specific key counts.',
       }),
       admin: z
-        .union([z.literal(false), admin], adminWanted)
+        .union([z.literal('off'), z.literal(false), admin], adminWanted)
         .optional()
         .meta({
           description:
-            'The listener for probes, metrics and operators: `false`, or an object with the keys below. There is one with `sentinel-tunnel run` unless it says `false`, and none with the call of the original unless it is configured.',
+            'The listener for probes, metrics and operators: `off` (`false` says the same), or an object with the keys below. There is one with `sentinel-tunnel run` unless it says so, and none with the call of the original unless it is configured.',
         }),
       engine: choice('auto', 'epoll', 'streams').default('auto').meta({
         description: 'What carries the bytes. `auto` takes the fastest that works here and says so.',

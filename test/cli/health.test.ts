@@ -86,9 +86,12 @@ test('health says what is wrong with how it was called', async () => {
   await inFolder(async (dir) => {
     const file = join(dir, 'tunnel.yaml');
     await writeFile(file, 'sentinels: [a:1]\ndatabases: [{ name: a, listen: 1 }]\nadmin: false\n');
+    const off = join(dir, 'off.yaml');
+    await writeFile(off, 'sentinels: [a:1]\ndatabases: [{ name: a, listen: 1 }]\nadmin: off\n');
     for (const [args, said] of [
       [['--ready', '--started'], /Give --ready or --started, not both/],
       [['--config', file], /Nobody to ask: the admin listener is turned off/],
+      [['--config', off], /Nobody to ask: the admin listener is turned off/],
       [['--admin', 'off'], /Nobody to ask: the admin listener is turned off/],
       [['--admin', 'nonsense'], /--admin: expected /],
       [['--config', join(dir, 'none')], /Cannot read configuration/],

@@ -30,6 +30,7 @@ test('there is an admin listener where a command wants one by default, unless it
   assert.equal(adminOf(undefined, {}), undefined);
   assert.deepEqual(adminOf({}, {}), usual, 'configured is wanted');
   assert.equal(adminOf(false), undefined);
+  assert.equal(adminOf('off'), undefined);
   const from = '--admin';
   assert.equal(adminOf({ listen: 9000 }, { admin: { value: false, from } }), undefined);
   assert.deepEqual(adminOf({ hosts: ['a'] }, { admin: { value: '9000', from } }), {
@@ -89,7 +90,7 @@ test('what is wrong with it is named at its place', () => {
     complaintOf({ listen: 'x' }),
     /admin\.listen: expected "host:port", a port, or "unix:\/path", got "x"/,
   );
-  assert.match(complaintOf(true), /admin: expected false, or a mapping of keys to values, got true/);
+  assert.match(complaintOf(true), /admin: expected "off", or a mapping of keys to values, got true/);
   assert.match(
     complaintOf({ listen: 6379 }),
     /admin\.listen: "127\.0\.0\.1:6379" is taken by databases\[0\]\.listen already/,

@@ -113,6 +113,18 @@ test('what this machine has against a configuration is found', async (t) => {
       });
     });
 
+    await t.test('a log on a disk that is full', async (context) => {
+      const ample = await diagnosed(on(0, { log: { file: '/dev/null' } }));
+      assert.ok(!codesOf(ample).some((code) => code.startsWith('log-')));
+      if (platform() !== 'linux') {
+        context.skip('/dev/full is of Linux');
+        return;
+      }
+      const full = found(await diagnosed(on(0, { log: { file: '/dev/full' } })), 'log-disk-full');
+      assert.equal(full.severity, 'degraded');
+      assert.match(full.what, /^the log "\/dev\/full" loses lines, or will soon: no space is left/);
+    });
+
     await t.test('a limit of descriptors that cannot carry maxConnections', async (context) => {
       if (platform() !== 'linux') {
         context.skip('the limit of descriptors is read from /proc');

@@ -123,14 +123,21 @@ function listenerFindings(listener: ListenerFacts, host: HostFacts): readonly Fi
 
 function logFindings({ log }: HostFacts, file: string): readonly Finding[] {
   if (log === undefined) return [];
-  const evidence = [{ by: thisMachine, asked: `to write to "${file}"`, answered: log }];
+  const { why, isFull } = log;
+  const evidence = [{ by: thisMachine, asked: `what speaks against writing to "${file}"`, answered: why }];
+  if (isFull) {
+    const what = `the log "${file}" loses lines, or will soon: ${why}`;
+    const remedy =
+      'Make room on that disk, or rotate the log; what is logged meanwhile is lost, and counted (log.dropped)';
+    return [{ code: 'log-disk-full', severity: 'degraded', what, evidence, remedy }];
+  }
   const remedy =
     'Make the folder, and let the user that runs the tunnel write there; without its log it does not start';
   return [
     {
       code: 'log-unwritable',
       severity: 'broken',
-      what: `the log "${file}" cannot be written: ${log}`,
+      what: `the log "${file}" cannot be written: ${why}`,
       evidence,
       remedy,
     },

@@ -14,6 +14,7 @@ export const findingCodes = [
   'socket-path',
   'admin-taken',
   'log-unwritable',
+  'log-disk-full',
   'descriptors-few',
   'no-sentinel-answers',
   'majority-missing',

@@ -1,11 +1,12 @@
-import { access, constants, lstat, stat } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { dirname } from 'node:path';
 import type { AdminConfig, Config } from '../../config/config.ts';
 import { formatListenAddress, type ListenAddress } from '../../net/endpoint.ts';
 import { shortageFor, type Shortage } from '../../relay/descriptor-limit.ts';
 import { AdminClient } from '../admin-client.ts';
-import { fileTrouble } from '../../telemetry/file-trouble.ts';
+import { whyNoFolder } from './folder.ts';
+import { logObjection, type LogObjection } from './log-objection.ts';
 import { holderOf, type Holder } from './port-holder.ts';
 import { socketUnitsOf } from './socket-unit.ts';
 
@@ -15,8 +16,8 @@ export interface HostFacts {
   readonly admin: ListenerFacts | undefined;
   /** The addresses on which a tunnel listens that answers at the admin address; `undefined` where none answers. */
   readonly running: readonly string[] | undefined;
-  /** Why the log file could not be written; `undefined` where it could. */
-  readonly log: string | undefined;
+  /** What would keep the log file from being written; `undefined` where nothing would. */
+  readonly log: LogObjection | undefined;
   readonly connections: number;
   readonly shortage: Shortage | undefined;
 }
@@ -41,7 +42,7 @@ export async function hostFacts(config: Config): Promise<HostFacts> {
     Promise.all(places.map(({ database, address }) => look(address, database))),
     admin && look(admin.listen, undefined),
     admin && whereItListens(admin),
-    log.file === '-' ? undefined : whyUnwritable(log.file),
+    log.file === '-' ? undefined : logObjection(log.file),
   ]);
   return {
     listeners,
@@ -96,19 +97,6 @@ async function whyNoSocket(path: string): Promise<string | undefined> {
   return (await isServed(path)) ? 'EADDRINUSE' : undefined;
 }
 
-async function whyNoFolder(folder: string): Promise<string | undefined> {
-  try {
-    if (!(await stat(folder)).isDirectory()) return `"${folder}" is not a folder`;
-    await access(folder, constants.W_OK | constants.X_OK);
-    return undefined;
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    return code === 'ENOENT'
-      ? `its folder "${folder}" does not exist`
-      : `nothing may be written in its folder "${folder}" (${String(code)})`;
-  }
-}
-
 const servedMs = 1_000;
 
 function isServed(path: string): Promise<boolean> {
@@ -127,18 +115,6 @@ function isServed(path: string): Promise<boolean> {
       settle(error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT');
     });
   });
-}
-
-/** Looks without making the file. */
-async function whyUnwritable(file: string): Promise<string | undefined> {
-  const stats = await stat(file).catch(() => undefined);
-  if (!stats) return await whyNoFolder(dirname(file));
-  if (stats.isDirectory()) return 'it is a directory';
-  if (stats.isFIFO()) return 'it is a pipe, expected a file';
-  return await access(file, constants.W_OK).then(
-    () => undefined,
-    (error: unknown) => fileTrouble(error, 'it is gone'),
-  );
 }
 
 /** It is on this machine, in milliseconds. */

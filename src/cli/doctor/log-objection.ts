@@ -1,0 +1,52 @@
+import { writeSync } from 'node:fs';
+import { constants, open, stat, statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { fileTrouble } from '../../telemetry/file-trouble.ts';
+import { whyNoFolder } from './folder.ts';
+
+/** What would keep the log file from being written. */
+export interface LogObjection {
+  readonly why: string;
+  /** Whether it is a want of space alone: the tunnel starts then, and loses lines. */
+  readonly isFull: boolean;
+}
+
+/** A disk with less than this left will soon be full: some thousand lines, in bytes. */
+const scarceBytes = 1024 * 1024;
+
+/** Looks without making the file, and without writing to it. */
+export async function logObjection(file: string): Promise<LogObjection | undefined> {
+  const stats = await stat(file).catch(() => undefined);
+  const trouble = stats ? await whyNotAppended(file, stats.isFIFO()) : await whyNoFolder(dirname(file));
+  if (trouble !== undefined) return { why: trouble, isFull: /\((?:ENOSPC|EDQUOT)\)$/.test(trouble) };
+  const scarcity = await scarcityOf(stats ? file : dirname(file), stats === undefined);
+  return scarcity === undefined ? undefined : { why: scarcity, isFull: true };
+}
+
+async function whyNotAppended(file: string, isPipe: boolean): Promise<string | undefined> {
+  if (isPipe) return 'it is a pipe, expected a file';
+  try {
+    await using handle = await open(file, constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOCK);
+    // Nothing is written, and yet a device or a file system may object (/dev/full does). The write of a handle
+    // would ask nobody for nothing.
+    writeSync(handle.fd, Buffer.alloc(0));
+    return undefined;
+  } catch (error) {
+    return fileTrouble(error, 'it is gone');
+  }
+}
+
+/** @param isNew whether the file has yet to be made, which takes an inode */
+async function scarcityOf(path: string, isNew: boolean): Promise<string | undefined> {
+  // Where it cannot be asked (a sandbox) nothing is known to be wrong.
+  const disk = await statfs(path).catch(() => undefined);
+  if (!disk || disk.blocks === 0) return undefined; // a file system without a size, as procfs
+  if (isNew && disk.files > 0 && disk.ffree === 0)
+    return 'no file more can be made on its disk (no inode is left)';
+  // What root may still write in reserve is not for the user of a service.
+  const leftBytes = disk.bavail * disk.bsize;
+  if (leftBytes >= scarceBytes) return undefined;
+  return leftBytes === 0
+    ? 'no space is left on its disk'
+    : `${String(Math.floor(leftBytes / 1024))} KiB are left on its disk`;
+}
