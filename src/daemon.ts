@@ -222,7 +222,7 @@ class RunningDaemon implements Daemon {
     return {
       version,
       engine: engine.name,
-      threads: engine.name === 'epoll' ? this.#reload.config.threads : 0,
+      threads: engine.name === 'streams' ? 0 : this.#reload.config.threads,
       lags: engine.lags(),
       isDraining: this.#stop !== undefined,
       startedAt: this.#startedAt,

@@ -27,7 +27,7 @@ export interface Config {
   readonly warnings: readonly string[];
 }
 
-export type EngineChoice = 'auto' | 'epoll' | 'streams';
+export type EngineChoice = 'auto' | 'io_uring' | 'epoll' | 'streams';
 
 /** How to speak to Sentinels. Its credentials go to Sentinels alone. */
 export interface SentinelConfig extends Access {

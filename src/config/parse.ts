@@ -212,8 +212,8 @@ function settleListener(listener: ListenerInput, loader: Loader, path: Path): Li
 /** TLS is for `streams`, whichever engine carries the rest. */
 function engineProblems({ engine, databases }: Pick<Config, 'engine' | 'databases'>): Problem[] {
   const secured = databases.find(speaksTls);
-  if (engine !== 'epoll' || !secured) return [];
-  const text = `expected "auto" or "streams", because "${secured.name}" speaks TLS, which "epoll" cannot`;
+  if (engine === 'auto' || engine === 'streams' || !secured) return [];
+  const text = `expected "auto" or "streams", because "${secured.name}" speaks TLS, which "${engine}" cannot`;
   return [{ path: ['engine'], text }];
 }
 

@@ -158,10 +158,10 @@ export const configSchema = z
           description:
             'The listener for probes, metrics and operators: `off` (`false` says the same), or an object with the keys below. There is one with `sentinel-tunnel run` unless it says so, and none with the call of the original unless it is configured.',
         }),
-      engine: choice('auto', 'epoll', 'streams').default('auto').meta({
+      engine: choice('auto', 'io_uring', 'epoll', 'streams').default('auto').meta({
         description: 'What carries the bytes. `auto` takes the fastest that works here and says so.',
       }),
-      threads: whole(1, 256).default(1).meta({ description: 'Worker threads of the epoll engine.' }),
+      threads: whole(1, 256).default(1).meta({ description: 'Worker threads of the engines `io_uring` and `epoll`.' }),
       maxConnections: whole(1, 1_000_000).default(1_000_000).meta({
         description: 'Connections at once, of all databases together. One more is refused.',
       }),

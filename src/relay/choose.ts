@@ -10,13 +10,13 @@ import { StreamsEngine } from './streams/engine.ts';
 export type CatchUp = () => Promise<void>;
 
 /**
- * The engine for a choice: `auto` is `epoll` where that runs; where it does not, the log says why, once. TLS is carried by
- * `streams` whatever was chosen.
+ * The engine for a choice: `auto` is the first of `io_uring`, `epoll` and `streams` that runs here; the log says why one does not.
+ * TLS is carried by `streams` whatever was chosen.
  *
  * A relay thread that ends by a defect is logged and throws in the main thread, uncaught: a process that has lost a part of what
  * carries its sessions is to end loudly, and whoever supervises it starts it anew.
  *
- * @throws TunnelError `ST_ENGINE_UNAVAILABLE` where `epoll` is asked for by name and cannot run
+ * @throws TunnelError `ST_ENGINE_UNAVAILABLE` where an engine is asked for by name and cannot run
  */
 export async function chooseEngine(
   choice: EngineChoice,
@@ -24,21 +24,22 @@ export async function chooseEngine(
   log: Log,
   catchUp: CatchUp,
 ): Promise<Engine> {
-  if (choice === 'streams') return new StreamsEngine({ catchUp });
-  try {
-    const fast = await EpollEngine.start({
-      threads,
-      catchUp,
-      fatal: (error) => {
-        log.error('engine.failed', { reason: messageOf(error) });
-        throw error;
-      },
-    });
-    const { places, listeners } = fast;
-    return new PairedEngine(fast, new StreamsEngine({ catchUp, places, listeners }), log);
-  } catch (error) {
-    if (choice === 'epoll' || !(error instanceof TunnelError)) throw error;
-    log.warn('engine.fallback', { reason: messageOf(error) });
-    return new StreamsEngine({ catchUp });
+  function fatal(error: Error): never {
+    log.error('engine.failed', { reason: messageOf(error) });
+    throw error;
   }
+  const wanted = choice === 'auto' ? (['io_uring', 'epoll'] as const) : choice === 'streams' ? [] : [choice];
+  for (const name of wanted) {
+    try {
+      const fast = await EpollEngine.start({ threads, usesRing: name === 'io_uring', catchUp, fatal });
+      const { places, listeners } = fast;
+      return new PairedEngine(fast, new StreamsEngine({ catchUp, places, listeners }), log);
+    } catch (error) {
+      if (choice !== 'auto' || !(error instanceof TunnelError)) throw error;
+      // Containers forbid io_uring, mostly, and nobody has to do anything about it.
+      if (name === 'io_uring') log.info('engine.epoll', { reason: messageOf(error) });
+      else log.warn('engine.fallback', { reason: messageOf(error) });
+    }
+  }
+  return new StreamsEngine({ catchUp });
 }

@@ -31,7 +31,7 @@ export interface Engine {
   close(): Promise<void>;
 }
 
-export type EngineName = 'streams' | 'epoll';
+export type EngineName = 'streams' | 'epoll' | 'io_uring';
 
 /** What an engine has to know of one tunnel. */
 export interface TunnelSpec extends TunnelLimits {

@@ -5,14 +5,16 @@ const lowerCase = 0x20;
 /**
  * Whether what a client sends ends in the command QUIT, after which the server closes. Seldom looks further than one byte.
  *
- * @param length how many of the bytes are what was sent
+ * @param from where in the bytes begins what was sent
+ * @param to where it ends
  */
-export function endsInQuit(bytes: Uint8Array, length: number): boolean {
+export function endsInQuit(bytes: Uint8Array, from: number, to: number): boolean {
   return (
-    isLetter(bytes, length - 3, quit.t) &&
-    isLetter(bytes, length - 4, quit.i) &&
-    isLetter(bytes, length - 5, quit.u) &&
-    isLetter(bytes, length - 6, quit.q)
+    isLetter(bytes, to - 3, quit.t) &&
+    isLetter(bytes, to - 4, quit.i) &&
+    isLetter(bytes, to - 5, quit.u) &&
+    isLetter(bytes, to - 6, quit.q) &&
+    to - from >= 6
   );
 }
 

@@ -12,6 +12,7 @@ export const eventSentences = {
   'tunnel.stalled':
     'This process stood still, and knew nothing of what happened meanwhile: it relayed nothing until it had asked the Sentinels, for {askedMs} ms',
   'engine.failed': 'A relay thread has ended by a defect, and this process with it: {reason}',
+  'engine.epoll': 'Using engine "epoll": {reason}',
   'engine.fallback': 'Using engine "streams": {reason}',
   'descriptors.few':
     'At most {limit} descriptors may be open, and {connections} connections take {needed}: raise the limit, or lower maxConnections',

@@ -301,7 +301,7 @@ const messages: readonly (readonly [string, unknown, readonly string[]])[] = [
       'sentinel.discover: expected true or false, got "yes"',
       'sentinel.replyMs: expected milliseconds, a whole number from 1, got 0',
       'sentinel.pollMs: expected milliseconds, a whole number from 10, got 5',
-      'engine: expected one of "auto", "epoll", "streams", got "turbo"',
+      'engine: expected one of "auto", "io_uring", "epoll", "streams", got "turbo"',
       'threads: expected a whole number from 1 to 256, got 0',
       'drainMs: expected milliseconds, a whole number from 0, got -1',
       'log.level: expected one of "debug", "info", "warn", "error", got "trace"',

@@ -1,9 +1,23 @@
+import { platform } from 'node:os';
 import type { EngineUnderTest } from './suite/rig.ts';
 import { EpollEngine } from '../../src/relay/epoll/engine.ts';
+import { checkRing } from '../../src/relay/epoll/ring-check.ts';
+import { openKernel } from '../../src/relay/epoll/syscalls.ts';
 import type { Engine } from '../../src/relay/engine.ts';
 
 export function openEngine(): Promise<Engine> {
   return EpollEngine.start({ threads: 1, fatal });
+}
+
+/** Whether the kernel lets this process use io_uring: a container may not. */
+export async function hasRing(): Promise<boolean> {
+  if (platform() !== 'linux') return false;
+  try {
+    checkRing(await openKernel());
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** A thread that ends by itself fails whatever test is running: nobody catches this. */
@@ -12,11 +26,16 @@ export function fatal(error: Error): never {
 }
 
 /** The engine with faults between it and the kernel: see `epoll-faulty-thread.ts`. */
-export function withFaults(faults: string, onFatal: (error: Error) => void = fatal): EngineUnderTest {
+export function withFaults(
+  faults: string,
+  onFatal: (error: Error) => void = fatal,
+  name: 'io_uring' | 'epoll' = 'epoll',
+): EngineUnderTest {
   const thread = { module: new URL('./epoll-faulty-thread.js', import.meta.url), data: faults };
   return {
-    name: 'epoll',
-    openEngine: () => EpollEngine.start({ threads: 1, fatal: onFatal, thread }),
+    name,
+    openEngine: () =>
+      EpollEngine.start({ threads: 1, usesRing: name === 'io_uring', fatal: onFatal, thread }),
     module: '',
   };
 }

@@ -7,6 +7,9 @@ import { portOfThread, runThread } from '../../src/relay/epoll/thread.ts';
 import { openKernel, type Kernel, type Syscalls } from '../../src/relay/epoll/syscalls.ts';
 
 const EINTR = -4;
+const ENOMEM = -12;
+const SOL_SOCKET = 1;
+const SO_SNDBUF = 7;
 const EMFILE = -24;
 const ECONNABORTED = -103;
 
@@ -39,6 +42,29 @@ const faults: Record<string, (sys: Syscalls) => Partial<Syscalls>> = {
       },
     };
   },
+  /** Sockets take little at a time, so sends through the ring are cut short by the kernel itself; calls are interrupted. */
+  cramp(sys) {
+    const isInterrupted = every(3);
+    return {
+      epollWait: (epoll, events, timeoutMs) =>
+        isInterrupted() ? EINTR : sys.epollWait(epoll, events, timeoutMs),
+      ringEnter: (ring, submit, atLeast, waitMs) =>
+        isInterrupted() ? EINTR : sys.ringEnter(ring, submit, atLeast, waitMs),
+      accept: (fd) => cramped(sys, sys.accept(fd)),
+      socket: (family) => cramped(sys, sys.socket(family)),
+    };
+  },
+  /** A session that leaves the ring cannot be watched any more: now and then there is no memory for it. */
+  forget(sys) {
+    const left = new Set<number>();
+    return {
+      epollRemove(epoll, fd) {
+        left.add(fd);
+        return sys.epollRemove(epoll, fd);
+      },
+      epollAdd: (epoll, fd, events, tag) => (left.delete(fd) ? ENOMEM : sys.epollAdd(epoll, fd, events, tag)),
+    };
+  },
   /** The first descriptors that are asked for are not to be had. */
   starve(sys) {
     let accepts = 3;
@@ -59,9 +85,30 @@ const faults: Record<string, (sys: Syscalls) => Partial<Syscalls>> = {
       },
     };
   },
+  /** Reading from a socket is a defect after the first few times: everything else has to come through the ring. */
+  ringOnly(sys) {
+    let reads = 0;
+    return {
+      recv(fd, buffer, limit) {
+        reads += 1;
+        if (reads > 8) throw new Error('A socket was read from outside the ring');
+        return sys.recv(fd, buffer, limit);
+      },
+    };
+  },
   /** The kernel does not let epoll be used. */
   forbid: () => ({ epollCreate: () => -1 }),
+  /** The kernel does not let a thread have a ring. */
+  forbidRing: () => ({ ringSetup: () => -1 }),
+  /** Nor memory for one. */
+  noRingMemory: () => ({ map: () => ENOMEM }),
 };
+
+/** The smallest buffer that there is (socket(7)). */
+function cramped(sys: Syscalls, fd: number): number {
+  if (fd >= 0) sys.setOption(fd, SOL_SOCKET, SO_SNDBUF, 1);
+  return fd;
+}
 
 function every(times: number): () => boolean {
   let count = 0;
@@ -73,8 +120,14 @@ function every(times: number): () => boolean {
 
 async function faulty(): Promise<Kernel> {
   const kernel = await openKernel();
-  const { data } = workerData as { readonly data: string };
   return { ...kernel, sys: { ...kernel.sys, ...faults[data]?.(kernel.sys) } };
 }
 
-await runThread(portOfThread(workerData), faulty);
+/** Every session goes over at once, and comes to the end of what a ring has: buffers are few and small. */
+const tight = { buffers: 8, bufferBytes: 512, sockets: 64, shortReplies: 1, shortRepliesAgain: 3 };
+
+/** Every session goes over at once, and a thousand have room. */
+const roomy = { ...tight, buffers: 256, sockets: 4096 };
+
+const { data } = workerData as { readonly data: string };
+await runThread(portOfThread(workerData), faulty, data === 'roomy' ? roomy : tight);

@@ -96,3 +96,20 @@ export const F_SETFD = 2;
 export const F_SETFL = 4;
 export const FD_CLOEXEC = 1;
 export const O_NONBLOCK = 0o4000;
+
+/** Of send(2): all or nothing is a success. */
+export const MSG_DONTWAIT = 0x40;
+export const MSG_WAITALL = 0x100;
+
+export const EPERM = -1;
+export const EINVAL = -22;
+export const ENOSYS = -38;
+export const ENOBUFS = -105;
+export const ETIME = -62;
+export const EBUSY = -16;
+export const ECANCELED = -125;
+
+// mmap(2)
+export const PROT_READ_WRITE = 0x3;
+export const MAP_SHARED = 0x1;
+export const MAP_PRIVATE_ANONYMOUS = 0x22;

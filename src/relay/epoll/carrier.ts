@@ -2,13 +2,15 @@ import { doubtWordAt } from '../doubt.ts';
 import type { Side } from '../session.ts';
 import { endsInQuit } from '../quit.ts';
 import * as abi from './abi.ts';
-import { roles, type Socket, type TunnelSession } from './socket.ts';
+import { roles, ways, type Socket, type TunnelSession } from './socket.ts';
 import type { Buffered, Kernel, Syscalls } from './syscalls.ts';
 
 /** Fits the second-level cache beside everything else; a command or a reply is seldom longer. */
 const usualBytes = 64 * 1024;
 /** For who fills the usual buffer: fewer calls for the same bytes. Also the most that is ever kept for a slow reader. */
 const bulkBytes = 1024 * 1024;
+/** A reply up to this length is a short one. */
+const shortBytes = 4096;
 const minus = 0x2d;
 /** Reads in one turn of what a refused client still says. */
 const mostDiscards = 16;
@@ -19,6 +21,10 @@ export interface CarrierPort {
   readAgain(socket: Socket): void;
   close(socket: Socket): void;
   defer(run: () => void): void;
+  /** Reads nothing more from the client of a session. */
+  rest(session: TunnelSession): void;
+  /** Has a session that only says little go over to the ring, where there is one. */
+  enterRing(session: TunnelSession): void;
 }
 
 /** Carries bytes from one side of a session to the other through one buffer that all sessions of a thread share. */
@@ -27,8 +33,11 @@ export class Carrier {
   readonly #sys: Syscalls;
   readonly #buffer: Buffered;
   readonly #bytes: Uint8Array;
+  readonly #shortReplies: number;
 
-  constructor(loop: CarrierPort, kernel: Kernel) {
+  /** @param shortReplies after how many in a row a session is to go over to the ring */
+  constructor(loop: CarrierPort, kernel: Kernel, shortReplies = Infinity) {
+    this.#shortReplies = shortReplies;
     this.#loop = loop;
     this.#sys = kernel.sys;
     this.#buffer = kernel.buffer(bulkBytes);
@@ -50,7 +59,7 @@ export class Carrier {
   /** One read from a socket, and one write to the other side of its session. */
   carry(from: Socket): void {
     const { other: to, session } = from;
-    if (to === undefined || session === undefined || from.hasEnded) return;
+    if (to === undefined || session === undefined || from.hasEnded || from.way !== ways.epoll) return;
     if (to.unsent !== undefined) {
       from.canRead = true;
       return;
@@ -58,15 +67,10 @@ export class Carrier {
     const limit = from.isBulk ? bulkBytes : usualBytes;
     const got = this.#sys.recv(from.fd, this.#buffer, limit);
     if (got <= 0) {
-      this.#gotNone(from, to, session, got);
+      this.gotNone(from, to, session, got);
       return;
     }
-    count(from, session, got);
-    if (from.isUpstream) {
-      if (!session.hasHeard) this.#hear(session);
-      if (this.#bytes[0] === minus) this.#doubt(session, got);
-      if (session.wantsRest) rest(session);
-    } else session.isQuitting = endsInQuit(this.#bytes, got);
+    this.heed(from, session, this.#bytes, 0, got);
     // A read that did not fill the buffer has emptied the socket (epoll(7), on edge-triggered streams), unless its
     // end was told by the same edge: then that is still to be read.
     from.isBulk = got === limit || (from.isBulk && got > usualBytes);
@@ -75,9 +79,20 @@ export class Carrier {
     const sent = this.#sys.send(to.fd, this.#buffer, got);
     if (sent === got) {
       if (hasMore) this.#loop.readAgain(from);
+      else if (from.isUpstream) this.#countShort(session, got);
       return;
     }
-    this.#sentLess(from, to, session, got, sent);
+    this.sentLess(from, to, session, this.#bytes.slice(Math.max(sent, 0), got), sent);
+  }
+
+  /** Everything that bytes are looked at for before they are sent on, on whichever way they have come. */
+  heed(from: Socket, session: TunnelSession, bytes: Uint8Array, start: number, length: number): void {
+    count(from, session, length);
+    if (from.isUpstream) {
+      if (!session.hasHeard) this.#hear(session);
+      if (bytes[start] === minus) this.#doubt(session, bytes.subarray(start, start + length));
+      if (session.wantsRest) this.#loop.rest(session);
+    } else session.isQuitting = endsInQuit(bytes, start, start + length);
   }
 
   /** The kernel takes bytes for this socket again. */
@@ -113,7 +128,8 @@ export class Carrier {
     this.#loop.readAgain(socket); // others have their turn first
   }
 
-  #gotNone(from: Socket, to: Socket, session: TunnelSession, error: number): void {
+  /** A read has brought no bytes: `error` is 0 at the end of the stream, or an error number. */
+  gotNone(from: Socket, to: Socket, session: TunnelSession, error: number): void {
     if (error === abi.EAGAIN) from.canRead = false;
     else if (error === abi.EINTR) this.#readOn(from);
     else if (error === 0) {
@@ -129,13 +145,13 @@ export class Carrier {
     this.#loop.readAgain(from);
   }
 
-  #sentLess(from: Socket, to: Socket, session: TunnelSession, got: number, result: number): void {
+  /** Not everything was taken: `rest` is what is left, `result` what the kernel said. */
+  sentLess(from: Socket, to: Socket, session: TunnelSession, rest: Uint8Array, result: number): void {
     if (result < 0 && result !== abi.EAGAIN && result !== abi.EINTR) {
       this.#unwritable(to, from, session);
       return;
     }
-    const sent = Math.max(result, 0);
-    to.unsent = this.#bytes.slice(sent, got);
+    to.unsent = rest;
     to.unsentFrom = 0;
     // The other side is slower than this one: from now on less is read at a time, so that less has to be kept.
     from.isBulk = false;
@@ -200,16 +216,18 @@ export class Carrier {
     session.door.heard(session);
   }
 
-  #doubt(session: TunnelSession, length: number): void {
-    const word = doubtWordAt(this.#bytes.subarray(0, length));
+  #countShort(session: TunnelSession, length: number): void {
+    if (length > shortBytes) session.shortReplies = Math.min(session.shortReplies, 0);
+    else {
+      session.shortReplies += 1;
+      if (session.shortReplies === this.#shortReplies) this.#loop.enterRing(session);
+    }
+  }
+
+  #doubt(session: TunnelSession, chunk: Uint8Array): void {
+    const word = doubtWordAt(chunk);
     if (word !== undefined) session.door.doubted(session, word);
   }
-}
-
-/** Reads nothing more from the client of a session; what is in the kernel already is found again when it is woken. */
-export function rest(session: TunnelSession): void {
-  session.isResting = true;
-  session.downstream.role = roles.resting;
 }
 
 function count(from: Socket, session: TunnelSession, bytes: number): void {

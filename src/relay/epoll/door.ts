@@ -7,7 +7,6 @@ import { Places } from '../places.ts';
 import type { Side } from '../session.ts';
 import * as abi from './abi.ts';
 import { Acceptor } from './acceptor.ts';
-import { rest } from './carrier.ts';
 import { Dialler } from './dialler.ts';
 import type { Loop, LoopMember } from './loop.ts';
 import {
@@ -240,7 +239,7 @@ export class Door implements GatePort<TunnelSession>, LoopMember {
   }
 
   rest(session: TunnelSession): void {
-    rest(session);
+    this.#loop.rest(session);
   }
 
   wake(session: TunnelSession): void {

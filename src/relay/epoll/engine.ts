@@ -5,6 +5,7 @@ import { OpenListeners } from '../open-listeners.ts';
 import { Places, unlimited } from '../places.ts';
 import { bindListener, releaseListener, type Bound } from './binding.ts';
 import type { Answer } from './messages.ts';
+import { checkRing } from './ring-check.ts';
 import { openKernel, type Syscalls } from './syscalls.ts';
 import { ThreadHandle } from './thread-handle.ts';
 import type { ThreadModule } from './thread-module.ts';
@@ -12,6 +13,8 @@ import { EpollTunnel } from './tunnel.ts';
 
 export interface EpollOptions {
   readonly threads: number;
+  /** Whether threads carry what is short through an io_uring. Otherwise there is only epoll. */
+  readonly usesRing?: boolean;
   /** Brings routes up to date after a standstill of this process. Threads relay nothing until it resolves. */
   readonly catchUp?: () => Promise<void>;
   /**
@@ -25,7 +28,7 @@ export interface EpollOptions {
 
 /** Linux: system calls by FFI, in threads of their own that block in `epoll_wait`. */
 export class EpollEngine implements Engine {
-  readonly name = 'epoll';
+  readonly name: 'io_uring' | 'epoll';
   readonly #sys: Syscalls;
   readonly #threads: readonly ThreadHandle[];
   readonly #tunnels = new Map<number, EpollTunnel>();
@@ -37,7 +40,13 @@ export class EpollEngine implements Engine {
   #nextTunnel = 1;
   #isClosed = false;
 
-  private constructor(sys: Syscalls, threads: readonly ThreadHandle[], catchUp: () => Promise<void>) {
+  private constructor(
+    name: EpollEngine['name'],
+    sys: Syscalls,
+    threads: readonly ThreadHandle[],
+    catchUp: () => Promise<void>,
+  ) {
+    this.name = name;
     this.#sys = sys;
     this.#catchUp = catchUp;
     this.#threads = threads;
@@ -56,19 +65,23 @@ export class EpollEngine implements Engine {
   /** @throws TunnelError `ST_ENGINE_UNAVAILABLE` saying why it cannot run here */
   static async start({
     threads,
+    usesRing = false,
     fatal,
     thread,
     catchUp = () => Promise.resolve(),
   }: EpollOptions): Promise<EpollEngine> {
+    const name = usesRing ? 'io_uring' : 'epoll';
     const started: ThreadHandle[] = [];
     try {
-      const { sys } = await openKernel();
-      for (let count = 0; count < threads; count += 1) started.push(new ThreadHandle(count, fatal, thread));
+      const kernel = await openKernel();
+      if (usesRing) checkRing(kernel);
+      for (let count = 0; count < threads; count += 1)
+        started.push(new ThreadHandle(count, usesRing, fatal, thread));
       await Promise.all(started.map((each) => each.ready));
-      return new EpollEngine(sys, started, catchUp);
+      return new EpollEngine(name, kernel.sys, started, catchUp);
     } catch (error) {
       await Promise.all(started.map((each) => each.stop()));
-      throw new TunnelError('ST_ENGINE_UNAVAILABLE', `Cannot run the engine "epoll": ${messageOf(error)}`, {
+      throw new TunnelError('ST_ENGINE_UNAVAILABLE', `Cannot run the engine "${name}": ${messageOf(error)}`, {
         cause: error,
       });
     }

@@ -1,7 +1,9 @@
 import { performance } from 'node:perf_hooks';
 import * as abi from './abi.ts';
 import { Carrier } from './carrier.ts';
-import { roles, Socket, type Role, type SessionOwner } from './socket.ts';
+import type { Ring } from './ring.ts';
+import { RingCarrier } from './ring-carrier.ts';
+import { roles, Socket, ways, type Role, type SessionOwner, type TunnelSession } from './socket.ts';
 import type { Lag } from '../lag.ts';
 import { partingMs } from '../times.ts';
 import { errorName, type EventArray, type Kernel, type Syscalls } from './syscalls.ts';
@@ -13,6 +15,8 @@ const eventsPerTurn = 512;
 
 /** Everything edge-triggered, told once; an edge after `epoll_wait` has returned makes a new event. */
 const everything = abi.EPOLLIN | abi.EPOLLOUT | abi.EPOLLRDHUP | abi.EPOLLET;
+/** Tags are above zero; they come back after two thousand million sockets. */
+const lastTag = 2 ** 31 - 1;
 const failed = abi.EPOLLERR | abi.EPOLLHUP;
 const ends = abi.EPOLLRDHUP | abi.EPOLLHUP | abi.EPOLLERR;
 
@@ -46,6 +50,10 @@ export class Loop {
   #beatMs: number;
   readonly #events: EventArray;
   readonly #carrier: Carrier;
+  /** Who carries what is short, where the kernel has an io_uring for us. */
+  readonly #ring: RingCarrier | undefined;
+  /** The last look at the epoll set has found something, so there may be more. */
+  #isEpollBusy = true;
   /** By descriptor. Dense, for the kernel gives the lowest free number. */
   readonly #sockets: (Socket | undefined)[] = [];
   #closing: number[] = [];
@@ -65,15 +73,17 @@ export class Loop {
    * @param command carries out what has been asked for meanwhile; called before anything else of its turn
    * @param catchUp returns when what has been asked for is up to date, after a standstill of this process
    * @param lag is told how late this loop comes to its beats
+   * @param ring is this loop's own from now on
    * @throws Error where epoll cannot be used here
    */
-  constructor(kernel: Kernel, command: () => void, catchUp: () => void, lag: Lag) {
+  constructor(kernel: Kernel, command: () => void, catchUp: () => void, lag: Lag, ring?: Ring) {
     this.#lag = lag;
     this.#command = command;
     this.#catchUp = catchUp;
     this.sys = kernel.sys;
     this.#events = kernel.events(eventsPerTurn);
-    this.#carrier = new Carrier(this, kernel);
+    this.#carrier = new Carrier(this, kernel, ring?.sizes.shortReplies);
+    this.#ring = ring && new RingCarrier(ring, this.#carrier, this);
     this.#epoll = checked(this.sys.epollCreate(), 'epoll_create1');
     const own = checked(this.sys.ownLoop(), 'napi_get_uv_event_loop');
     this.#own = this.#enter(own, roles.ownLoop, false);
@@ -99,7 +109,7 @@ export class Loop {
    */
   turn(mostMs = Infinity): boolean {
     const { words, stride, dataWord } = this.#events;
-    const count = this.sys.epollWait(this.#epoll, this.#events, this.#timeout(mostMs));
+    const count = this.#wait(this.#timeout(mostMs));
     const end = count * stride; // below zero after EINTR: nothing is left to do but what is due
     // A standstill is looked for before anything is carried that came in during it. Behind a full array may be more.
     if (count === eventsPerTurn) this.#heedBeat();
@@ -118,11 +128,12 @@ export class Loop {
       }
     }
     for (let at = 0; at < end; at += stride) {
-      const socket = this.#sockets[words[at + dataWord] ?? -1];
-      if (socket !== undefined && socket.tag === words[at + dataWord + 1])
-        this.#happened(socket, words[at] ?? 0);
+      const socket = this.socketOf(words[at + dataWord] ?? -1, words[at + dataWord + 1] ?? 0);
+      if (socket !== undefined) this.#happened(socket, words[at] ?? 0);
     }
+    this.#ring?.workOff();
     this.settle();
+    if (this.#wantsOwnLoop) this.#ring?.flush();
     return this.#wantsOwnLoop;
   }
 
@@ -131,10 +142,12 @@ export class Loop {
     // Most turns only carry bytes. They are not to pay for anything that is proportional to the number of doors.
     if (!this.#isTouched && (this.#dueMs === Infinity || this.#dueMs > performance.now())) return;
     this.#isTouched = false;
+    this.#ring?.flush(); // what is sent names descriptors that may be closed below
     this.#runDeferred();
     for (const door of this.doors) door.settle();
     this.#endParting();
     this.#runDeferred();
+    this.#ring?.flush(); // what receives is to let go of what is closed
     for (const fd of this.#closing) this.sys.close(fd);
     this.#closing = [];
     this.#dueMs = Infinity;
@@ -167,6 +180,37 @@ export class Loop {
     return result;
   }
 
+  /** The socket that an event or a completion is about, unless it has been closed. */
+  socketOf(fd: number, tag: number): Socket | undefined {
+    const socket = this.#sockets[fd];
+    return socket?.tag === tag ? socket : undefined;
+  }
+
+  enterRing(session: TunnelSession): void {
+    this.#ring?.watch(this.#epoll);
+    this.#ring?.enter(session);
+  }
+
+  /** Reads nothing more from the client of a session; what is in the kernel already is found again when it is woken. */
+  rest(session: TunnelSession): void {
+    session.isResting = true;
+    session.downstream.role = roles.resting;
+    this.#ring?.leave(session);
+  }
+
+  /** Takes a socket out of the epoll set. */
+  unwatch(socket: Socket): void {
+    this.sys.epollRemove(this.#epoll, socket.fd);
+  }
+
+  /** Takes it in again: what has happened meanwhile is told. Where the kernel has no memory for that, its session ends. */
+  rewatch(socket: Socket): void {
+    const { session } = socket;
+    const result = this.sys.epollAdd(this.#epoll, socket.fd, everything, socket.tag);
+    if (result < 0 && session)
+      session.door.sessionEnded(session, socket.isUpstream ? 'upstream' : 'downstream');
+  }
+
   /** Takes in a listening socket; its owner decides when to listen to it. */
   enterListener(fd: number, isBorrowed: boolean): Socket {
     const socket = this.#enter(fd, roles.listener, false);
@@ -196,6 +240,7 @@ export class Loop {
     if (this.#sockets[socket.fd] !== socket) return;
     this.#isTouched = true;
     this.#sockets[socket.fd] = undefined;
+    if (socket.way !== ways.epoll) this.#ring?.close(socket);
     if (this.#parting.delete(socket)) socket.session?.door.parted();
     if (socket.isBorrowed) this.sys.epollRemove(this.#epoll, socket.fd);
     else this.#closing.push(socket.fd);
@@ -207,6 +252,7 @@ export class Loop {
   /** Closes so that the peer sees a reset and nothing that is still queued in the kernel is sent. */
   reset(socket: Socket): void {
     if (this.#sockets[socket.fd] !== socket) return;
+    this.#ring?.withdraw(socket);
     this.sys.resetOnClose(socket.fd);
     this.close(socket);
   }
@@ -234,6 +280,7 @@ export class Loop {
     }
     for (const fd of this.#closing) this.sys.close(fd);
     this.#closing = [];
+    this.#ring?.end();
     this.sys.close(this.#epoll);
   }
 
@@ -308,7 +355,7 @@ export class Loop {
 
   #enter(fd: number, role: Role, isUpstream: boolean): Socket {
     const tag = this.#nextTag;
-    this.#nextTag = (tag + 1) | 0;
+    this.#nextTag = tag === lastTag ? 1 : tag + 1;
     const socket = new Socket(fd, tag, role, isUpstream);
     while (this.#sockets.length <= fd) this.#sockets.push(undefined);
     if (this.#sockets[fd]) throw new Error(`Descriptor ${String(fd)} is in use already`);
@@ -331,6 +378,25 @@ export class Loop {
       if (untilMs > nowMs) break;
       this.close(socket);
     }
+  }
+
+  /**
+   * Waits for events, and for what is received through the ring. Every turn has looked at the epoll set after that, so commands,
+   * and a standstill, come before anything that is carried. The ring tells of events in the set only when they are new:
+   * it is waited in only after the set was found empty.
+   *
+   * @param timeoutMs in milliseconds; -1 for no end
+   */
+  #wait(timeoutMs: number): number {
+    const ring = this.#ring;
+    if (ring === undefined || ring.isIdle) {
+      this.#isEpollBusy = true;
+      return this.sys.epollWait(this.#epoll, this.#events, timeoutMs);
+    }
+    ring.wait(this.#isEpollBusy ? 0 : timeoutMs < 0 ? Infinity : timeoutMs);
+    const count = this.sys.epollWait(this.#epoll, this.#events, 0);
+    this.#isEpollBusy = count !== 0;
+    return count;
   }
 
   #timeout(mostMs: number): number {

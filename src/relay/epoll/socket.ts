@@ -22,9 +22,20 @@ export const roles = {
 } as const;
 export type Role = (typeof roles)[keyof typeof roles];
 
+/** Where a socket's bytes come from. A number, for it is looked at for every event. */
+export const ways = {
+  /** It is in the epoll set, and read from when an event says so. */
+  epoll: 0,
+  /** It receives through the ring. */
+  ring: 1,
+  /** Its receiving is being ended: until the kernel has confirmed that, what was received before is still told. */
+  leaving: 2,
+} as const;
+export type Way = (typeof ways)[keyof typeof ways];
+
 /**
- * One descriptor in the epoll set. It is watched edge-triggered from the first to the last, so that no call is spent
- * on changing what is watched; hence what an edge has told is remembered here until it is used up.
+ * One descriptor in the epoll set, or in the ring. epoll watches it edge-triggered from the first to the last, so that no call
+ * is spent on changing what is watched; hence what an edge has told is remembered here until it is used up.
  */
 export class Socket {
   readonly fd: number;
@@ -36,6 +47,9 @@ export class Socket {
   /** The other side of a relaying session. */
   other: Socket | undefined = undefined;
 
+  way: Way = ways.epoll;
+  /** Bytes for it are in the ring, to be sent when that is entered next. */
+  isSending = false;
   /** There may be more to read than an edge will tell of again. */
   canRead = false;
   /** The peer has ended or broken off: read on until that is reached, for no further edge will tell. */
@@ -83,6 +97,8 @@ export class TunnelSession extends Session {
   readonly door: SessionOwner;
   readonly downstream: Socket;
   upstream: Socket | undefined = undefined;
+  /** How many short replies in a row it has had; below zero where that is to count later only. */
+  shortReplies = 0;
   /** Whether a server has said something in this session. */
   hasHeard = false;
   /** The last that the client has sent was QUIT. */

@@ -1,6 +1,7 @@
 import type { KoffiFunc, LibraryHandle } from 'koffi';
 import { getSystemErrorName } from 'node:util';
 import * as abi from './abi.ts';
+import * as ringAbi from './ring-abi.ts';
 import type { SocketAddress } from './sockaddr.ts';
 
 /**
@@ -45,6 +46,18 @@ export interface Syscalls {
   beats(fd: number): number;
   /** A descriptor that polls readable while this thread's own event loop has something to do. */
   ownLoop(): number;
+  /** Two connected unix sockets that do not block. */
+  socketPair(): readonly [number, number] | number;
+  /** io_uring_setup(2); `params` is filled. */
+  ringSetup(entries: number, params: Buffered): number;
+  /** io_uring_register(2) */
+  ringRegister(ring: number, operation: number, argument: Buffered): number;
+  /** io_uring_enter(2): submits, and waits for `atLeast` completions, `waitMs` milliseconds at most unless that is `Infinity`. */
+  ringEnter(ring: number, submit: number, atLeast: number, waitMs: number): number;
+  /** Memory that a descriptor shares, or new memory for -1, from a page's beginning. */
+  map(size: number, fd: number, offset: number): Mapped | number;
+  /** Gives mapped memory back. Nobody may look at it any more. */
+  unmap(memory: Mapped): void;
 }
 
 /** `sizeof(struct sockaddr_in6)`, the longest address of a client; a unix socket's is cut to it and not looked at. */
@@ -61,6 +74,12 @@ export class Buffered {
     this.address = address;
     this.size = bytes.length;
   }
+}
+
+/** Memory outside any heap: nothing frees it but `unmap`. */
+export interface Mapped {
+  readonly memory: ArrayBuffer;
+  readonly address: number;
 }
 
 /** What `epollWait` fills: `events`, then the descriptor and the tag that were given to `epollAdd`. */
@@ -121,14 +140,16 @@ export async function openKernel(): Promise<Kernel> {
   return { sys: bindSyscalls(library, koffi, layout, buffer), buffer, events };
 }
 
-interface Errno {
+interface Koffi {
   errno(): number;
+  address(value: unknown): bigint;
+  view(pointer: unknown, size: number): ArrayBuffer;
   readonly node: { readonly env: unknown };
 }
 
 function bindSyscalls(
   library: LibraryHandle,
-  koffi: Errno,
+  koffi: Koffi,
   layout: abi.EventLayout,
   allocate: (size: number) => Buffered,
 ): Syscalls {
@@ -179,6 +200,17 @@ function bindSyscalls(
     [number, number, number]
   >;
   const close = library.func('int close(int fd)') as Numbers<[number]>;
+  const socketpair = library.func(
+    'int socketpair(int family, int type, int protocol, void *pair)',
+  ) as KoffiFunc<(family: number, type: number, protocol: number, pair: Int32Array) => number>;
+  // The C library has no names for the calls of io_uring.
+  const syscall = library.func(
+    'long syscall(long call, long a, size_t b, size_t c, size_t d, size_t e, size_t f)',
+  ) as Numbers<[number, number, number, number, number, number, number]>;
+  const mmap = library.func(
+    'void *mmap(size_t at, size_t size, int protection, int flags, int fd, size_t offset)',
+  ) as KoffiFunc<(...args: [number, number, number, number, number, number]) => unknown>;
+  const munmap = library.func('int munmap(size_t at, size_t size)') as Numbers<[number, number]>;
 
   // One scratch for small arguments: an option's value (8 bytes), its length (4), an event (16), a peeked byte, the
   // address of a peer and its length.
@@ -189,6 +221,15 @@ function bindSyscalls(
   const peekAt = scratch.address + 32;
   const peerAt = 64;
   const peerLengthWord = 24;
+  // `struct io_uring_getevents_arg { u64 sigmask; u32 sigmask_sz; u32 pad; u64 ts; }`, then the `timespec` that it points at.
+  const waiting = allocate(40);
+  waiting.bytes.fill(0);
+  waiting.bytes.writeBigUInt64LE(BigInt(waiting.address + ringAbi.waitArgumentBytes), 16);
+  const timespec = new BigInt64Array(
+    waiting.bytes.buffer,
+    waiting.bytes.byteOffset + ringAbi.waitArgumentBytes,
+    2,
+  );
 
   /** The result, or the error as a number below zero. Nothing may come between the call and this. */
   function done(result: number): number {
@@ -295,6 +336,41 @@ function bindSyscalls(
       const loop: [unknown] = [null];
       if (loopOf(koffi.node.env, loop) !== 0 || loop[0] === null) return abi.ENOENT;
       return backendFd(loop[0]);
+    },
+    socketPair() {
+      const pair = new Int32Array(2);
+      const type = abi.SOCK_STREAM | abi.SOCK_NONBLOCK | abi.SOCK_CLOEXEC;
+      const result = done(socketpair(abi.AF_UNIX, type, 0, pair));
+      return result < 0 ? result : [pair[0] ?? 0, pair[1] ?? 0];
+    },
+    ringSetup: (entries, params) =>
+      done(syscall(ringAbi.SYS_io_uring_setup, entries, params.address, 0, 0, 0, 0)),
+    ringRegister: (ring, operation, argument) =>
+      done(syscall(ringAbi.SYS_io_uring_register, valid(ring), operation, argument.address, 1, 0, 0)),
+    ringEnter(ring, submit, atLeast, waitMs) {
+      let flags = ringAbi.IORING_ENTER_GETEVENTS;
+      let argument = 0;
+      let argumentBytes = 0;
+      if (atLeast > 0 && waitMs !== Infinity) {
+        const seconds = Math.floor(waitMs / 1_000);
+        timespec[0] = BigInt(seconds);
+        timespec[1] = BigInt(Math.floor((waitMs - seconds * 1_000) * 1e6));
+        flags |= ringAbi.IORING_ENTER_EXT_ARG;
+        argument = waiting.address;
+        argumentBytes = ringAbi.waitArgumentBytes;
+      }
+      const { SYS_io_uring_enter: call } = ringAbi;
+      return done(syscall(call, valid(ring), submit, atLeast, flags, argument, argumentBytes));
+    },
+    map(size, fd, offset) {
+      const flags = fd < 0 ? abi.MAP_PRIVATE_ANONYMOUS : abi.MAP_SHARED;
+      const pointer = mmap(0, size, abi.PROT_READ_WRITE, flags, fd, offset);
+      const address = Number(BigInt.asIntN(64, koffi.address(pointer)));
+      if (address === -1) return -koffi.errno();
+      return { memory: koffi.view(pointer, size), address };
+    },
+    unmap({ memory, address }) {
+      munmap(address, memory.byteLength);
     },
   };
 }

@@ -25,12 +25,17 @@ export class ThreadHandle {
   readonly #greeted = new Set<(isAlive: boolean) => void>();
   #isStopping = false;
 
-  constructor(index: number, fatal: (error: Error) => void, { module, data }: ThreadModule = threadModule) {
+  constructor(
+    index: number,
+    usesRing: boolean,
+    fatal: (error: Error) => void,
+    { module, data }: ThreadModule = threadModule,
+  ) {
     this.index = index;
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     const worker = new Worker(module, {
-      workerData: { port: port2, release: this.#release, late: this.#late, data },
+      workerData: { port: port2, release: this.#release, late: this.#late, usesRing, data },
       // Flags of the process (a loader, `--input-type`) are about its own main module.
       execArgv: [],
       transferList: [port2],

@@ -6,7 +6,17 @@ import type { Answer, Command } from './messages.ts';
 import type { Quiescence } from '../engine.ts';
 import { Lag } from '../lag.ts';
 import { Resolver } from './resolver.ts';
+import { Ring, type RingSizes } from './ring.ts';
 import { openKernel, type Kernel } from './syscalls.ts';
+
+/** 256 receipts of up to 8 KiB between two calls; memory is touched as far as messages are long. */
+const ringSizes: RingSizes = {
+  buffers: 256,
+  bufferBytes: 8192,
+  sockets: 8192,
+  shortReplies: 8,
+  shortRepliesAgain: 64,
+};
 
 /** Should the main thread not come round to it, a thread goes on by itself after this, in milliseconds. */
 const mostStallMs = 2_000;
@@ -19,6 +29,8 @@ export interface ThreadPort {
   readonly port: MessagePort;
   readonly release: Int32Array;
   readonly late: Float64Array;
+  /** Whether it is to carry what is short through an io_uring. */
+  readonly usesRing: boolean;
 }
 
 /**
@@ -27,17 +39,21 @@ export interface ThreadPort {
  * returns to it and comes back. So nothing polls, and a command is carried out as soon as it wakes the thread.
  *
  * @param open where system calls come from; tests put faults in between
+ * @param sizes of its ring, where it uses one
  */
 export async function runThread(
-  { port, release, late }: ThreadPort,
+  { port, release, late, usesRing }: ThreadPort,
   open: () => Promise<Kernel> = openKernel,
+  sizes: RingSizes = ringSizes,
 ): Promise<void> {
   function answer(message: Answer): void {
     port.postMessage(message);
   }
   let loop: Loop;
   try {
-    loop = new Loop(await open(), carryOutAll, catchUp, new Lag(late));
+    const kernel = await open();
+    const ring = usesRing ? Ring.open(kernel, sizes) : undefined;
+    loop = new Loop(kernel, carryOutAll, catchUp, new Lag(late), ring);
   } catch (error) {
     answer({ kind: 'unavailable', reason: messageOf(error) });
     port.close();
@@ -168,11 +184,17 @@ export function portOfThread(workerData: unknown): ThreadPort {
     workerData !== null &&
     'port' in workerData &&
     'release' in workerData &&
-    'late' in workerData
+    'late' in workerData &&
+    'usesRing' in workerData
   ) {
-    const { port, release, late } = workerData;
-    if (port instanceof MessagePort && release instanceof Int32Array && late instanceof Float64Array)
-      return { port, release, late };
+    const { port, release, late, usesRing } = workerData;
+    if (
+      port instanceof MessagePort &&
+      release instanceof Int32Array &&
+      late instanceof Float64Array &&
+      typeof usesRing === 'boolean'
+    )
+      return { port, release, late, usesRing };
   }
   throw new Error('This module is run by the epoll engine as a thread of it');
 }

@@ -122,7 +122,7 @@ export class StreamsDoor implements GatePort<StreamsSession> {
     this.#own(downstream, session);
     downstream.on('data', (chunk: Buffer) => {
       const { sink } = session;
-      session.isQuitting = endsInQuit(chunk, chunk.length);
+      session.isQuitting = endsInQuit(chunk, 0, chunk.length);
       if (sink) {
         if (this.#isStandstill()) {
           downstream.pause();

@@ -1,0 +1,384 @@
+import * as abi from './abi.ts';
+import * as ringAbi from './ring-abi.ts';
+import { errorName, type Buffered, type Kernel, type Mapped, type Syscalls } from './syscalls.ts';
+
+/** How large a ring is. Tests choose small ones. */
+export interface RingSizes {
+  /** A power of two, at most 32,768. */
+  readonly buffers: number;
+  /** A receipt is at most that long. */
+  readonly bufferBytes: number;
+  /** Most sockets that receive through it. */
+  readonly sockets: number;
+  /** A session that has had so many short replies in a row is likely to have more: going over costs less than they save. */
+  readonly shortReplies: number;
+  /** The same for one that has left it. To go and to come costs about ten microseconds. */
+  readonly shortRepliesAgain: number;
+}
+
+/** What is asked of the kernel in one call at most; more makes another call. A power of two. */
+const requests = 1024;
+/** Calls in a row that take nothing before this is called a defect: the kernel is out of memory for requests. */
+const mostTries = 1_000;
+/** Errors of io_uring_enter(2) that are not about us: interrupted, no memory for requests, completions to be taken, time over. */
+const passing: readonly number[] = [abi.EINTR, abi.EAGAIN, abi.EBUSY, abi.ETIME];
+const wordRange = 2 ** 32;
+const bufferGroup = 0;
+
+/** What a completion belongs to, in place of a socket's tag, which is above zero. */
+const kinds = { stopped: 0, sent: -1, watched: -2 } as const;
+
+/**
+ * @param send its number
+ * @param result how many bytes were taken, or an error number
+ * @param rest a copy of what was not taken
+ */
+export type SendFailed = (send: number, result: number, rest: Uint8Array) => void;
+
+/**
+ * One thread's io_uring: sockets that receive by themselves into buffers of a common store, and sends that are made together.
+ * It knows descriptors and the tags that tell one socket from the next with the same descriptor, and nothing of sessions.
+ *
+ * A receipt belongs to whoever took it until `giveBack`, or until it has been sent from its buffer. A send is made by the next
+ * `enter`, at once and without waiting: all of it, or it is among the `failures` with as much as was taken. The kernel
+ * copies what it takes, so the buffer is free again after that.
+ */
+export class Ring {
+  /** All buffers, one behind the other. */
+  readonly bytes: Uint8Array;
+  readonly sizes: RingSizes;
+  readonly bufferBytes: number;
+  // The completion that `next` has found.
+  fd = 0;
+  tag = 0;
+  /** Bytes received, 0 at the end of the stream, or an error number below zero. */
+  result = 0;
+  /** The buffer that the bytes are in, or -1. */
+  buffer = -1;
+  /** Whether the socket goes on receiving. */
+  goesOn = false;
+  readonly #sys: Syscalls;
+  readonly #ring: number;
+  readonly #mapped: readonly Mapped[];
+  readonly #words: Int32Array;
+  readonly #requests: Int32Array;
+  readonly #completions: number;
+  readonly #completionMask: number;
+  readonly #headAt: number;
+  readonly #tailAt: number;
+  readonly #takenAt: number;
+  readonly #askedAt: number;
+  readonly #store: number;
+  readonly #free: Int32Array;
+  readonly #freeHalves: Uint16Array;
+  readonly #buffers: number;
+  #freeTail = 0;
+  /** The next request, and the next completion to be looked at: they count on and wrap as the kernel's do. */
+  #asked = 0;
+  #head = 0;
+  /** No completion before this one tells of the sends since the last `enter`. */
+  #firstOfSends = 0;
+  /** Receipts that have been asked for and have not ended. */
+  #receiving = 0;
+  /** The buffers of the sends since the last `enter`. */
+  readonly #sending: Int32Array;
+  readonly #lengths: Int32Array;
+  #sends = 0;
+  /** The descriptor that is watched for being readable, or -1. */
+  #watched = -1;
+
+  /** @throws Error saying why there can be no ring here */
+  static open(kernel: Kernel, sizes: RingSizes): Ring {
+    const { sys } = kernel;
+    const params = kernel.buffer(ringAbi.paramsBytes);
+    params.bytes.fill(0);
+    const words = new Int32Array(params.bytes.buffer, params.bytes.byteOffset, params.size / 4);
+    // Each buffer can be in one completion; each socket can end receiving, and fail to be stopped, once beside that.
+    words[ringAbi.params.completionEntries] = powerOfTwo(
+      Math.max(requests, sizes.buffers + 2 * sizes.sockets + 64),
+    );
+    words[ringAbi.params.flags] =
+      ringAbi.IORING_SETUP_CQSIZE |
+      ringAbi.IORING_SETUP_SUBMIT_ALL |
+      ringAbi.IORING_SETUP_SINGLE_ISSUER |
+      ringAbi.IORING_SETUP_DEFER_TASKRUN |
+      ringAbi.IORING_SETUP_NO_SQARRAY;
+    const ring = sys.ringSetup(requests, params);
+    if (ring < 0) throw new Error(reasonOf(ring));
+    const mapped: Mapped[] = [];
+    try {
+      return new Ring(kernel, sizes, ring, words, mapped);
+    } catch (error) {
+      for (const memory of mapped) sys.unmap(memory);
+      sys.close(ring);
+      throw error;
+    }
+  }
+
+  private constructor(kernel: Kernel, sizes: RingSizes, ring: number, params: Int32Array, mapped: Mapped[]) {
+    const { sys } = kernel;
+    function word(index: number): number {
+      return params[index] ?? 0;
+    }
+    function map(size: number, fd: number, offset: number): Mapped {
+      const memory = sys.map(size, fd, offset);
+      if (typeof memory === 'number') throw new Error(`mmap failed with ${errorName(memory)}`);
+      mapped.push(memory);
+      return memory;
+    }
+    this.#sys = sys;
+    this.#ring = ring;
+    this.#mapped = mapped;
+    const { params: at } = ringAbi;
+    const completionEntries = word(at.completionEntries);
+    const ringBytes = word(at.completions) + completionEntries * ringAbi.completionWords * 4;
+    this.#words = new Int32Array(map(ringBytes, ring, ringAbi.IORING_OFF_SQ_RING).memory);
+    const requestBytes = word(at.submissionEntries) * ringAbi.requestWords * 4;
+    this.#requests = new Int32Array(map(requestBytes, ring, ringAbi.IORING_OFF_SQES).memory);
+    this.#takenAt = word(at.submissionHead) / 4;
+    this.#askedAt = word(at.submissionTail) / 4;
+    this.#headAt = word(at.completionHead) / 4;
+    this.#tailAt = word(at.completionTail) / 4;
+    this.#completions = word(at.completions) / 4;
+    this.#completionMask = completionEntries - 1;
+
+    const { buffers, bufferBytes } = sizes;
+    this.sizes = sizes;
+    this.#buffers = buffers;
+    this.bufferBytes = bufferBytes;
+    this.#sending = new Int32Array(buffers);
+    this.#lengths = new Int32Array(buffers);
+    const store = map(buffers * bufferBytes, -1, 0);
+    this.bytes = new Uint8Array(store.memory);
+    this.#store = store.address;
+    const free = map(buffers * ringAbi.bufferWords * 4, -1, 0);
+    this.#free = new Int32Array(free.memory);
+    this.#freeHalves = new Uint16Array(free.memory);
+    const result = sys.ringRegister(
+      ring,
+      ringAbi.IORING_REGISTER_PBUF_RING,
+      registrationOf(kernel, free, buffers),
+    );
+    if (result < 0) throw new Error(reasonOf(result));
+    for (let buffer = 0; buffer < buffers; buffer += 1) this.giveBack(buffer);
+  }
+
+  /** Nothing is asked for, nothing is received and nothing is left to be looked at. */
+  get isIdle(): boolean {
+    return this.#receiving === 0 && !this.hasRequests && this.#head === this.#tail;
+  }
+
+  /** Whether something waits for the next `enter`. */
+  get hasRequests(): boolean {
+    return this.#asked !== this.#words[this.#takenAt];
+  }
+
+  /** How many sockets may still begin to receive. */
+  get room(): number {
+    return this.sizes.sockets - this.#receiving;
+  }
+
+  /** From now on `next` tells what the socket receives. */
+  receive(fd: number, tag: number): void {
+    this.#receiving += 1;
+    const operation = ringAbi.IORING_OP_RECV | ringAbi.IOSQE_BUFFER_SELECT | ringAbi.IORING_RECV_MULTISHOT;
+    this.#ask(operation, fd, 0, 0, 0, fd, tag);
+  }
+
+  /** Ends receiving. What has been received already is still told, and that it does not go on. */
+  stop(fd: number, tag: number): void {
+    const operation = ringAbi.IORING_OP_ASYNC_CANCEL | ringAbi.IOSQE_CQE_SKIP_SUCCESS;
+    // The request to cancel is named by its data: two words where others have an address.
+    const at = this.#ask(operation, -1, 0, 0, 0, 0, kinds.stopped);
+    this.#requests[at + ringAbi.request.address] = fd;
+    this.#requests[at + ringAbi.request.address + 1] = tag;
+  }
+
+  /**
+   * Sends the first `length` bytes of a buffer.
+   *
+   * @returns the number of the send, counted from 0 since the last `enter`
+   */
+  send(fd: number, buffer: number, length: number): number {
+    if (!(length > 0 && length <= this.bufferBytes && buffer >= 0 && buffer < this.#buffers))
+      throw new RangeError(`Not within a buffer: ${String(length)} bytes of ${String(buffer)}`);
+    if (this.#sends === 0) this.#firstOfSends = this.#tail;
+    const send = this.#sends;
+    this.#sends += 1;
+    this.#sending[send] = buffer;
+    this.#lengths[send] = length;
+    // Without MSG_DONTWAIT the kernel would wait for room; without MSG_WAITALL a part would count as a success.
+    const flags = abi.MSG_NOSIGNAL | abi.MSG_DONTWAIT | abi.MSG_WAITALL;
+    this.#ask(
+      ringAbi.IORING_OP_SEND | ringAbi.IOSQE_CQE_SKIP_SUCCESS,
+      fd,
+      this.#store + buffer * this.bufferBytes,
+      length,
+      flags,
+      send,
+      kinds.sent,
+    );
+    return send;
+  }
+
+  /** Takes back every send to a descriptor that has not been made yet. */
+  withdraw(fd: number): void {
+    const taken = this.#words[this.#takenAt] ?? 0;
+    const { operation, fd: fdAt, operationFlags } = ringAbi.request;
+    for (let each = taken; each !== this.#asked; each = (each + 1) | 0) {
+      const at = (each & (requests - 1)) * ringAbi.requestWords;
+      const isSend = ((this.#requests[at] ?? 0) & 0xff) === ringAbi.IORING_OP_SEND;
+      if (!isSend || this.#requests[at + fdAt] !== fd) continue;
+      this.#requests[at + operation] = ringAbi.IORING_OP_NOP | ringAbi.IOSQE_CQE_SKIP_SUCCESS;
+      this.#requests[at + operationFlags] = 0;
+    }
+  }
+
+  /** `enter` returns when the descriptor becomes readable. Whether it was so before must be asked of it. */
+  watch(fd: number): void {
+    if (this.#watched >= 0) return;
+    this.#watched = fd;
+    const operation = ringAbi.IORING_OP_POLL_ADD;
+    this.#ask(operation, fd, 0, ringAbi.IORING_POLL_ADD_MULTI, abi.EPOLLIN, 0, kinds.watched);
+  }
+
+  /**
+   * Gives the kernel what was asked for, receives what there is, and waits until there is something.
+   *
+   * @param waitMs in milliseconds; 0 does not wait, `Infinity` has no end
+   * @param failed is told of each send that was not made as a whole. It must not send, nor call `enter`.
+   */
+  enter(waitMs: number, failed: SendFailed): void {
+    this.#submit(waitMs);
+    if (this.#sends === 0) return;
+    const tail = this.#tail;
+    for (let each = this.#firstOfSends; each !== tail; each = (each + 1) | 0) {
+      const at = this.#completions + (each & this.#completionMask) * ringAbi.completionWords;
+      if (this.#words[at + 1] !== kinds.sent) continue;
+      const send = this.#words[at] ?? 0;
+      const result = this.#words[at + ringAbi.completion.result] ?? 0;
+      const start = (this.#sending[send] ?? 0) * this.bufferBytes;
+      const end = start + (this.#lengths[send] ?? 0);
+      failed(send, result, this.bytes.slice(start + Math.max(result, 0), end));
+    }
+    for (let send = 0; send < this.#sends; send += 1) this.giveBack(this.#sending[send] ?? 0);
+    this.#sends = 0;
+  }
+
+  /** Goes on to the next receipt. @returns whether there is one */
+  next(): boolean {
+    const tail = this.#tail;
+    while (this.#head !== tail) {
+      const at = this.#completions + (this.#head & this.#completionMask) * ringAbi.completionWords;
+      this.#head = (this.#head + 1) | 0;
+      const tag = this.#words[at + 1] ?? 0;
+      const flags = this.#words[at + ringAbi.completion.flags] ?? 0;
+      this.goesOn = (flags & ringAbi.IORING_CQE_F_MORE) !== 0;
+      if (tag > 0) {
+        this.tag = tag;
+        this.fd = this.#words[at] ?? 0;
+        this.result = this.#words[at + ringAbi.completion.result] ?? 0;
+        this.buffer = flags & ringAbi.IORING_CQE_F_BUFFER ? flags >>> ringAbi.IORING_CQE_BUFFER_SHIFT : -1;
+        if (!this.goesOn) this.#receiving -= 1;
+        return true;
+      }
+      if (tag === kinds.watched && !this.goesOn) {
+        const watched = this.#watched;
+        this.#watched = -1;
+        this.watch(watched);
+      }
+    }
+    return false;
+  }
+
+  /** A buffer is free to be received into again. */
+  giveBack(buffer: number): void {
+    const at = (this.#freeTail & (this.#buffers - 1)) * ringAbi.bufferWords;
+    const address = this.#store + buffer * this.bufferBytes;
+    this.#free[at] = address | 0;
+    this.#free[at + 1] = (address / wordRange) | 0;
+    this.#free[at + 2] = this.bufferBytes;
+    this.#freeHalves[at * 2 + 6] = buffer;
+    this.#freeTail = (this.#freeTail + 1) & 0xffff;
+    this.#freeHalves[ringAbi.bufferTailHalfWord] = this.#freeTail;
+  }
+
+  /** Ends everything that is received and gives all memory back. Nothing of it may be used any more. */
+  close(): void {
+    this.#sys.close(this.#ring);
+    for (const memory of this.#mapped) this.#sys.unmap(memory);
+  }
+
+  get #tail(): number {
+    return this.#words[this.#tailAt] ?? 0;
+  }
+
+  #submit(waitMs: number): void {
+    this.#words[this.#headAt] = this.#head;
+    let atLeast = waitMs > 0 ? 1 : 0;
+    for (let tries = 0; tries < mostTries; tries += 1) {
+      this.#words[this.#askedAt] = this.#asked;
+      const submit = (this.#asked - (this.#words[this.#takenAt] ?? 0)) | 0;
+      const result = this.#sys.ringEnter(this.#ring, submit, atLeast, waitMs);
+      if (result < 0 && !passing.includes(result))
+        throw new Error(`io_uring_enter failed with ${errorName(result)}`);
+      if (!this.hasRequests) return;
+      atLeast = 0;
+    }
+    throw new Error('io_uring_enter takes no more requests');
+  }
+
+  #ask(
+    operation: number,
+    fd: number,
+    address: number,
+    length: number,
+    operationFlags: number,
+    data: number,
+    kind: number,
+  ): number {
+    if (((this.#asked - (this.#words[this.#takenAt] ?? 0)) | 0) === requests) this.#submit(0);
+    const at = (this.#asked & (requests - 1)) * ringAbi.requestWords;
+    this.#asked = (this.#asked + 1) | 0;
+    const words = this.#requests;
+    words.fill(0, at, at + ringAbi.requestWords);
+    words[at] = operation;
+    words[at + ringAbi.request.fd] = fd;
+    words[at + ringAbi.request.address] = address | 0;
+    words[at + ringAbi.request.address + 1] = (address / wordRange) | 0;
+    words[at + ringAbi.request.length] = length;
+    words[at + ringAbi.request.operationFlags] = operationFlags;
+    words[at + ringAbi.request.data] = data;
+    words[at + ringAbi.request.data + 1] = kind;
+    words[at + ringAbi.request.bufferGroup] = bufferGroup;
+    return at;
+  }
+}
+
+function registrationOf(kernel: Kernel, free: Mapped, buffers: number): Buffered {
+  const registration = kernel.buffer(ringAbi.bufferRegistrationBytes);
+  registration.bytes.fill(0);
+  registration.bytes.writeBigUInt64LE(BigInt(free.address), 0);
+  registration.bytes.writeUInt32LE(buffers, 8);
+  registration.bytes.writeUInt16LE(bufferGroup, 12);
+  return registration;
+}
+
+function powerOfTwo(atLeast: number): number {
+  return 2 ** Math.ceil(Math.log2(atLeast));
+}
+
+/** For who reads the log: what the refusal of a kernel means. */
+function reasonOf(error: number): string {
+  const name = errorName(error);
+  switch (error) {
+    case abi.EPERM:
+      return `io_uring is forbidden here (${name}), by kernel.io_uring_disabled or by the filter of a container`;
+    case abi.ENOSYS:
+      return `io_uring is not there (${name}), or the filter of a container hides it`;
+    case abi.EINVAL:
+      return `io_uring of this kernel is too old (${name}), it is used from Linux 6.6 on`;
+    default:
+      return `io_uring_setup failed with ${name}`;
+  }
+}
