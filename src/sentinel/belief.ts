@@ -37,6 +37,11 @@ export type Fence =
       readonly untilMs: number;
       /** Whether the announcer can still be heard. If not, an abort would be missed: its answer has to come first. */
       readonly isLinked: boolean;
+      /**
+       * Whether another Sentinel leads a failover of its own away from the same master. Only one of them comes to stay, and
+       * it makes a replica of whom the other has promoted: nobody is served before an answer tells which.
+       */
+      readonly isContested: boolean;
       /** Whether the candidate has been told to become master, and not only chosen. */
       readonly isOrdered: boolean;
     }

@@ -70,7 +70,19 @@ function announced(belief: Belief, sentinel: string, announcement: Announcement)
     const ordered = isOrdered && !fence.isOrdered ? { isOrdered, untilMs } : {};
     return { ...belief, fence: { ...fence, isLinked: true, ...ordered } };
   }
-  const next: Fence = { kind: 'fenced', by: sentinel, candidate, untilMs, isLinked: true, isOrdered };
+  const isContested =
+    fence !== undefined &&
+    fence.kind !== 'asking' &&
+    (fence.isContested || !sameEndpoint(fence.candidate, candidate));
+  const next: Fence = {
+    kind: 'fenced',
+    by: sentinel,
+    candidate,
+    untilMs,
+    isLinked: true,
+    isContested,
+    isOrdered,
+  };
   return newGeneration({ ...abandoned(belief), fence: next });
 }
 
@@ -115,7 +127,7 @@ function probed(belief: Belief, endpoint: Endpoint, role: Role, generation: numb
     }
     // A former master may say so from before. It is served when it has become a master anew, or by a Sentinel's answer.
     const isBelieved = role.kind === 'master' && !isFormer(belief.former, endpoint);
-    if (fence.kind === 'fenced' && fence.isLinked && isBelieved) {
+    if (fence.kind === 'fenced' && fence.isLinked && !fence.isContested && isBelieved) {
       const untilMs = belief.nowMs + belief.rules.confirmMs;
       return { ...belief, role, fence: { ...fence, kind: 'provisional', untilMs } };
     }

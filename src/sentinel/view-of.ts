@@ -32,7 +32,8 @@ function phaseOf(belief: Belief): Phase {
   }
   if (fence?.kind === 'fenced') {
     const since = fence.isLinked ? '' : ', which cannot be heard any more';
-    const reason = `a failover to ${formatEndpoint(fence.candidate)} has begun, announced by ${fence.by}${since}`;
+    const against = fence.isContested ? ', while another Sentinel leads another one' : '';
+    const reason = `a failover to ${formatEndpoint(fence.candidate)} has begun, announced by ${fence.by}${against}${since}`;
     return { kind: 'fenced', reason, candidate: fence.candidate };
   }
   if (fence?.kind === 'provisional') {

@@ -320,6 +320,22 @@ describe('a belief: a fence', () => {
     assert.equal(scene.probed('X', 'master').now, 'fenced Y g3');
   });
 
+  test('against which another Sentinel leads one of its own serves nobody before an answer tells which has won', () => {
+    const scene = Scene.serving().promoting('s2', 'X').probed('X', 'master').promoting('s1', 'Y');
+    assert.equal(scene.probed('Y', 'replica').probed('Y', 'master').now, 'fenced Y g3');
+    assert.match(
+      JSON.stringify(scene.view().phase),
+      /announced by s1, while another Sentinel leads another one/,
+    );
+    assert.equal(scene.answer('s2', 'X1').now, 'fenced X g4');
+    assert.equal(scene.probed('X', 'master').now, 'serving X confirmed g4');
+  });
+
+  test('that comes after one which was given up is served on ROLE again', () => {
+    const scene = Scene.serving().promoting('s2', 'X').aborted('s2').promoting('s1', 'Y');
+    assert.equal(scene.probed('Y', 'master').now, 'serving Y provisional g3');
+  });
+
   test('gives way to a newer configuration that is neither its candidate nor the old master', () => {
     const scene = Scene.serving().promoting('s2', 'X').probed('X', 'master').answer('s1', 'Y2');
     assert.equal(scene.now, 'fenced Y g3');
