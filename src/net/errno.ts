@@ -9,6 +9,8 @@ const meanings: Readonly<Record<string, string>> = {
   ENETUNREACH: 'no way there',
   ENOTFOUND: 'its name does not resolve',
   EAI_AGAIN: 'its name does not resolve now',
+  EMFILE: 'no file descriptor is left to this process',
+  ENFILE: 'no file descriptor is left on this machine',
 };
 
 /** The code of a connection that failed, for a sentence: what it means, where that is known, and the code itself. */
