@@ -124,7 +124,14 @@ async function faulty(): Promise<Kernel> {
 }
 
 /** Every session goes over at once, and comes to the end of what a ring has: buffers are few and small. */
-const tight = { buffers: 8, bufferBytes: 512, sockets: 64, shortReplies: 1, shortRepliesAgain: 3 };
+const tight = {
+  buffers: 8,
+  bufferBytes: 512,
+  sockets: 64,
+  shortReplies: 1,
+  busyTurn: 0,
+  shortRepliesAgain: 3,
+};
 
 /** Every session goes over at once, and a thousand have room. */
 const roomy = { ...tight, buffers: 256, sockets: 4096 };

@@ -220,7 +220,7 @@ export class Carrier {
     if (length > shortBytes) session.shortReplies = Math.min(session.shortReplies, 0);
     else {
       session.shortReplies += 1;
-      if (session.shortReplies === this.#shortReplies) this.#loop.enterRing(session);
+      if (session.shortReplies >= this.#shortReplies) this.#loop.enterRing(session);
     }
   }
 

@@ -52,6 +52,9 @@ export class Loop {
   readonly #carrier: Carrier;
   /** Who carries what is short, where the kernel has an io_uring for us. */
   readonly #ring: RingCarrier | undefined;
+  readonly #busyTurn: number;
+  /** How many events and receipts the last turn had. */
+  #heard = 0;
   /** The last look at the epoll set has found something, so there may be more. */
   #isEpollBusy = true;
   /** By descriptor. Dense, for the kernel gives the lowest free number. */
@@ -83,6 +86,7 @@ export class Loop {
     this.sys = kernel.sys;
     this.#events = kernel.events(eventsPerTurn);
     this.#carrier = new Carrier(this, kernel, ring?.sizes.shortReplies);
+    this.#busyTurn = ring?.sizes.busyTurn ?? Infinity;
     this.#ring = ring && new RingCarrier(ring, this.#carrier, this);
     this.#epoll = checked(this.sys.epollCreate(), 'epoll_create1');
     const own = checked(this.sys.ownLoop(), 'napi_get_uv_event_loop');
@@ -131,7 +135,8 @@ export class Loop {
       const socket = this.socketOf(words[at + dataWord] ?? -1, words[at + dataWord + 1] ?? 0);
       if (socket !== undefined) this.#happened(socket, words[at] ?? 0);
     }
-    this.#ring?.workOff();
+    const received = this.#ring?.workOff() ?? 0;
+    this.#heard = Math.max(count, 0) + received;
     this.settle();
     if (this.#wantsOwnLoop) this.#ring?.flush();
     return this.#wantsOwnLoop;
@@ -187,8 +192,9 @@ export class Loop {
   }
 
   enterRing(session: TunnelSession): void {
-    this.#ring?.watch(this.#epoll);
-    this.#ring?.enter(session);
+    if (this.#ring === undefined || this.#heard < this.#busyTurn) return;
+    this.#ring.watch(this.#epoll);
+    this.#ring.enter(session);
   }
 
   /** Reads nothing more from the client of a session; what is in the kernel already is found again when it is woken. */

@@ -101,10 +101,12 @@ export class RingCarrier {
     this.#ring.close();
   }
 
-  /** Carries everything that has been received. */
-  workOff(): void {
+  /** Carries everything that has been received. @returns how many receipts there were */
+  workOff(): number {
     const ring = this.#ring;
+    let receipts = 0;
     while (ring.next()) {
+      receipts += 1;
       const { result, buffer, goesOn } = ring;
       const socket = this.#port.socketOf(ring.fd, ring.tag);
       if (socket === undefined) {
@@ -114,6 +116,7 @@ export class RingCarrier {
         if (!goesOn) this.#ended(socket, result);
       }
     }
+    return receipts;
   }
 
   #carry(from: Socket, buffer: number, length: number): void {

@@ -8,6 +8,7 @@ const sizes = {
   bufferBytes: 1024 * 1024,
   sockets: 4,
   shortReplies: 0,
+  busyTurn: 0,
   shortRepliesAgain: 0,
 } as const;
 const word = new TextEncoder().encode('PING\r\n');

@@ -12,6 +12,8 @@ export interface RingSizes {
   readonly sockets: number;
   /** A session that has had so many short replies in a row is likely to have more: going over costs less than they save. */
   readonly shortReplies: number;
+  /** Sessions go over only while a turn of the loop hears of so many sockets: a ring saves calls where they can be made together. */
+  readonly busyTurn: number;
   /** The same for one that has left it. To go and to come costs about ten microseconds. */
   readonly shortRepliesAgain: number;
 }
@@ -340,8 +342,8 @@ export class Ring {
     if (((this.#asked - (this.#words[this.#takenAt] ?? 0)) | 0) === requests) this.#submit(0);
     const at = (this.#asked & (requests - 1)) * ringAbi.requestWords;
     this.#asked = (this.#asked + 1) | 0;
+    // The other words of a request are 0 in everything that is asked for here.
     const words = this.#requests;
-    words.fill(0, at, at + ringAbi.requestWords);
     words[at] = operation;
     words[at + ringAbi.request.fd] = fd;
     words[at + ringAbi.request.address] = address | 0;

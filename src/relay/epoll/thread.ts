@@ -15,6 +15,7 @@ const ringSizes: RingSizes = {
   bufferBytes: 8192,
   sockets: 8192,
   shortReplies: 8,
+  busyTurn: 3,
   shortRepliesAgain: 64,
 };
 
