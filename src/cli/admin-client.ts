@@ -129,7 +129,7 @@ export class AdminClient {
       maxHeaderSize: 16 * 1024,
       headers: {
         accept: 'application/json',
-        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+        ...(token !== undefined && { authorization: `Bearer ${token.reveal()}` }),
         ...(body !== undefined && { 'content-type': 'application/json' }),
         ...headers,
       },

@@ -5,6 +5,7 @@ import { show } from '../config/show.ts';
 import { readSmallFile, whyUnreadable } from '../config/files.ts';
 import { messageOf, TunnelError } from '../errors.ts';
 import { formatListenAddress, type ListenAddress } from '../net/endpoint.ts';
+import { Secret } from '../net/secret.ts';
 import type { Host } from './host.ts';
 
 /** What says where the tunnel is that is asked. */
@@ -17,7 +18,7 @@ export interface AdminFlags {
 /** Where an admin listener is, and what it is to be shown. */
 export interface AdminPlace {
   readonly address: ListenAddress;
-  readonly token: string | undefined;
+  readonly token: Secret | undefined;
 }
 
 type Env = Host['env'];
@@ -74,7 +75,7 @@ function reachable(address: ListenAddress): ListenAddress {
   return address.kind === 'unix' ? address : { ...address, host: dialled[address.host] ?? address.host };
 }
 
-function tokenOf({ tokenFile }: AdminFlags, env: Env): string | undefined {
+function tokenOf({ tokenFile }: AdminFlags, env: Env): Secret | undefined {
   if (tokenFile !== undefined) return fit(readToken(tokenFile, '--token-file'), '--token-file');
   const token = given(env, tokenVariable);
   return token === undefined ? undefined : fit(token, tokenVariable);
@@ -89,15 +90,15 @@ function readToken(file: string, from: string): string {
 }
 
 /** A header can carry nothing else; a token itself is shown nowhere. */
-function fit(token: string, from: string): string {
-  if (/^[\x21-\x7e]+$/.test(token)) return token;
+function fit(token: string, from: string): Secret {
+  if (/^[\x21-\x7e]+$/.test(token)) return new Secret(token);
   throw new TunnelError('ST_USAGE', `${from}: expected a token of printable characters without spaces`);
 }
 
 interface WrittenAdmin {
   readonly listen: unknown;
   /** Reads it only where it is of use. */
-  token(): string | undefined;
+  token(): Secret | undefined;
 }
 
 /** What a configuration file says of the admin listener. The rest of it may be for others to read. */

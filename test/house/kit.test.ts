@@ -8,6 +8,7 @@ import {
   badReplies,
   cannotMakeNamespaces,
   FakeSentinel,
+  FakeServer,
   FullBacklog,
   Network,
   patienceMs,
@@ -72,6 +73,16 @@ test('FakeSentinel answers as scripted, publishes to subscribers, and counts wha
     await assert.rejects(client.command('PING'), { message: 'NOAUTH Authentication required.' });
     assert.equal(fake.count('SENTINEL'), 2);
     assert.equal(fake.accepted, 1);
+  });
+});
+
+test('FakeServer sends its greeting whole before it closes', async () => {
+  await withoutLeaks(async () => {
+    const manners = { accept: 'close', greeting: '+WELCOME\r\n', chunking: 'bytes' } as const;
+    await using fake = await FakeServer.listen(() => 'hang', manners);
+    await using client = await RespClient.connect(fake.port);
+    assert.equal(await client.readReply(patienceMs), 'WELCOME');
+    assert.equal(await client.closed, 'fin');
   });
 });
 

@@ -18,6 +18,8 @@ export interface ChildOptions {
 }
 
 const ringLines = 200;
+/** Longer than any drain that a test configures, and far shorter than the deadline of a file, in milliseconds. */
+const endMs = 90_000;
 const alive = new Set<Child>();
 /** Of the latest children, the dead included: what to print when the test file fails. */
 const reported: Child[] = [];
@@ -95,7 +97,28 @@ export class Child implements AsyncDisposable {
   /** `kill -9`, which also ends a stopped process, and waits until it is gone. */
   async kill(): Promise<Exit> {
     this.signal('SIGKILL');
-    return await this.exited;
+    return await this.ended();
+  }
+
+  /** Waits until it is gone; fails with its output where it outlives the deadline. */
+  async ended(withinMs = endMs): Promise<Exit> {
+    const late = new AbortController();
+    try {
+      return await Promise.race([this.exited, this.#overdue(withinMs, late.signal)]);
+    } finally {
+      late.abort();
+    }
+  }
+
+  #overdue(ms: number, signal: AbortSignal): Promise<never> {
+    return new Promise((_, reject) => {
+      const timer = setTimeout(() => {
+        reject(new Error(`${this.name} has not ended after ${ms} ms\n${this.log()}`));
+      }, ms);
+      signal.addEventListener('abort', () => {
+        clearTimeout(timer);
+      });
+    });
   }
 
   /** Waits for a sign of readiness, but no longer than the process lives. */

@@ -18,7 +18,7 @@ export type Chunking = 'whole' | 'bytes';
 export interface Manners {
   /** Sent as soon as a connection is accepted. */
   readonly greeting?: string | Uint8Array;
-  /** `hang`: reads nothing and says nothing. `close`: closes at once. */
+  /** `hang`: reads nothing and says nothing. `close`: closes at once, after the greeting if there is one. */
   readonly accept?: 'serve' | 'hang' | 'close';
   readonly chunking?: Chunking;
   readonly host?: string;
@@ -110,7 +110,7 @@ export class FakeServer implements AsyncDisposable {
     if (accept === 'hang') return;
     if (greeting !== undefined) connection.send(greeting);
     if (accept === 'close') {
-      socket.destroySoon();
+      connection.close();
       return;
     }
     const decoder = new RespDecoder();
@@ -153,6 +153,13 @@ export class FakeConnection {
   end(): void {
     this.#sending = this.#sending.then(() => {
       this.socket.end();
+    });
+  }
+
+  /** Closes both ways, after what is still to be sent. */
+  close(): void {
+    this.#sending = this.#sending.then(() => {
+      this.socket.destroySoon();
     });
   }
 

@@ -158,7 +158,7 @@ export class TunnelProcess implements AsyncDisposable {
   /** SIGTERM, and how it ended. */
   async stop(): Promise<Exit> {
     this.signal('SIGTERM');
-    return await this.exited;
+    return await this.#child.ended();
   }
 
   /** SIGSTOP and SIGCONT. */

@@ -124,7 +124,7 @@ const adminMs = 2_000;
 async function whereItListens({ listen, token }: AdminConfig): Promise<readonly string[] | undefined> {
   const address = listen.kind === 'unix' ? listen : { ...listen, host: dialled[listen.host] ?? listen.host };
   try {
-    const client = new AdminClient({ address, token: token?.reveal() });
+    const client = new AdminClient({ address, token });
     return listenersOf(await client.json('/status', { withinMs: adminMs }));
   } catch {
     return undefined; // nobody, or somebody else: who holds the port is told apart from this
