@@ -55,6 +55,8 @@ export class Loop {
   readonly #busyTurn: number;
   /** How many events and receipts the last turn had. */
   #heard = 0;
+  /** When the epoll set was last looked at before something was received through the ring, on the clock of `Date.now`. */
+  #lookedMs = 0;
   /** The last look at the epoll set has found something, so there may be more. */
   #isEpollBusy = true;
   /** By descriptor. Dense, for the kernel gives the lowest free number. */
@@ -113,6 +115,7 @@ export class Loop {
    */
   turn(mostMs = Infinity): boolean {
     const { words, stride, dataWord } = this.#events;
+    if (this.#ring?.hasSends === true) this.#heedStandstill();
     const count = this.#wait(this.#timeout(mostMs));
     const end = count * stride; // below zero after EINTR: nothing is left to do but what is due
     // A standstill is looked for before anything is carried that came in during it. Behind a full array may be more.
@@ -348,6 +351,12 @@ export class Loop {
     this.#beatsHeard(); // those of the time it took
   }
 
+  /** What was received before a standstill and is not sent yet waits for the same. Any clock that jumps is reason to look. */
+  #heedStandstill(): void {
+    const sinceMs = Date.now() - this.#lookedMs;
+    if (sinceMs < 0 || sinceMs >= beatMs) this.#heedBeat();
+  }
+
   /** @returns how many beats there have been since the last look, or a number below one */
   #beatsHeard(): number {
     const beats = this.sys.beats(this.#beat.fd);
@@ -400,7 +409,10 @@ export class Loop {
       return this.sys.epollWait(this.#epoll, this.#events, timeoutMs);
     }
     ring.wait(this.#isEpollBusy ? 0 : timeoutMs < 0 ? Infinity : timeoutMs);
-    const count = this.sys.epollWait(this.#epoll, this.#events, 0);
+    this.#lookedMs = Date.now();
+    let count: number;
+    do count = this.sys.epollWait(this.#epoll, this.#events, 0);
+    while (count === abi.EINTR); // what has been received is not carried without this look
     this.#isEpollBusy = count !== 0;
     return count;
   }

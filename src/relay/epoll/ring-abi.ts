@@ -44,7 +44,6 @@ export const IORING_REGISTER_PBUF_RING = 22;
 /** `struct io_uring_buf_reg`: 40 bytes. */
 export const bufferRegistrationBytes = 40;
 
-export const IORING_OP_NOP = 0;
 export const IORING_OP_POLL_ADD = 6;
 export const IORING_OP_ASYNC_CANCEL = 14;
 export const IORING_OP_SEND = 26;

@@ -37,7 +37,12 @@ export class RingCarrier {
 
   /** Whether there is nothing to wait for here. */
   get isIdle(): boolean {
-    return this.#ring.isIdle;
+    return this.#ring.isIdle && this.#starved.length === 0;
+  }
+
+  /** Whether something has been received that is not on its way yet. */
+  get hasSends(): boolean {
+    return this.#ring.hasSends;
   }
 
   /** Has `wait` return also when this descriptor becomes readable. */
@@ -82,18 +87,18 @@ export class RingCarrier {
 
   /** Makes the sends that are due, and waits until something has come in, at most so many milliseconds. */
   wait(waitMs: number): void {
-    this.#ring.enter(waitMs, this.#failed);
-    for (const receiver of this.#receivers) receiver.isSending = false;
-    this.#receivers.length = 0;
-    if (this.#starved.length === 0) return;
-    const starved = this.#starved;
-    this.#starved = [];
-    for (const socket of starved) this.#receiveOn(socket);
+    if (this.#starved.length > 0) {
+      this.#enter(0); // buffers are free again when their bytes have been sent
+      const starved = this.#starved;
+      this.#starved = [];
+      for (const socket of starved) this.#receiveOn(socket);
+    }
+    this.#enter(waitMs);
   }
 
   /** Makes the sends that are due, now. Before descriptors are closed, and before this thread does something else. */
   flush(): void {
-    if (this.#ring.hasRequests) this.wait(0);
+    if (this.#ring.hasRequests) this.#enter(0);
   }
 
   /** Gives everything back. Nobody carries any more. */
@@ -101,11 +106,17 @@ export class RingCarrier {
     this.#ring.close();
   }
 
-  /** Carries everything that has been received. @returns how many receipts there were */
+  /**
+   * Carries everything that has been received by now. What comes in with a `flush` meanwhile is for the next turn, which looks
+   * for commands first: they would wait for as long as there is something to carry.
+   *
+   * @returns how many receipts there were
+   */
   workOff(): number {
     const ring = this.#ring;
+    const { end } = ring;
     let receipts = 0;
-    while (ring.next()) {
+    while (ring.next(end)) {
       receipts += 1;
       const { result, buffer, goesOn } = ring;
       const socket = this.#port.socketOf(ring.fd, ring.tag);
@@ -113,10 +124,17 @@ export class RingCarrier {
         if (buffer >= 0) ring.giveBack(buffer);
       } else {
         if (result > 0) this.#carry(socket, buffer, result);
+        else if (buffer >= 0) ring.giveBack(buffer);
         if (!goesOn) this.#ended(socket, result);
       }
     }
     return receipts;
+  }
+
+  #enter(waitMs: number): void {
+    this.#ring.enter(waitMs, this.#failed);
+    for (const receiver of this.#receivers) receiver.isSending = false;
+    this.#receivers.length = 0;
   }
 
   #carry(from: Socket, buffer: number, length: number): void {
@@ -162,7 +180,6 @@ export class RingCarrier {
   #ended(socket: Socket, result: number): void {
     const hasData = result > 0 || result === abi.ENOBUFS;
     if (hasData && socket.way === ways.ring) {
-      // Buffers are free again when their bytes have been sent.
       if (result === abi.ENOBUFS) this.#starved.push(socket);
       else this.#receiveOn(socket);
       return;

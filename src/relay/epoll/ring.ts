@@ -78,11 +78,13 @@ export class Ring {
   /** The next request, and the next completion to be looked at: they count on and wrap as the kernel's do. */
   #asked = 0;
   #head = 0;
-  /** No completion before this one tells of the sends since the last `enter`. */
-  #firstOfSends = 0;
   /** Receipts that have been asked for and have not ended. */
   #receiving = 0;
-  /** The buffers of the sends since the last `enter`. */
+  /**
+   * The sends that the next `enter` makes: socket, buffer and how many bytes. They are not among the requests before that,
+   * so whatever else makes the kernel look at those makes no send.
+   */
+  readonly #receivers: Int32Array;
   readonly #sending: Int32Array;
   readonly #lengths: Int32Array;
   #sends = 0;
@@ -148,6 +150,7 @@ export class Ring {
     this.sizes = sizes;
     this.#buffers = buffers;
     this.bufferBytes = bufferBytes;
+    this.#receivers = new Int32Array(buffers);
     this.#sending = new Int32Array(buffers);
     this.#lengths = new Int32Array(buffers);
     const store = map(buffers * bufferBytes, -1, 0);
@@ -172,7 +175,12 @@ export class Ring {
 
   /** Whether something waits for the next `enter`. */
   get hasRequests(): boolean {
-    return this.#asked !== this.#words[this.#takenAt];
+    return this.#sends > 0 || this.#hasAsked;
+  }
+
+  /** Whether something waits for the next `enter` to be sent. */
+  get hasSends(): boolean {
+    return this.#sends > 0;
   }
 
   /** How many sockets may still begin to receive. */
@@ -204,36 +212,18 @@ export class Ring {
   send(fd: number, buffer: number, length: number): number {
     if (!(length > 0 && length <= this.bufferBytes && buffer >= 0 && buffer < this.#buffers))
       throw new RangeError(`Not within a buffer: ${String(length)} bytes of ${String(buffer)}`);
-    if (this.#sends === 0) this.#firstOfSends = this.#tail;
     const send = this.#sends;
     this.#sends += 1;
+    this.#receivers[send] = fd;
     this.#sending[send] = buffer;
     this.#lengths[send] = length;
-    // Without MSG_DONTWAIT the kernel would wait for room; without MSG_WAITALL a part would count as a success.
-    const flags = abi.MSG_NOSIGNAL | abi.MSG_DONTWAIT | abi.MSG_WAITALL;
-    this.#ask(
-      ringAbi.IORING_OP_SEND | ringAbi.IOSQE_CQE_SKIP_SUCCESS,
-      fd,
-      this.#store + buffer * this.bufferBytes,
-      length,
-      flags,
-      send,
-      kinds.sent,
-    );
     return send;
   }
 
   /** Takes back every send to a descriptor that has not been made yet. */
   withdraw(fd: number): void {
-    const taken = this.#words[this.#takenAt] ?? 0;
-    const { operation, fd: fdAt, operationFlags } = ringAbi.request;
-    for (let each = taken; each !== this.#asked; each = (each + 1) | 0) {
-      const at = (each & (requests - 1)) * ringAbi.requestWords;
-      const isSend = ((this.#requests[at] ?? 0) & 0xff) === ringAbi.IORING_OP_SEND;
-      if (!isSend || this.#requests[at + fdAt] !== fd) continue;
-      this.#requests[at + operation] = ringAbi.IORING_OP_NOP | ringAbi.IOSQE_CQE_SKIP_SUCCESS;
-      this.#requests[at + operationFlags] = 0;
-    }
+    for (let send = 0; send < this.#sends; send += 1)
+      if (this.#receivers[send] === fd) this.#lengths[send] = 0;
   }
 
   /** `enter` returns when the descriptor becomes readable. Whether it was so before must be asked of it. */
@@ -251,10 +241,13 @@ export class Ring {
    * @param failed is told of each send that was not made as a whole. It must not send, nor call `enter`.
    */
   enter(waitMs: number, failed: SendFailed): void {
+    // No completion before this one tells of these sends.
+    const first = this.#tail;
+    for (let send = 0; send < this.#sends; send += 1) this.#askToSend(send);
     this.#submit(waitMs);
     if (this.#sends === 0) return;
     const tail = this.#tail;
-    for (let each = this.#firstOfSends; each !== tail; each = (each + 1) | 0) {
+    for (let each = first; each !== tail; each = (each + 1) | 0) {
       const at = this.#completions + (each & this.#completionMask) * ringAbi.completionWords;
       if (this.#words[at + 1] !== kinds.sent) continue;
       const send = this.#words[at] ?? 0;
@@ -267,10 +260,14 @@ export class Ring {
     this.#sends = 0;
   }
 
-  /** Goes on to the next receipt. @returns whether there is one */
-  next(): boolean {
-    const tail = this.#tail;
-    while (this.#head !== tail) {
+  /** Where the receipts end at present. */
+  get end(): number {
+    return this.#tail;
+  }
+
+  /** Goes on to the next receipt before an end that has been looked at. @returns whether there is one */
+  next(end: number): boolean {
+    while (this.#head !== end) {
       const at = this.#completions + (this.#head & this.#completionMask) * ringAbi.completionWords;
       this.#head = (this.#head + 1) | 0;
       const tag = this.#words[at + 1] ?? 0;
@@ -311,6 +308,10 @@ export class Ring {
     for (const memory of this.#mapped) this.#sys.unmap(memory);
   }
 
+  get #hasAsked(): boolean {
+    return this.#asked !== this.#words[this.#takenAt];
+  }
+
   get #tail(): number {
     return this.#words[this.#tailAt] ?? 0;
   }
@@ -324,10 +325,20 @@ export class Ring {
       const result = this.#sys.ringEnter(this.#ring, submit, atLeast, waitMs);
       if (result < 0 && !passing.includes(result))
         throw new Error(`io_uring_enter failed with ${errorName(result)}`);
-      if (!this.hasRequests) return;
+      if (!this.#hasAsked) return;
       atLeast = 0;
     }
     throw new Error('io_uring_enter takes no more requests');
+  }
+
+  #askToSend(send: number): void {
+    const length = this.#lengths[send] ?? 0;
+    if (length === 0) return; // withdrawn
+    // Without MSG_DONTWAIT the kernel would wait for room; without MSG_WAITALL a part would count as a success.
+    const flags = abi.MSG_NOSIGNAL | abi.MSG_DONTWAIT | abi.MSG_WAITALL;
+    const address = this.#store + (this.#sending[send] ?? 0) * this.bufferBytes;
+    const operation = ringAbi.IORING_OP_SEND | ringAbi.IOSQE_CQE_SKIP_SUCCESS;
+    this.#ask(operation, this.#receivers[send] ?? -1, address, length, flags, send, kinds.sent);
   }
 
   #ask(
