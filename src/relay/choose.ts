@@ -29,17 +29,20 @@ export async function chooseEngine(
     throw error;
   }
   const wanted = choice === 'auto' ? (['io_uring', 'epoll'] as const) : choice === 'streams' ? [] : [choice];
+  const reasons: string[] = [];
   for (const name of wanted) {
     try {
       const fast = await EpollEngine.start({ threads, usesRing: name === 'io_uring', catchUp, fatal });
       const { places, listeners } = fast;
+      // Containers forbid io_uring, mostly, and nobody has to do anything about it.
+      if (reasons[0] !== undefined) log.info('engine.epoll', { reason: reasons[0] });
       return new PairedEngine(fast, new StreamsEngine({ catchUp, places, listeners }), log);
     } catch (error) {
       if (choice !== 'auto' || !(error instanceof TunnelError)) throw error;
-      // Containers forbid io_uring, mostly, and nobody has to do anything about it.
-      if (name === 'io_uring') log.info('engine.epoll', { reason: messageOf(error) });
-      else log.warn('engine.fallback', { reason: messageOf(error) });
+      reasons.push(messageOf(error));
     }
   }
+  const reason = reasons.at(-1);
+  if (reason !== undefined) log.warn('engine.fallback', { reason });
   return new StreamsEngine({ catchUp });
 }
