@@ -9,7 +9,8 @@ import { Load } from './soak/load.ts';
 import { growths, type Point } from './soak/measured.ts';
 import { SoakedTunnel } from './soak/tunnel.ts';
 
-const usage = 'npm run soak -- [--failovers N] [--minutes N] [--every SECONDS] [--engine auto|epoll|streams]';
+const usage =
+  'npm run soak -- [--failovers N] [--minutes N] [--every SECONDS] [--engine auto|io_uring|epoll|streams]';
 const { wanted, minutes, everySeconds, engine } = optionsOf(usage, (args) => {
   const values = readFlags(args, {
     failovers: { type: 'string', default: '200' },
@@ -17,7 +18,7 @@ const { wanted, minutes, everySeconds, engine } = optionsOf(usage, (args) => {
     every: { type: 'string', default: '0' },
     engine: { type: 'string', default: testEngine },
   });
-  const [named = '', ...more] = namesOf('engine', values.engine, ['auto', 'epoll', 'streams']);
+  const [named = '', ...more] = namesOf('engine', values.engine, ['auto', 'io_uring', 'epoll', 'streams']);
   if (more.length > 0) throw new UsageError('--engine: expected one engine');
   return {
     wanted: wholeFrom(1, 'failovers', values.failovers),

@@ -17,10 +17,10 @@ export interface Contender {
 
 export const contenders: Readonly<Record<string, Contender>> = {
   ours: {
-    title: 'Sentinel Tunnel, epoll',
+    title: 'Sentinel Tunnel',
     isOurs: true,
     writers: 'through',
-    relay: (upstream) => startOurs(upstream, { engine: 'epoll' }),
+    relay: (upstream) => startOurs(upstream, { engine: 'auto' }),
     settleMs: 0,
   },
   'ours-streams': {
