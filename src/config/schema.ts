@@ -161,7 +161,9 @@ export const configSchema = z
       engine: choice('auto', 'io_uring', 'epoll', 'streams').default('auto').meta({
         description: 'What carries the bytes. `auto` takes the fastest that works here and says so.',
       }),
-      threads: whole(1, 256).default(1).meta({ description: 'Worker threads of the engines `io_uring` and `epoll`.' }),
+      threads: whole(1, 256)
+        .default(1)
+        .meta({ description: 'Worker threads of the engines `io_uring` and `epoll`.' }),
       maxConnections: whole(1, 1_000_000).default(1_000_000).meta({
         description: 'Connections at once, of all databases together. One more is refused.',
       }),
