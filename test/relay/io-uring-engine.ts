@@ -1,11 +1,5 @@
-import { EpollEngine } from '../../src/relay/epoll/engine.ts';
 import type { Engine } from '../../src/relay/engine.ts';
 import { fatal, withFaults } from './epoll-engine.ts';
-
-/** As people run it. */
-export function openUsual(): Promise<Engine> {
-  return EpollEngine.start({ threads: 1, usesRing: true, fatal });
-}
 
 /** Sessions go over with their first reply, and the ring is so small that they often have to leave it. */
 export function openEngine(): Engine | Promise<Engine> {
