@@ -159,15 +159,16 @@ export class Tunnels {
 
   /** Resolves when its addresses are free; its sessions have the time of a drain. */
   async #retire(tunnel: Tunnel, drainMs: number): Promise<void> {
-    const ended = this.#drainAndClose(tunnel, drainMs).finally(() => {
+    const unlistened = tunnel.unlisten();
+    const ended = this.#drainAndClose(tunnel, unlistened, drainMs).finally(() => {
       this.#retiring.delete(tunnel);
     });
     this.#retiring.set(tunnel, ended);
-    await tunnel.unlisten();
+    await unlistened;
   }
 
-  async #drainAndClose(tunnel: Tunnel, drainMs: number): Promise<void> {
-    const drained = tunnel.unlisten().then(() => tunnel.drain());
+  async #drainAndClose(tunnel: Tunnel, unlistened: Promise<void>, drainMs: number): Promise<void> {
+    const drained = unlistened.then(() => tunnel.drain());
     await within(drainMs, drained, this.#hurry);
     await tunnel.close();
   }
