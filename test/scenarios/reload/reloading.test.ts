@@ -125,6 +125,29 @@ for (const engine of platform() === 'linux' ? ['streams', 'epoll'] : ['streams']
         await through.close();
       }));
 
+    test('the port of a database that is gone is free for another one at once', () =>
+      inScene(async ({ tunnel, config }) => {
+        const port = await freePort();
+        await tunnel.reload({ ...config, databases: [...config.databases, { name: 'two', listen: port }] });
+        const told = await tunnel.reload({
+          ...config,
+          databases: [...config.databases, { name: 'three', listen: port }],
+        });
+        const steps = tunnel
+          .events()
+          .filter((event) => event['address'] === `127.0.0.1:${port}` || event === told)
+          .map(({ event, ...rest }) => [event, rest['database']]);
+        assert.deepEqual(steps, [
+          ['listener.opened', 'two'],
+          ['listener.closed', 'two'],
+          ['listener.opened', 'three'],
+          ['config.reloaded', undefined],
+        ]);
+        assert.deepEqual(tunnel.events('listener.failed'), []);
+        await tunnel.reload(config);
+        await assert.rejects(RespClient.connect(port), /ECONNREFUSED/);
+      }));
+
     test('a listener that cannot be opened is tried again, and the rest is done', () =>
       inScene(async ({ tunnel, config }) => {
         const busy = await FakeRedis.start();
