@@ -1,4 +1,5 @@
 import { platform } from 'node:os';
+import type { FaultyThreadData } from './epoll-faulty-thread.ts';
 import type { EngineUnderTest } from './suite/rig.ts';
 import { EpollEngine } from '../../src/relay/epoll/engine.ts';
 import { checkRing } from '../../src/relay/epoll/ring-check.ts';
@@ -25,13 +26,19 @@ export function fatal(error: Error): never {
   throw error;
 }
 
-/** The engine with faults between it and the kernel: see `epoll-faulty-thread.ts`. */
+/**
+ * The engine with faults between it and the kernel: see `epoll-faulty-thread.ts`.
+ *
+ * @param reads shared memory in which it counts its calls that read from sockets
+ */
 export function withFaults(
   faults: string,
   onFatal: (error: Error) => void = fatal,
   name: 'io_uring' | 'epoll' = 'epoll',
+  reads?: Int32Array,
 ): EngineUnderTest {
-  const thread = { module: new URL('./epoll-faulty-thread.js', import.meta.url), data: faults };
+  const data: FaultyThreadData = { faults, reads };
+  const thread = { module: new URL('./epoll-faulty-thread.js', import.meta.url), data };
   return {
     name,
     openEngine: () =>

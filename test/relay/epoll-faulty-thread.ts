@@ -1,10 +1,17 @@
 /**
- * A thread of the epoll engine with faults between it and the kernel. `workerData.data` says which.
+ * A thread of the epoll engine with faults between it and the kernel: `workerData.data` is a `FaultyThreadData`.
  * Only what a kernel really does is played: an edge is never swallowed, for the engine is right to rely on edges.
  */
 import { workerData } from 'node:worker_threads';
 import { portOfThread, runThread } from '../../src/relay/epoll/thread.ts';
 import { openKernel, type Kernel, type Syscalls } from '../../src/relay/epoll/syscalls.ts';
+
+/** What such a thread is given. */
+export interface FaultyThreadData {
+  readonly faults: string;
+  /** Where it counts how often it reads from a socket by a call of its own, and not through a ring. */
+  readonly reads: Int32Array | undefined;
+}
 
 const EINTR = -4;
 const ENOMEM = -12;
@@ -120,7 +127,14 @@ function every(times: number): () => boolean {
 
 async function faulty(): Promise<Kernel> {
   const kernel = await openKernel();
-  return { ...kernel, sys: { ...kernel.sys, ...faults[data]?.(kernel.sys) } };
+  const sys = { ...kernel.sys, ...faults[data.faults]?.(kernel.sys) };
+  const { recv } = sys;
+  if (data.reads)
+    sys.recv = (...call) => {
+      if (data.reads) Atomics.add(data.reads, 0, 1);
+      return recv(...call);
+    };
+  return { ...kernel, sys };
 }
 
 /** Every session goes over at once, and comes to the end of what a ring has: buffers are few and small. */
@@ -136,5 +150,5 @@ const tight = {
 /** Every session goes over at once, and a thousand have room. */
 const roomy = { ...tight, buffers: 256, sockets: 4096 };
 
-const { data } = workerData as { readonly data: string };
-await runThread(portOfThread(workerData), faulty, data === 'roomy' ? roomy : tight);
+const { data } = workerData as { readonly data: FaultyThreadData };
+await runThread(portOfThread(workerData), faulty, data.faults === 'roomy' ? roomy : tight);
