@@ -3,13 +3,13 @@ import { test } from 'node:test';
 import { formatEndpoint } from '../../src/net/endpoint.ts';
 import {
   seedRoster,
-  votersOf,
   withId,
   withNamed,
   withNamedIds,
   withoutLearnt,
   type Member,
 } from '../../src/sentinel/roster.ts';
+import { votersOf } from '../../src/sentinel/voters.ts';
 import type { Named } from '../../src/sentinel/words.ts';
 
 const seeds = seedRoster([
