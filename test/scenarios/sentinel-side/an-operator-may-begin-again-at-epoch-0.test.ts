@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { awaitServing, eventually, FakeRedis, serveThrough, withoutLeaks } from '../../kit/index.ts';
-import { isAlive, name, says, timesAsked, Trio, whoServes } from './trio.ts';
+import { betweenRounds, isAlive, name, says, timesAsked, Trio, whoServes } from './trio.ts';
 
 test('after REMOVE and MONITOR the lower epoch is followed once all agree, and not before', async () => {
   await withoutLeaks(async () => {
@@ -16,6 +16,7 @@ test('after REMOVE and MONITOR the lower epoch is followed once all agree, and n
     const [one, two, three] = trio.sentinels;
 
     for (const sentinel of [one, two]) {
+      await betweenRounds(sentinel);
       sentinel.masters.delete(name);
       sentinel.publish('-monitor', `master ${name} ${redis.host} ${String(redis.port)}`);
       says(sentinel, next, 0);

@@ -58,6 +58,14 @@ export function timesAsked(sentinel: FakeSentinel): number {
   return sentinel.count('SENTINEL', 'get-master-addr-by-name');
 }
 
+/**
+ * Resolves between two rounds of questions. One that changes its mind in the midst of a round gives the new address with
+ * the old epoch, for that round.
+ */
+export async function betweenRounds(sentinel: FakeSentinel): Promise<void> {
+  await eventually(() => sentinel.count('SENTINEL', 'MASTER') === timesAsked(sentinel));
+}
+
 /** What the elected leader says just before it promotes `to` in place of `from`, as soon as the tunnel listens. */
 export async function announcePromotion(leader: FakeSentinel, to: Place, from: Place): Promise<void> {
   const [candidate, master] = [to, from].map(({ host, port }) => `${host} ${String(port)}`);
