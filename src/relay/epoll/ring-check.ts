@@ -17,23 +17,29 @@ const waitMs = 1_000;
 
 /**
  * Does once, on a pair of sockets, everything that carrying relies on: receiving on and on, sending, being told exactly what
- * was not sent, and ending. A kernel that does otherwise is not trusted with anybody's bytes. Takes a millisecond or two.
+ * was not sent, ending, and watching an epoll set. A kernel that does otherwise is not trusted with anybody's bytes. Takes some
+ * milliseconds.
  *
  * @throws Error saying what io_uring lacks here
  */
 export function checkRing(kernel: Kernel): void {
+  const { sys } = kernel;
   const ring = Ring.open(kernel, sizes);
-  const pair = kernel.sys.socketPair();
+  const pair = sys.socketPair();
+  const epoll = sys.epollCreate();
   try {
     if (typeof pair === 'number') throw new Error(`socketpair failed with ${errorName(pair)}`);
-    checkOn(ring, pair, kernel);
+    if (epoll < 0) throw new Error(`epoll_create1 failed with ${errorName(epoll)}`);
+    checkCarrying(ring, pair, kernel);
+    checkWatching(ring, pair, kernel, epoll);
   } finally {
     ring.close();
-    if (typeof pair !== 'number') for (const fd of pair) kernel.sys.close(fd);
+    if (epoll >= 0) sys.close(epoll);
+    if (typeof pair !== 'number') for (const fd of pair) sys.close(fd);
   }
 }
 
-function checkOn(ring: Ring, [ours, theirs]: readonly [number, number], kernel: Kernel): void {
+function checkCarrying(ring: Ring, [ours, theirs]: readonly [number, number], kernel: Kernel): void {
   const { sys } = kernel;
   const heard = kernel.buffer(sizes.bufferBytes);
   function enter(): number | undefined {
@@ -76,6 +82,30 @@ function checkOn(ring: Ring, [ours, theirs]: readonly [number, number], kernel: 
   expect(sys.recv(theirs, heard, heard.size) === word.length, 'it sends a short word');
   expect(receipt() === abi.ECANCELED && !ring.goesOn, 'it ends');
   expect(!ring.next(ring.end) && ring.isIdle, 'it says no more than that');
+}
+
+/** An epoll set, as the loop waits for it through the ring: for the next event each time after it was found empty. */
+function checkWatching(
+  ring: Ring,
+  [ours, theirs]: readonly [number, number],
+  kernel: Kernel,
+  epoll: number,
+): void {
+  const { sys } = kernel;
+  const events = kernel.events(1);
+  const heard = kernel.buffer(word.length);
+  sys.epollAdd(epoll, theirs, abi.EPOLLIN | abi.EPOLLET, tag);
+  ring.watch(epoll);
+  for (const times of ['once', 'again']) {
+    sys.sendRest(ours, word, 0);
+    const { end } = ring;
+    ring.enter(waitMs, () => undefined);
+    // Where it is not told of any more it would have to be asked for anew.
+    const isTold = ring.end !== end && !ring.next(ring.end) && !ring.hasRequests;
+    expect(isTold && sys.epollWait(epoll, events, 0) === 1, `it tells of an epoll set ${times}`);
+    sys.recv(theirs, heard, heard.size);
+    expect(sys.epollWait(epoll, events, 0) === 0, 'an epoll set is empty after that');
+  }
 }
 
 function expect(isTrue: boolean, what: string): void {
