@@ -1,43 +1,17 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import { eventually, patienceMs } from '../kit/index.ts';
-import { fatal, hasRing, withFaults } from './epoll-engine.ts';
+import { hasRing } from './epoll-engine.ts';
+import { askOnce, connectAll, Reads } from './io-uring-reads.ts';
 import { it } from './suite/it.ts';
 import { Upstream, type Peer } from './suite/peer.ts';
-import { defaultSpec, Rig, type EngineUnderTest } from './suite/rig.ts';
+import { defaultSpec, Rig } from './suite/rig.ts';
 
 const { holdMs, holdMax, dialMs, maxConnections, idleMs, tellSessions } = defaultSpec;
 const limits = { holdMs, holdMax, dialMs, maxConnections, idleMs, tellSessions };
 
 /** How many sessions the small ring of these tests has room for: see `epoll-faulty-thread.ts`. */
 const roomFor = 32;
-
-/** Counts what is read from sockets by calls of their own: nothing is, of sessions that are in the ring. */
-class Reads {
-  readonly #memory = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
-
-  /** An engine whose sessions go over to the ring with their first reply. */
-  get engine(): EngineUnderTest {
-    return withFaults('none', fatal, 'io_uring', this.#memory);
-  }
-
-  async during(does: () => Promise<unknown>): Promise<number> {
-    const before = Atomics.load(this.#memory, 0);
-    await does();
-    return Atomics.load(this.#memory, 0) - before;
-  }
-}
-
-function connectAll(rig: Rig, count: number): Promise<Peer[]> {
-  return Promise.all(Array.from({ length: count }, () => rig.connect()));
-}
-
-/** Each asks once, all at the same time, and is answered. */
-async function askOnce(clients: readonly Peer[]): Promise<void> {
-  const asking = clients.map((client) => ({ client, wanted: client.received + 1 }));
-  for (const { client } of asking) client.send('.');
-  await eventually(() => asking.every(({ client, wanted }) => client.received === wanted), { everyMs: 2 });
-}
 
 function haveHad(clients: readonly Peer[], bytes: number): Promise<true> {
   return eventually(() => clients.every(({ received }) => received >= bytes), { everyMs: 2 });
@@ -48,7 +22,7 @@ if (await hasRing()) {
     it('are as many as it has room for: others are served by epoll, and go over when some have ended', async () => {
       await using upstream = await Upstream.echo();
       const reads = new Reads();
-      await using rig = await Rig.open(reads.engine);
+      await using rig = await Rig.open(reads.engine());
       rig.serve(upstream.port);
       const first = await connectAll(rig, roomFor);
       await askOnce(first);
@@ -74,7 +48,7 @@ if (await hasRing()) {
         else asked.push(peer);
       });
       const reads = new Reads();
-      await using rig = await Rig.open(reads.engine);
+      await using rig = await Rig.open(reads.engine());
       rig.serve(upstream.port);
       const idle = await connectAll(rig, 10);
       const asking = await connectAll(rig, 10);
@@ -110,7 +84,7 @@ if (await hasRing()) {
         peer.socket.write(chunk);
       });
       const reads = new Reads();
-      await using rig = await Rig.open(reads.engine);
+      await using rig = await Rig.open(reads.engine());
       rig.serve(upstream.port);
       // Each asks again as soon as it is answered: somebody is always asking.
       const clients = await Promise.all(
@@ -140,7 +114,7 @@ if (await hasRing()) {
     it('stay in it under new limits and while it drains, until they end by themselves', async () => {
       await using upstream = await Upstream.echo();
       const reads = new Reads();
-      await using rig = await Rig.open(reads.engine);
+      await using rig = await Rig.open(reads.engine());
       rig.serve(upstream.port);
       const clients = await connectAll(rig, 20);
       await askOnce(clients);
@@ -160,7 +134,7 @@ if (await hasRing()) {
     it('end when nothing has moved in them for a timeout that is set meanwhile', async () => {
       await using upstream = await Upstream.echo();
       const reads = new Reads();
-      await using rig = await Rig.open(reads.engine);
+      await using rig = await Rig.open(reads.engine());
       rig.serve(upstream.port);
       const idle = await connectAll(rig, 10);
       await askOnce(idle);
@@ -195,7 +169,7 @@ if (await hasRing()) {
         });
         await using two = await Upstream.echo();
         const reads = new Reads();
-        await using rig = await Rig.open(reads.engine);
+        await using rig = await Rig.open(reads.engine());
         rig.serve(upstream.port);
         try {
           flood();
