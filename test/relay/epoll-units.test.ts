@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
-import { layoutOf } from '../../src/relay/epoll/abi.ts';
+import { beforeEach, describe, test } from 'node:test';
+import { layoutOf, SO_KEEPALIVE } from '../../src/relay/epoll/abi.ts';
+import { KeepAlive } from '../../src/relay/epoll/keep-alive.ts';
 import { inetAddress, portOf, unixAddress } from '../../src/relay/epoll/sockaddr.ts';
+import { roles, Socket } from '../../src/relay/epoll/socket.ts';
 import { Steering } from '../../src/relay/epoll/steering.ts';
 import type { TunnelEvent } from '../../src/relay/engine.ts';
 
@@ -65,4 +67,54 @@ test('Steering tells each steering when the last thread has carried it out, in o
   assert.deepEqual(told, [{ kind: 'steered', generation: 1, cut: 7, held: 2, released: 4 }]);
   steering.told(steered(2, 1), 1);
   assert.equal(told.length, 2);
+});
+
+describe('KeepAlive', () => {
+  const open = new Map<number, Socket>();
+  const probed: number[] = [];
+  const sys = {
+    setOption(fd: number, _level: number, option: number): number {
+      if (option === SO_KEEPALIVE) probed.push(fd);
+      return 0;
+    },
+  };
+  function dialled(fd: number, tag = fd): Socket {
+    const socket = new Socket(fd, tag, roles.dialling, true);
+    open.set(fd, socket);
+    return socket;
+  }
+  beforeEach(() => {
+    open.clear();
+    probed.length = 0;
+  });
+  const socketOf = (fd: number, tag: number): Socket | undefined =>
+    open.get(fd)?.tag === tag ? open.get(fd) : undefined;
+
+  test('has what outlives a beat probed once, and nothing that is closed before', () => {
+    const keepAlive = new KeepAlive(sys, socketOf);
+    for (const fd of [1, 2, 3]) keepAlive.add(dialled(fd));
+    keepAlive.beat();
+    assert.deepEqual(probed, [], 'a whole beat has not gone by');
+    open.delete(2);
+    dialled(3, 33); // another socket with its descriptor
+    keepAlive.beat();
+    assert.deepEqual(probed, [1]);
+    keepAlive.beat();
+    assert.deepEqual(probed, [1]);
+  });
+
+  test('does a herd in several beats and forgets none of it', () => {
+    const keepAlive = new KeepAlive(sys, socketOf);
+    for (let fd = 0; fd < 1200; fd += 1) keepAlive.add(dialled(fd));
+    keepAlive.beat();
+    const perBeat: number[] = [];
+    for (let beat = 0; beat < 4; beat += 1) {
+      const before = probed.length;
+      if (beat === 0) keepAlive.add(dialled(5000));
+      keepAlive.beat();
+      perBeat.push(probed.length - before);
+    }
+    assert.deepEqual(perBeat, [512, 512, 177, 0]);
+    assert.equal(new Set(probed).size, 1201);
+  });
 });

@@ -27,6 +27,7 @@ export const SO_REUSEPORT = 15;
 export const IPPROTO_TCP = 6;
 export const TCP_NODELAY = 1;
 export const TCP_KEEPIDLE = 4;
+export const TCP_QUICKACK = 12;
 
 export const MSG_PEEK = 0x2;
 export const MSG_NOSIGNAL = 0x4000;

@@ -15,7 +15,7 @@ import {
 } from '../unix-socket.ts';
 import * as abi from './abi.ts';
 import type { OpenListener } from './messages.ts';
-import { setSocketOptions } from './options.ts';
+import { setListenerOptions } from './options.ts';
 import { inetAddress, listenAddressOf, portOf, unixAddress, type SocketAddress } from './sockaddr.ts';
 import { errorName, type Syscalls } from './syscalls.ts';
 
@@ -78,7 +78,7 @@ function takeOver(sys: Syscalls, { address, allow }: ListenerConfig, threads: nu
   const bytes = new Uint8Array(sockaddrBytes);
   checked(sys.localAddress(fd, bytes));
   const bound = listenAddressOf(bytes) ?? address;
-  if (bound.kind === 'tcp') setSocketOptions(sys, fd);
+  if (bound.kind === 'tcp') setListenerOptions(sys, fd);
   checked(sys.listen(fd, listenBacklog));
   const own = { fd, address: bound, allow, isShared: threads > 1 };
   return { address: bound, perThread: Array.from({ length: threads }, () => own), file: undefined };
@@ -107,7 +107,7 @@ async function bindTcp(
       if (target.family === abi.AF_INET6) checked(sys.setOption(fd, abi.IPPROTO_IPV6, abi.IPV6_V6ONLY, 0));
       checked(sys.bind(fd, target));
       if (index === 0 && threads > 1) checked(sys.setOption(fd, abi.SOL_SOCKET, abi.SO_REUSEPORT, 1));
-      setSocketOptions(sys, fd);
+      setListenerOptions(sys, fd);
       checked(sys.listen(fd, listenBacklog));
       bound = boundPort(sys, fd, target);
     }

@@ -1,7 +1,7 @@
 import type { Endpoint } from '../../net/endpoint.ts';
 import * as abi from './abi.ts';
 import type { Loop } from './loop.ts';
-import { setSocketOptions } from './options.ts';
+import { setDialOptions } from './options.ts';
 import type { Found, Resolver } from './resolver.ts';
 import { isSelfConnected } from './self-connection.ts';
 import type { SocketAddress } from './sockaddr.ts';
@@ -111,7 +111,7 @@ export class Dialler {
     const { sys } = this.#loop;
     const fd = sys.socket(address.family);
     if (fd < 0) return fd;
-    setSocketOptions(sys, fd);
+    setDialOptions(sys, fd);
     const result = sys.connect(fd, address);
     if (result < 0 && result !== abi.EINPROGRESS && result !== abi.EINTR) {
       sys.close(fd);
@@ -121,6 +121,7 @@ export class Dialler {
     if (typeof upstream === 'number') return upstream;
     upstream.session = session;
     session.upstream = upstream;
+    this.#loop.keepAlive.add(upstream);
     return 0;
   }
 }

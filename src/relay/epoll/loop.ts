@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import * as abi from './abi.ts';
 import { Carrier } from './carrier.ts';
+import { KeepAlive } from './keep-alive.ts';
 import type { Ring } from './ring.ts';
 import { RingCarrier } from './ring-carrier.ts';
 import { roles, Socket, ways, type Role, type SessionOwner, type TunnelSession } from './socket.ts';
@@ -40,6 +41,8 @@ export interface LoopMember extends SessionOwner {
 export class Loop {
   readonly sys: Syscalls;
   readonly doors = new Set<LoopMember>();
+  /** To be told of every socket that is dialled. */
+  readonly keepAlive: KeepAlive;
   readonly #epoll: number;
   readonly #own: Socket;
   readonly #command: () => void;
@@ -86,6 +89,7 @@ export class Loop {
     this.#command = command;
     this.#catchUp = catchUp;
     this.sys = kernel.sys;
+    this.keepAlive = new KeepAlive(kernel.sys, (fd, tag) => this.socketOf(fd, tag));
     this.#events = kernel.events(eventsPerTurn);
     this.#carrier = new Carrier(this, kernel, ring?.sizes.shortReplies);
     this.#busyTurn = ring?.sizes.busyTurn ?? Infinity;
@@ -344,7 +348,9 @@ export class Loop {
    * sent meanwhile may not be for the server that was the master then.
    */
   #heedBeat(): void {
-    if (this.#beatsHeard() < 2) return;
+    const beats = this.#beatsHeard();
+    if (beats >= 1) this.keepAlive.beat();
+    if (beats < 2) return;
     this.#catchUp();
     this.#command();
     this.settle();
