@@ -71,7 +71,8 @@ function addressFrom(said: unknown, from: string): ListenAddress {
   return address;
 }
 
-function reachable(address: ListenAddress): ListenAddress {
+/** The address at which one asks whoever listens on this one: this machine, where that is everywhere. */
+export function reachable(address: ListenAddress): ListenAddress {
   return address.kind === 'unix' ? address : { ...address, host: dialled[address.host] ?? address.host };
 }
 

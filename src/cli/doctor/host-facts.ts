@@ -5,6 +5,7 @@ import type { AdminConfig, Config } from '../../config/config.ts';
 import { formatListenAddress, type ListenAddress } from '../../net/endpoint.ts';
 import { shortageFor, type Shortage } from '../../relay/descriptor-limit.ts';
 import { AdminClient } from '../admin-client.ts';
+import { reachable } from '../admin-place.ts';
 import { whyNoFolder } from './folder.ts';
 import { logObjection, type LogObjection } from './log-objection.ts';
 import { holderOf, type Holder } from './port-holder.ts';
@@ -122,17 +123,13 @@ const adminMs = 2_000;
 
 /** Asks whoever answers at the admin address on which addresses it listens. */
 async function whereItListens({ listen, token }: AdminConfig): Promise<readonly string[] | undefined> {
-  const address = listen.kind === 'unix' ? listen : { ...listen, host: dialled[listen.host] ?? listen.host };
   try {
-    const client = new AdminClient({ address, token });
+    const client = new AdminClient({ address: reachable(listen), token });
     return listenersOf(await client.json('/status', { withinMs: adminMs }));
   } catch {
     return undefined; // nobody, or somebody else: who holds the port is told apart from this
   }
 }
-
-/** Where one connects to what listens everywhere. */
-const dialled: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
 
 /** The addresses in the answer to /status; `undefined` where that is none. */
 function listenersOf(status: unknown): readonly string[] | undefined {
