@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { SentinelConfig } from '../config/config.ts';
+import { within } from '../lifecycle/within.ts';
 import type { AddressMap } from '../net/address-map.ts';
 import { formatEndpoint, type Endpoint } from '../net/endpoint.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -95,15 +96,10 @@ export class Members {
    * is over.
    */
   async heardAnew(): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const patience = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, anewMs);
-    });
     const heard = [...this.#links]
       .filter(([key]) => this.#health.isUp(key))
       .map(([, link]) => link.heardAnew());
-    await Promise.race([Promise.all(heard), patience]);
-    clearTimeout(timer);
+    await within(anewMs, Promise.all(heard));
   }
 
   /** Who they are, seeds first. */

@@ -1,4 +1,5 @@
 import { Latest } from '../lifecycle/latest.ts';
+import { within } from '../lifecycle/within.ts';
 import { SentinelLink, type LinkPort } from './link.ts';
 
 interface Candidate {
@@ -71,13 +72,11 @@ export class Renewal {
 
   /** Starts a link. Resolves when it has been answered and listens, or after `ms` milliseconds. */
   async #prove(link: SentinelLink, ms: number): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    await new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, ms);
+    const proven = new Promise<void>((resolve) => {
       this.#candidates.set(link, { hasAnswered: false, isListening: false, settle: resolve });
       link.start();
     });
-    clearTimeout(timer);
+    await within(ms, proven);
     this.#candidates.delete(link);
   }
 
