@@ -28,21 +28,18 @@ export function fatal(error: Error): never {
 
 /**
  * The engine with faults between it and the kernel: see `epoll-faulty-thread.ts`.
- *
- * @param reads shared memory in which it counts its calls that read from sockets
  */
 export function withFaults(
   faults: string,
   onFatal: (error: Error) => void = fatal,
   name: 'io_uring' | 'epoll' = 'epoll',
-  reads?: Int32Array,
+  { threads = 1, ...counted }: { readonly threads?: number } & Omit<FaultyThreadData, 'faults'> = {},
 ): EngineUnderTest {
-  const data: FaultyThreadData = { faults, reads };
+  const data: FaultyThreadData = { faults, ...counted };
   const thread = { module: new URL('./epoll-faulty-thread.js', import.meta.url), data };
   return {
     name,
-    openEngine: () =>
-      EpollEngine.start({ threads: 1, usesRing: name === 'io_uring', fatal: onFatal, thread }),
+    openEngine: () => EpollEngine.start({ threads, usesRing: name === 'io_uring', fatal: onFatal, thread }),
     module: '',
   };
 }

@@ -5,12 +5,15 @@
 import { workerData } from 'node:worker_threads';
 import { portOfThread, runThread } from '../../src/relay/epoll/thread.ts';
 import { openKernel, type Kernel, type Syscalls } from '../../src/relay/epoll/syscalls.ts';
+import { audited } from './ring-audit.ts';
 
 /** What such a thread is given. */
 export interface FaultyThreadData {
   readonly faults: string;
   /** Where it counts how often it reads from a socket by a call of its own, and not through a ring. */
-  readonly reads: Int32Array | undefined;
+  readonly reads?: Int32Array | undefined;
+  /** Where it counts, in the end, the buffers of its ring: see `ring-audit.ts`. */
+  readonly tally?: Int32Array | undefined;
 }
 
 const EINTR = -4;
@@ -127,7 +130,8 @@ function every(times: number): () => boolean {
 
 async function faulty(): Promise<Kernel> {
   const kernel = await openKernel();
-  const sys = { ...kernel.sys, ...faults[data.faults]?.(kernel.sys) };
+  const counting = data.tally && audited(kernel, data.tally);
+  const sys = { ...kernel.sys, ...counting, ...faults[data.faults]?.(kernel.sys) };
   const { recv } = sys;
   if (data.reads)
     sys.recv = (...call) => {

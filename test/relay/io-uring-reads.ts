@@ -9,7 +9,7 @@ export class Reads {
 
   /** An engine whose sessions go over to the ring with their first reply. Another has room for thousands there. */
   engine(room: 'none' | 'roomy' = 'none'): EngineUnderTest {
-    return withFaults(room, fatal, 'io_uring', this.#memory);
+    return withFaults(room, fatal, 'io_uring', { reads: this.#memory });
   }
 
   async during(does: () => Promise<unknown>): Promise<number> {
