@@ -102,11 +102,6 @@ export class Members {
     await within(anewMs, Promise.all(heard));
   }
 
-  /** Who they are, seeds first. */
-  roster(): readonly Member[] {
-    return this.#electorate.roster;
-  }
-
   /**
    * What each says and how it does, seeds first.
    *

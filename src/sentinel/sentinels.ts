@@ -8,7 +8,6 @@ import type { SentinelView } from './account.ts';
 import type { Rules } from './belief.ts';
 import type { MembersPort } from './members-port.ts';
 import { Members } from './members.ts';
-import type { Member } from './roster.ts';
 import { MasterWatch, type WatchEvent } from './watch.ts';
 
 /** After a fence that leads to nothing; a promotion takes 0 to 100 ms from the announcement on redis 7.0. */
@@ -88,11 +87,6 @@ export class Sentinels {
    */
   async heardAnew(): Promise<void> {
     await this.#members.heardAnew();
-  }
-
-  /** The known Sentinels, seeds first. */
-  roster(): readonly Member[] {
-    return this.#members.roster();
   }
 
   /** What each known Sentinel says and how it does, seeds first. */

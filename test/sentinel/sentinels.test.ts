@@ -121,7 +121,7 @@ test('a learnt Sentinel that never answers is forgotten after a minute, and not 
       },
       { withinMs: 500_000, everyMs: 200 },
     );
-    assert.equal(sentinels.roster().length, 1);
+    assert.equal(sentinels.views().length, 1);
     assert.equal(log.count('sentinel.discovered', named), 1);
     sentinels.close();
   });
