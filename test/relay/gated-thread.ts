@@ -1,0 +1,21 @@
+/** A thread of the io_uring engine that a test makes stand still in the midst of a turn: see `gates.ts`. */
+import { workerData } from 'node:worker_threads';
+import { portOfThread, runThread } from '../../src/relay/epoll/thread.ts';
+import { openKernel, type Kernel } from '../../src/relay/epoll/syscalls.ts';
+import { gated } from './gates.ts';
+
+const { data: memory } = workerData as { readonly data: Int32Array };
+
+async function open(): Promise<Kernel> {
+  const kernel = await openKernel();
+  return { ...kernel, sys: { ...kernel.sys, ...gated(kernel.sys, memory) } };
+}
+
+await runThread(portOfThread(workerData), open, {
+  buffers: 8,
+  bufferBytes: 512,
+  sockets: 64,
+  shortReplies: 1,
+  busyTurn: 0,
+  shortRepliesAgain: 3,
+});
