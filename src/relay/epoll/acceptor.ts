@@ -73,7 +73,7 @@ export class Acceptor {
     const allow = AllowList.of(open.allow);
     const listener: Listener = { socket, open, allow, backoff, resumeMs: Infinity, isFailing: false };
     this.#listeners.push(listener);
-    const result = this.#loop.resume(socket, open.isShared);
+    const result = this.#loop.epoll.addReadable(socket, open.isShared);
     if (result < 0) this.#pause(listener, result);
   }
 
@@ -103,7 +103,7 @@ export class Acceptor {
       } else if (ofTheConnection.includes(fd)) {
         if (fd !== abi.EINTR) this.#accepted.failed();
       } else {
-        this.#loop.pause(socket);
+        this.#loop.epoll.remove(socket);
         this.#pause(listener, fd);
         break;
       }
@@ -129,7 +129,7 @@ export class Acceptor {
     for (const listener of this.#listeners) {
       if (listener.resumeMs > nowMs) continue;
       listener.resumeMs = Infinity;
-      const result = this.#loop.resume(listener.socket, listener.open.isShared);
+      const result = this.#loop.epoll.addReadable(listener.socket, listener.open.isShared);
       if (result < 0) this.#pause(listener, result);
     }
     this.#setDue();

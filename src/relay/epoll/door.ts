@@ -8,7 +8,8 @@ import type { Side } from '../session.ts';
 import * as abi from './abi.ts';
 import { Acceptor } from './acceptor.ts';
 import { Dialler } from './dialler.ts';
-import type { Loop, LoopMember } from './loop.ts';
+import type { LoopMember } from './loop-member.ts';
+import type { Loop } from './loop.ts';
 import {
   downstreamBytesAt,
   durationsIn,
@@ -131,7 +132,7 @@ export class Door implements GatePort<TunnelSession>, LoopMember {
   /** Ends every session. What is left to say is said by the next `settle`; after that the door is forgotten. */
   close(): void {
     this.#acceptor.close();
-    this.#loop.endPartingOf(this);
+    this.#loop.parting.endOf(this);
     this.#touch().cutAll();
   }
 
@@ -229,7 +230,7 @@ export class Door implements GatePort<TunnelSession>, LoopMember {
     else {
       this.#loop.sys.shutdown(downstream.fd);
       this.#parting += 1;
-      this.#loop.part(downstream, performance.now());
+      this.#loop.parting.begin(downstream, performance.now());
     }
   }
 

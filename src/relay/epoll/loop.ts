@@ -1,37 +1,24 @@
 import { performance } from 'node:perf_hooks';
 import * as abi from './abi.ts';
+import { Beat } from './beat.ts';
 import { Carrier } from './carrier.ts';
+import { EpollSet } from './epoll-set.ts';
 import { KeepAlive } from './keep-alive.ts';
+import type { LoopMember } from './loop-member.ts';
+import { Parting } from './parting.ts';
 import type { Ring } from './ring.ts';
 import { RingCarrier } from './ring-carrier.ts';
-import { roles, Socket, ways, type Role, type SessionOwner, type TunnelSession } from './socket.ts';
+import { roles, Socket, ways, type Role, type TunnelSession } from './socket.ts';
 import type { Lag } from '../lag.ts';
-import { partingMs } from '../times.ts';
-import { errorName, type EventArray, type Kernel, type Syscalls } from './syscalls.ts';
+import { checked, type EventArray, type Kernel, type Syscalls } from './syscalls.ts';
 
-/** How often it is noticed that this process runs, in milliseconds. */
-const beatMs = 250;
 /** Events taken by one `epoll_wait`. */
 const eventsPerTurn = 512;
 
-/** Everything edge-triggered, told once; an edge after `epoll_wait` has returned makes a new event. */
-const everything = abi.EPOLLIN | abi.EPOLLOUT | abi.EPOLLRDHUP | abi.EPOLLET;
 /** Tags are above zero; they come back after two thousand million sockets. */
 const lastTag = 2 ** 31 - 1;
 const failed = abi.EPOLLERR | abi.EPOLLHUP;
 const ends = abi.EPOLLRDHUP | abi.EPOLLHUP | abi.EPOLLERR;
-
-/** Who lives in a loop: it has sessions, listeners and deadlines, and does its part of each turn. */
-export interface LoopMember extends SessionOwner {
-  /** When `settle` has something to do although nothing happens, on the clock of `performance.now`. */
-  readonly dueMs: number;
-  /** @returns whether the listener belongs here */
-  accept(listener: Socket): boolean;
-  /** Does what has come due. */
-  settle(): void;
-  /** Tells what happened in this turn, once its descriptors are closed. */
-  publish(): void;
-}
 
 /**
  * One thread's descriptors and the turns in which their events are worked off. A descriptor that is closed leaves
@@ -43,14 +30,13 @@ export class Loop {
   readonly doors = new Set<LoopMember>();
   /** To be told of every socket that is dialled. */
   readonly keepAlive: KeepAlive;
-  readonly #epoll: number;
+  /** Refused clients. */
+  readonly parting: Parting;
+  readonly epoll: EpollSet;
   readonly #own: Socket;
   readonly #command: () => void;
   readonly #catchUp: () => void;
-  readonly #beat: Socket;
-  readonly #lag: Lag;
-  /** When the last beat was to come, on the clock of `performance.now`. */
-  #beatMs: number;
+  readonly #beat: Beat;
   readonly #events: EventArray;
   readonly #carrier: Carrier;
   /** Who carries what is short, where the kernel has an io_uring for us. */
@@ -58,10 +44,6 @@ export class Loop {
   readonly #busyTurn: number;
   /** How many events and receipts the last turn had. */
   #heard = 0;
-  /** When the epoll set was last looked at before something was received through the ring, on the clock of `Date.now`. */
-  #lookedMs = 0;
-  /** The last look at the epoll set has found something, so there may be more. */
-  #isEpollBusy = true;
   /** By descriptor. Dense, for the kernel gives the lowest free number. */
   readonly #sockets: (Socket | undefined)[] = [];
   #closing: number[] = [];
@@ -69,8 +51,6 @@ export class Loop {
   #again: Socket[] = [];
   /** Work that must wait until the gate has returned. */
   #deferred: (() => void)[] = [];
-  /** Refused clients in order of their deadline. */
-  readonly #parting = new Map<Socket, number>();
   #nextTag = 1;
   #isTouched = true;
   /** When `settle` has something to do although nothing happens. */
@@ -85,23 +65,20 @@ export class Loop {
    * @throws Error where epoll cannot be used here
    */
   constructor(kernel: Kernel, command: () => void, catchUp: () => void, lag: Lag, ring?: Ring) {
-    this.#lag = lag;
     this.#command = command;
     this.#catchUp = catchUp;
     this.sys = kernel.sys;
     this.keepAlive = new KeepAlive(kernel.sys, (fd, tag) => this.socketOf(fd, tag));
     this.#events = kernel.events(eventsPerTurn);
     this.#carrier = new Carrier(this, kernel, ring?.sizes.shortReplies);
+    this.parting = new Parting(this, this.#carrier);
     this.#busyTurn = ring?.sizes.busyTurn ?? Infinity;
     this.#ring = ring && new RingCarrier(ring, this.#carrier, this);
-    this.#epoll = checked(this.sys.epollCreate(), 'epoll_create1');
-    const own = checked(this.sys.ownLoop(), 'napi_get_uv_event_loop');
-    this.#own = this.#enter(own, roles.ownLoop, false);
-    checked(this.sys.epollAdd(this.#epoll, own, abi.EPOLLIN, this.#own.tag), 'epoll_ctl');
-    const beat = checked(this.sys.beat(beatMs), 'timerfd_create');
-    this.#beat = this.#enter(beat, roles.beat, false);
-    this.#beatMs = performance.now();
-    checked(this.sys.epollAdd(this.#epoll, beat, abi.EPOLLIN, this.#beat.tag), 'epoll_ctl');
+    this.epoll = new EpollSet(this.sys, this.#events, this.#ring);
+    this.#own = this.#enter(checked(this.sys.ownLoop(), 'napi_get_uv_event_loop'), roles.ownLoop, false);
+    checked(this.epoll.addReadable(this.#own), 'epoll_ctl');
+    this.#beat = new Beat(this.sys, lag);
+    checked(this.epoll.addReadable(this.#enter(this.#beat.fd, roles.beat, false)), 'epoll_ctl');
   }
 
   /** Works until this thread's own event loop has something to do: a message, an answer of the resolver, its end. */
@@ -119,8 +96,9 @@ export class Loop {
    */
   turn(mostMs = Infinity): boolean {
     const { words, stride, dataWord } = this.#events;
-    if (this.#ring?.hasSends === true) this.#heedStandstill();
-    const count = this.#wait(this.#timeout(mostMs));
+    // What was received before a standstill and is not sent yet waits for the same as what came in during it.
+    if (this.#ring?.hasSends === true && this.#beat.mayBeMissed(this.epoll.lookedMs)) this.#heedBeat();
+    const count = this.epoll.wait(this.#timeout(mostMs));
     const end = count * stride; // below zero after EINTR: nothing is left to do but what is due
     // A standstill is looked for before anything is carried that came in during it. Behind a full array may be more.
     if (count === eventsPerTurn) this.#heedBeat();
@@ -157,19 +135,15 @@ export class Loop {
     this.#ring?.flush(); // what is sent names descriptors that may be closed below
     this.#runDeferred();
     for (const door of this.doors) door.settle();
-    this.#endParting();
+    this.parting.endDue();
     this.#runDeferred();
     this.#ring?.flush(); // what receives is to let go of what is closed
     for (const fd of this.#closing) this.sys.close(fd);
     this.#closing = [];
-    this.#dueMs = Infinity;
+    this.#dueMs = this.parting.dueMs;
     for (const door of this.doors) {
       door.publish();
       this.#dueMs = Math.min(this.#dueMs, door.dueMs);
-    }
-    for (const untilMs of this.#parting.values()) {
-      this.#dueMs = Math.min(this.#dueMs, untilMs);
-      break;
     }
   }
 
@@ -186,7 +160,7 @@ export class Loop {
   /** Takes a connected or connecting socket into the epoll set. */
   watch(fd: number, role: Role, isUpstream: boolean): Socket | number {
     const socket = this.#enter(fd, role, isUpstream);
-    const result = this.sys.epollAdd(this.#epoll, fd, everything, socket.tag);
+    const result = this.epoll.add(socket);
     if (result >= 0) return socket;
     this.close(socket);
     return result;
@@ -200,7 +174,7 @@ export class Loop {
 
   enterRing(session: TunnelSession): void {
     if (this.#ring === undefined || this.#heard < this.#busyTurn) return;
-    this.#ring.watch(this.#epoll);
+    this.#ring.watch(this.epoll.fd);
     this.#ring.enter(session);
   }
 
@@ -213,13 +187,13 @@ export class Loop {
 
   /** Takes a socket out of the epoll set. */
   unwatch(socket: Socket): void {
-    this.sys.epollRemove(this.#epoll, socket.fd);
+    this.epoll.remove(socket);
   }
 
   /** Takes it in again: what has happened meanwhile is told. Where the kernel has no memory for that, its session ends. */
   rewatch(socket: Socket): void {
     const { session } = socket;
-    const result = this.sys.epollAdd(this.#epoll, socket.fd, everything, socket.tag);
+    const result = this.epoll.add(socket);
     if (result < 0 && session)
       session.door.sessionEnded(session, socket.isUpstream ? 'upstream' : 'downstream');
   }
@@ -229,16 +203,6 @@ export class Loop {
     const socket = this.#enter(fd, roles.listener, false);
     socket.isBorrowed = isBorrowed;
     return socket;
-  }
-
-  /** Level-triggered: a queue that is not worked off in one turn is told of again. */
-  resume(listener: Socket, isShared: boolean): number {
-    const events = isShared ? abi.EPOLLIN | abi.EPOLLEXCLUSIVE : abi.EPOLLIN;
-    return this.sys.epollAdd(this.#epoll, listener.fd, events, listener.tag);
-  }
-
-  pause(listener: Socket): void {
-    this.sys.epollRemove(this.#epoll, listener.fd);
   }
 
   /** Reads from the socket at the next turn, whether or not there is an event. */
@@ -254,8 +218,8 @@ export class Loop {
     this.#isTouched = true;
     this.#sockets[socket.fd] = undefined;
     if (socket.way !== ways.epoll) this.#ring?.close(socket);
-    if (this.#parting.delete(socket)) socket.session?.door.parted();
-    if (socket.isBorrowed) this.sys.epollRemove(this.#epoll, socket.fd);
+    this.parting.closed(socket);
+    if (socket.isBorrowed) this.epoll.remove(socket);
     else this.#closing.push(socket.fd);
     socket.canRead = false;
     socket.unsent = undefined;
@@ -270,22 +234,6 @@ export class Loop {
     this.close(socket);
   }
 
-  /** Lets a refused client read to the end of what it was told; closing at once would take it back (RFC 1122, 4.2.2.13). */
-  part(socket: Socket, nowMs: number): void {
-    this.#isTouched = true;
-    socket.role = roles.parting;
-    this.#parting.set(socket, nowMs + partingMs);
-    // What it has said already is in the way of a close without a reset.
-    this.defer(() => {
-      this.#carrier.discard(socket);
-    });
-  }
-
-  /** Closes the refused clients of a door without waiting for them. */
-  endPartingOf(door: LoopMember): void {
-    for (const socket of this.#parting.keys()) if (socket.session?.door === door) this.close(socket);
-  }
-
   /** Gives back every descriptor, the epoll set too. For the end, also an unhappy one. */
   closeAll(): void {
     for (const socket of this.#sockets) {
@@ -294,7 +242,7 @@ export class Loop {
     for (const fd of this.#closing) this.sys.close(fd);
     this.#closing = [];
     this.#ring?.end();
-    this.sys.close(this.#epoll);
+    this.epoll.close();
   }
 
   #happened(socket: Socket, events: number): void {
@@ -348,30 +296,13 @@ export class Loop {
    * sent meanwhile may not be for the server that was the master then.
    */
   #heedBeat(): void {
-    const beats = this.#beatsHeard();
+    const beats = this.#beat.heard();
     if (beats >= 1) this.keepAlive.beat();
     if (beats < 2) return;
     this.#catchUp();
     this.#command();
     this.settle();
-    this.#beatsHeard(); // those of the time it took
-  }
-
-  /** What was received before a standstill and is not sent yet waits for the same. Any clock that jumps is reason to look. */
-  #heedStandstill(): void {
-    const sinceMs = Date.now() - this.#lookedMs;
-    if (sinceMs < 0 || sinceMs >= beatMs) this.#heedBeat();
-  }
-
-  /** @returns how many beats there have been since the last look, or a number below one */
-  #beatsHeard(): number {
-    const beats = this.sys.beats(this.#beat.fd);
-    if (beats < 1) return beats;
-    const nowMs = performance.now();
-    this.#lag.beat(nowMs - this.#beatMs - beatMs);
-    // The timer goes on while the machine sleeps, and this clock does not.
-    this.#beatMs = Math.min(this.#beatMs + beats * beatMs, nowMs);
-    return beats;
+    this.#beat.heard(); // those of the time it took
   }
 
   #enter(fd: number, role: Role, isUpstream: boolean): Socket {
@@ -392,37 +323,6 @@ export class Loop {
     }
   }
 
-  #endParting(): void {
-    if (this.#parting.size === 0) return;
-    const nowMs = performance.now();
-    for (const [socket, untilMs] of this.#parting) {
-      if (untilMs > nowMs) break;
-      this.close(socket);
-    }
-  }
-
-  /**
-   * Waits for events, and for what is received through the ring. Every turn has looked at the epoll set after that, so commands,
-   * and a standstill, come before anything that is carried. The ring tells of events in the set only when they are new:
-   * it is waited in only after the set was found empty.
-   *
-   * @param timeoutMs in milliseconds; -1 for no end
-   */
-  #wait(timeoutMs: number): number {
-    const ring = this.#ring;
-    if (ring === undefined || ring.isIdle) {
-      this.#isEpollBusy = true;
-      return this.sys.epollWait(this.#epoll, this.#events, timeoutMs);
-    }
-    ring.wait(this.#isEpollBusy ? 0 : timeoutMs < 0 ? Infinity : timeoutMs);
-    this.#lookedMs = Date.now();
-    let count: number;
-    do count = this.sys.epollWait(this.#epoll, this.#events, 0);
-    while (count === abi.EINTR); // what has been received is not carried without this look
-    this.#isEpollBusy = count !== 0;
-    return count;
-  }
-
   #timeout(mostMs: number): number {
     if (this.#again.length > 0) return 0;
     const waitMs = this.#dueMs === Infinity ? mostMs : Math.min(mostMs, this.#dueMs - performance.now());
@@ -430,9 +330,4 @@ export class Loop {
     // Rounded up, or the last fraction of a millisecond would be spent in turns that find nothing due.
     return waitMs <= 0 ? 0 : Math.ceil(waitMs);
   }
-}
-
-function checked(result: number, call: string): number {
-  if (result < 0) throw new Error(`${call} failed with ${errorName(result)}`);
-  return result;
 }

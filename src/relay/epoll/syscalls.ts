@@ -112,6 +112,16 @@ export function errorName(error: number): string {
 }
 
 /**
+ * @param call is named where it has failed
+ * @returns its result
+ * @throws Error saying that the call has failed, and how
+ */
+export function checked(result: number, call: string): number {
+  if (result < 0) throw new Error(`${call} failed with ${errorName(result)}`);
+  return result;
+}
+
+/**
  * Opens the C library of this process. Both glibc and musl are found that way, for Node itself is linked to it.
  *
  * @throws Error saying why system calls cannot be made here
