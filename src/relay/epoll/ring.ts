@@ -1,15 +1,10 @@
 import * as abi from './abi.ts';
 import * as ringAbi from './ring-abi.ts';
-import { errorName, type Buffered, type Kernel, type Mapped, type Syscalls } from './syscalls.ts';
+import { RingMemory, type RingRoom } from './ring-setup.ts';
+import { errorName, type Kernel, type Syscalls } from './syscalls.ts';
 
 /** How large a ring is. Tests choose small ones. */
-export interface RingSizes {
-  /** A power of two, at most 32,768. */
-  readonly buffers: number;
-  /** A receipt is at most that long. */
-  readonly bufferBytes: number;
-  /** Most sockets that receive through it. */
-  readonly sockets: number;
+export interface RingSizes extends RingRoom {
   /** A session that has had so many short replies in a row is likely to have more: going over costs less than they save. */
   readonly shortReplies: number;
   /** Sessions go over only while a turn of the loop hears of so many sockets: a ring saves calls where they can be made together. */
@@ -61,7 +56,7 @@ export class Ring {
   goesOn = false;
   readonly #sys: Syscalls;
   readonly #ring: number;
-  readonly #mapped: readonly Mapped[];
+  readonly #memory: RingMemory;
   readonly #words: Int32Array;
   readonly #requests: Int32Array;
   readonly #completions: number;
@@ -93,59 +88,27 @@ export class Ring {
 
   /** @throws Error saying why there can be no ring here */
   static open(kernel: Kernel, sizes: RingSizes): Ring {
-    const { sys } = kernel;
-    const params = kernel.buffer(ringAbi.paramsBytes);
-    params.bytes.fill(0);
-    const words = new Int32Array(params.bytes.buffer, params.bytes.byteOffset, params.size / 4);
-    // Each buffer can be in one completion; each socket can end receiving, and fail to be stopped, once beside that.
-    words[ringAbi.params.completionEntries] = powerOfTwo(
-      Math.max(requests, sizes.buffers + 2 * sizes.sockets + 64),
-    );
-    words[ringAbi.params.flags] =
-      ringAbi.IORING_SETUP_CQSIZE |
-      ringAbi.IORING_SETUP_SUBMIT_ALL |
-      ringAbi.IORING_SETUP_SINGLE_ISSUER |
-      ringAbi.IORING_SETUP_DEFER_TASKRUN |
-      ringAbi.IORING_SETUP_NO_SQARRAY;
-    const ring = sys.ringSetup(requests, params);
-    if (ring < 0) throw new Error(reasonOf(ring));
-    const mapped: Mapped[] = [];
+    const memory = new RingMemory(kernel, sizes, requests, bufferGroup);
     try {
-      return new Ring(kernel, sizes, ring, words, mapped);
+      return new Ring(kernel.sys, sizes, memory);
     } catch (error) {
-      for (const memory of mapped) sys.unmap(memory);
-      sys.close(ring);
+      memory.close();
       throw error;
     }
   }
 
-  private constructor(kernel: Kernel, sizes: RingSizes, ring: number, params: Int32Array, mapped: Mapped[]) {
-    const { sys } = kernel;
-    function word(index: number): number {
-      return params[index] ?? 0;
-    }
-    function map(size: number, fd: number, offset: number): Mapped {
-      const memory = sys.map(size, fd, offset);
-      if (typeof memory === 'number') throw new Error(`mmap failed with ${errorName(memory)}`);
-      mapped.push(memory);
-      return memory;
-    }
+  private constructor(sys: Syscalls, sizes: RingSizes, memory: RingMemory) {
     this.#sys = sys;
-    this.#ring = ring;
-    this.#mapped = mapped;
-    const { params: at } = ringAbi;
-    const completionEntries = word(at.completionEntries);
-    const ringBytes = word(at.completions) + completionEntries * ringAbi.completionWords * 4;
-    this.#words = new Int32Array(map(ringBytes, ring, ringAbi.IORING_OFF_SQ_RING).memory);
-    const requestBytes = word(at.submissionEntries) * ringAbi.requestWords * 4;
-    this.#requests = new Int32Array(map(requestBytes, ring, ringAbi.IORING_OFF_SQES).memory);
-    this.#takenAt = word(at.submissionHead) / 4;
-    this.#askedAt = word(at.submissionTail) / 4;
-    this.#headAt = word(at.completionHead) / 4;
-    this.#tailAt = word(at.completionTail) / 4;
-    this.#completions = word(at.completions) / 4;
-    this.#completionMask = completionEntries - 1;
-
+    this.#memory = memory;
+    this.#ring = memory.fd;
+    this.#words = memory.words;
+    this.#requests = memory.requests;
+    this.#takenAt = memory.takenAt;
+    this.#askedAt = memory.askedAt;
+    this.#headAt = memory.headAt;
+    this.#tailAt = memory.tailAt;
+    this.#completions = memory.completionsAt;
+    this.#completionMask = memory.completions - 1;
     const { buffers, bufferBytes } = sizes;
     this.sizes = sizes;
     this.#buffers = buffers;
@@ -153,18 +116,10 @@ export class Ring {
     this.#receivers = new Int32Array(buffers);
     this.#sending = new Int32Array(buffers);
     this.#lengths = new Int32Array(buffers);
-    const store = map(buffers * bufferBytes, -1, 0);
-    this.bytes = new Uint8Array(store.memory);
-    this.#store = store.address;
-    const free = map(buffers * ringAbi.bufferWords * 4, -1, 0);
-    this.#free = new Int32Array(free.memory);
-    this.#freeHalves = new Uint16Array(free.memory);
-    const result = sys.ringRegister(
-      ring,
-      ringAbi.IORING_REGISTER_PBUF_RING,
-      registrationOf(kernel, free, buffers),
-    );
-    if (result < 0) throw new Error(reasonOf(result));
+    this.bytes = new Uint8Array(memory.store.memory);
+    this.#store = memory.store.address;
+    this.#free = new Int32Array(memory.free.memory);
+    this.#freeHalves = new Uint16Array(memory.free.memory);
     for (let buffer = 0; buffer < buffers; buffer += 1) this.giveBack(buffer);
   }
 
@@ -304,8 +259,7 @@ export class Ring {
 
   /** Ends everything that is received and gives all memory back. Nothing of it may be used any more. */
   close(): void {
-    this.#sys.close(this.#ring);
-    for (const memory of this.#mapped) this.#sys.unmap(memory);
+    this.#memory.close();
   }
 
   get #hasAsked(): boolean {
@@ -365,33 +319,5 @@ export class Ring {
     words[at + ringAbi.request.data + 1] = kind;
     words[at + ringAbi.request.bufferGroup] = bufferGroup;
     return at;
-  }
-}
-
-function registrationOf(kernel: Kernel, free: Mapped, buffers: number): Buffered {
-  const registration = kernel.buffer(ringAbi.bufferRegistrationBytes);
-  registration.bytes.fill(0);
-  registration.bytes.writeBigUInt64LE(BigInt(free.address), 0);
-  registration.bytes.writeUInt32LE(buffers, 8);
-  registration.bytes.writeUInt16LE(bufferGroup, 12);
-  return registration;
-}
-
-function powerOfTwo(atLeast: number): number {
-  return 2 ** Math.ceil(Math.log2(atLeast));
-}
-
-/** For who reads the log: what the refusal of a kernel means. */
-function reasonOf(error: number): string {
-  const name = errorName(error);
-  switch (error) {
-    case abi.EPERM:
-      return `io_uring is forbidden here (${name}), by kernel.io_uring_disabled or by the filter of a container`;
-    case abi.ENOSYS:
-      return `io_uring is not there (${name}), or the filter of a container hides it`;
-    case abi.EINVAL:
-      return `io_uring of this kernel is too old (${name}), it is used from Linux 6.6 on`;
-    default:
-      return `io_uring_setup failed with ${name}`;
   }
 }
