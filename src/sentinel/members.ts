@@ -11,8 +11,8 @@ import { SentinelLink, type LinkPort } from './link.ts';
 import type { MembersPort } from './members-port.ts';
 import { orderFailover } from './order.ts';
 import { Renewal } from './renewal.ts';
-import { reseeded, withId, withNamed, withNamedIds, type Member } from './roster.ts';
-import type { Answer } from './words.ts';
+import { distinct, reseeded, withId, withNamed, withNamedIds, type Member } from './roster.ts';
+import type { Answer, Named } from './words.ts';
 
 /** While a master is missing the Sentinels are asked this often, in milliseconds, or at the usual beat if that is quicker. */
 const unsettledBeatMs = 250;
@@ -24,6 +24,8 @@ export class Members {
   readonly #owner: MembersPort;
   readonly #links = new Map<string, SentinelLink>();
   readonly #accounts = new Map<string, Account>();
+  /** Whom each has named last. */
+  readonly #named = new Map<string, readonly Named[]>();
   readonly #renewal = new Renewal();
   readonly #health: Health;
   readonly #electorate: Electorate;
@@ -86,7 +88,7 @@ export class Members {
       this.#health.forgetNeedless();
     }
     const kept = [...this.#links];
-    this.#adopt(reseeded(this.#electorate.roster, seeds, config.discover), 'the configuration');
+    this.#adopt(this.#reseeded(seeds), 'the configuration');
     if (isRenewed) void this.#renewal.replace(kept, this.#links, this.#port, (key) => this.#health.isUp(key));
     else if (config.pollMs !== before.pollMs) this.wake();
   }
@@ -160,6 +162,8 @@ export class Members {
       },
       named: (link, named) => {
         if (this.#renewal.has(link)) return;
+        if (this.#links.get(link.key) !== link) return; // forgotten since it was asked
+        this.#named.set(link.key, distinct(named));
         this.#adopt(withNamedIds(this.#electorate.roster, named), link.key);
         if (!this.#config.discover) return;
         const wanted = named.filter(({ endpoint }) => !this.#health.isShunned(formatEndpoint(endpoint)));
@@ -179,6 +183,24 @@ export class Members {
         this.#health.loggedInNeedlessly(key);
       },
     };
+  }
+
+  /**
+   * The roster under other seeds. Whoever is no seed any more and is named by one that stays would be discovered again
+   * within seconds; were it not listened to meanwhile, a failover that it leads would be noticed too late.
+   */
+  #reseeded(seeds: readonly Endpoint[]): readonly Member[] {
+    const before = this.#electorate.roster;
+    const { discover } = this.#config;
+    const roster = reseeded(before, seeds, discover);
+    if (!discover) return roster;
+    const known = new Set(before.map(({ endpoint }) => formatEndpoint(endpoint)));
+    const named = roster.flatMap(({ endpoint }) => this.#named.get(formatEndpoint(endpoint)) ?? []);
+    const wanted = named.filter((each) => {
+      const key = formatEndpoint(each.endpoint);
+      return !this.#health.isShunned(key) && (!known.has(key) || this.#health.isUp(key));
+    });
+    return withNamed(roster, wanted);
   }
 
   #beatMs(): number {
@@ -218,6 +240,7 @@ export class Members {
       link.close();
       this.#links.delete(key);
       this.#accounts.delete(key);
+      this.#named.delete(key);
       this.#health.drop(key);
     }
     for (const { endpoint } of this.#electorate.roster) {

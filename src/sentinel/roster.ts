@@ -78,6 +78,14 @@ export function withNamedIds(roster: readonly Member[], named: readonly Named[])
   }, roster);
 }
 
+/** What was named, each address once and no more than there can be members. */
+export function distinct(named: readonly Named[]): readonly Named[] {
+  return [...new Map(named.map((each) => [formatEndpoint(each.endpoint), each])).values()].slice(
+    0,
+    maxMembers,
+  );
+}
+
 /** The roster without a learnt member; a seed stays. */
 export function withoutLearnt(roster: readonly Member[], endpoint: Endpoint): readonly Member[] {
   const key = formatEndpoint(endpoint);

@@ -155,3 +155,45 @@ test('cut off with a minority, the learnt majority is not forgotten', async (t) 
   });
   t.mock.restoreAll();
 });
+
+test('a Sentinel that is no seed any more is listened to all the while where another that stays names it', async () => {
+  await withoutLeaks(async () => {
+    await using redis = await FakeRedis.start();
+    const master = { host: redis.host, port: redis.port };
+    await using one = await FakeSentinel.start({ masters: { mymaster: master } });
+    await using two = await FakeSentinel.start({ masters: { mymaster: master } });
+    one.masters.set('mymaster', { ...master, sentinels: [two] });
+    two.masters.set('mymaster', { ...master, sentinels: [one] });
+    const log = new Recorder();
+    const sentinels = new Sentinels([one, two], config, log);
+    sentinels.watch(rules, () => undefined);
+    const asksNames = (by: FakeSentinel): boolean => by.count('SENTINEL', 'SENTINELS') > 0;
+    await eventually(() => sentinels.views().every(({ state }) => state === 'up'));
+    await eventually(() => asksNames(one) && asksNames(two));
+    await eventually(() => sentinels.views().every(({ subscription }) => subscription === 'subscribed'));
+    const rounds = one.count('SENTINEL', 'get-master-addr-by-name');
+    await eventually(() => one.count('SENTINEL', 'get-master-addr-by-name') > rounds + 1); // the names have been read
+    const { accepted } = two;
+    sentinels.adjust([one], config);
+    assert.deepEqual(
+      sentinels.views().map(({ sentinel, isSeed, state }) => [sentinel, isSeed, state]),
+      [
+        [one.seed, true, 'up'],
+        [two.seed, false, 'up'],
+      ],
+    );
+    assert.equal(log.count('sentinel.forgotten', two.seed), 0);
+    const before = two.count('SENTINEL', 'get-master-addr-by-name');
+    await eventually(() => two.count('SENTINEL', 'get-master-addr-by-name') > before);
+    assert.equal(two.accepted, accepted);
+    sentinels.adjust([one], { ...config, discover: false });
+    assert.equal(log.count('sentinel.forgotten', two.seed), 1);
+    sentinels.adjust([two], { ...config, discover: false });
+    sentinels.adjust([one], config); // what two names does not count: it does not stay
+    assert.deepEqual(
+      sentinels.views().map(({ sentinel }) => sentinel),
+      [one.seed],
+    );
+    sentinels.close();
+  });
+});
