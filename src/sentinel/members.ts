@@ -186,8 +186,9 @@ export class Members {
   }
 
   /**
-   * The roster under other seeds. Whoever is no seed any more and is named by one that stays would be discovered again
-   * within seconds; were it not listened to meanwhile, a failover that it leads would be noticed too late.
+   * The roster under other seeds. Whoever is no seed any more and is named by one that is would be discovered again
+   * within seconds; were it not listened to meanwhile, a failover that it leads would be noticed too late. What the
+   * learnt ones name does not count: the seeds may be those of another deployment now.
    */
   #reseeded(seeds: readonly Endpoint[]): readonly Member[] {
     const before = this.#electorate.roster;
@@ -195,7 +196,7 @@ export class Members {
     const roster = reseeded(before, seeds, discover);
     if (!discover) return roster;
     const known = new Set(before.map(({ endpoint }) => formatEndpoint(endpoint)));
-    const named = roster.flatMap(({ endpoint }) => this.#named.get(formatEndpoint(endpoint)) ?? []);
+    const named = seeds.flatMap((seed) => this.#named.get(formatEndpoint(seed)) ?? []);
     const wanted = named.filter((each) => {
       const key = formatEndpoint(each.endpoint);
       return !this.#health.isShunned(key) && (!known.has(key) || this.#health.isUp(key));

@@ -166,34 +166,47 @@ test('a Sentinel that is no seed any more is listened to all the while where ano
     two.masters.set('mymaster', { ...master, sentinels: [one] });
     const log = new Recorder();
     const sentinels = new Sentinels([one, two], config, log);
-    sentinels.watch(rules, () => undefined);
-    const asksNames = (by: FakeSentinel): boolean => by.count('SENTINEL', 'SENTINELS') > 0;
-    await eventually(() => sentinels.views().every(({ state }) => state === 'up'));
-    await eventually(() => asksNames(one) && asksNames(two));
-    await eventually(() => sentinels.views().every(({ subscription }) => subscription === 'subscribed'));
-    const rounds = one.count('SENTINEL', 'get-master-addr-by-name');
-    await eventually(() => one.count('SENTINEL', 'get-master-addr-by-name') > rounds + 1); // the names have been read
-    const { accepted } = two;
-    sentinels.adjust([one], config);
-    assert.deepEqual(
-      sentinels.views().map(({ sentinel, isSeed, state }) => [sentinel, isSeed, state]),
-      [
-        [one.seed, true, 'up'],
-        [two.seed, false, 'up'],
-      ],
-    );
-    assert.equal(log.count('sentinel.forgotten', two.seed), 0);
-    const before = two.count('SENTINEL', 'get-master-addr-by-name');
-    await eventually(() => two.count('SENTINEL', 'get-master-addr-by-name') > before);
-    assert.equal(two.accepted, accepted);
-    sentinels.adjust([one], { ...config, discover: false });
-    assert.equal(log.count('sentinel.forgotten', two.seed), 1);
-    sentinels.adjust([two], { ...config, discover: false });
-    sentinels.adjust([one], config); // what two names does not count: it does not stay
-    assert.deepEqual(
-      sentinels.views().map(({ sentinel }) => sentinel),
-      [one.seed],
-    );
-    sentinels.close();
+    try {
+      sentinels.watch(rules, () => undefined);
+      const asksNames = (by: FakeSentinel): boolean => by.count('SENTINEL', 'SENTINELS') > 0;
+      await eventually(() => sentinels.views().every(({ state }) => state === 'up'));
+      await eventually(() => asksNames(one) && asksNames(two));
+      await eventually(() => sentinels.views().every(({ subscription }) => subscription === 'subscribed'));
+      const rounds = one.count('SENTINEL', 'get-master-addr-by-name');
+      await eventually(() => one.count('SENTINEL', 'get-master-addr-by-name') > rounds + 1); // the names have been read
+      const { accepted } = two;
+      sentinels.adjust([one], config);
+      assert.deepEqual(
+        sentinels.views().map(({ sentinel, isSeed, state }) => [sentinel, isSeed, state]),
+        [
+          [one.seed, true, 'up'],
+          [two.seed, false, 'up'],
+        ],
+      );
+      assert.equal(log.count('sentinel.forgotten', two.seed), 0);
+      const before = two.count('SENTINEL', 'get-master-addr-by-name');
+      await eventually(() => two.count('SENTINEL', 'get-master-addr-by-name') > before);
+      assert.equal(two.accepted, accepted);
+      sentinels.adjust([one], { ...config, discover: false });
+      assert.equal(log.count('sentinel.forgotten', two.seed), 1);
+      sentinels.adjust([two], { ...config, discover: false });
+      sentinels.adjust([one], config); // what two names does not count: it does not stay
+      assert.deepEqual(
+        sentinels.views().map(({ sentinel }) => sentinel),
+        [one.seed],
+      );
+      const asked = two.count('SENTINEL', 'SENTINELS');
+      await eventually(() => two.count('SENTINEL', 'SENTINELS') > asked); // learnt again
+      const again = two.count('SENTINEL', 'get-master-addr-by-name');
+      await eventually(() => two.count('SENTINEL', 'get-master-addr-by-name') > again + 1);
+      await using three = await FakeSentinel.start({ masters: { mymaster: master } });
+      sentinels.adjust([three], config); // another deployment, perhaps: what the learnt one names does not count
+      assert.deepEqual(
+        sentinels.views().map(({ sentinel }) => sentinel),
+        [three.seed, two.seed],
+      );
+    } finally {
+      sentinels.close();
+    }
   });
 });
