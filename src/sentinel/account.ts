@@ -20,7 +20,7 @@ export interface SentinelView {
   readonly isSeed: boolean;
   /** Its run id, where it tells it. */
   readonly id: string | undefined;
-  /** Whether it answers; `unknown` until it has been asked once. */
+  /** Whether it answers, and not only that it refuses our credentials; `unknown` until it has been asked once. */
   readonly state: 'unknown' | 'up' | 'down';
   /** `subscribed`: its announcements are heard. `refused`: it does not allow that, and is only asked. */
   readonly subscription: 'none' | 'subscribed' | 'refused';
@@ -57,7 +57,8 @@ export class Account {
       this.#state = 'down';
     } else {
       this.#answers += 1;
-      this.#state = 'up';
+      // One that wants another password answers nothing that is asked.
+      this.#state = answer.kind === 'error' && answer.code === 'ST_SENTINEL_AUTH' ? 'down' : 'up';
     }
     if (answer.kind === 'error') this.#errors += 1;
     if (tookMs !== undefined) {

@@ -53,6 +53,7 @@ export class Health {
         return this.#unreachable(sentinel, answer);
       case 'error':
         this.#heard.add(sentinel);
+        this.#downSinceMs.delete(sentinel);
         this.#failed(sentinel, name, answer);
         return undefined;
       case 'address':
@@ -125,12 +126,13 @@ export class Health {
   #unreachable(sentinel: string, { text, code }: Answer & { kind: 'unreachable' }): 'long gone' | undefined {
     const nowMs = performance.now();
     const sinceMs = this.#downSinceMs.get(sentinel);
-    const isNewTrouble = code === 'ST_TLS_FAILED' && this.#troubles.get(sentinel) !== text;
-    if (isNewTrouble) this.#troubles.set(sentinel, text);
     if (sinceMs === undefined) {
       this.#downSinceMs.set(sentinel, nowMs);
       this.#up.delete(sentinel);
+      this.#troubles.delete(sentinel); // told again, should it refuse us when it is back
     }
+    const isNewTrouble = code === 'ST_TLS_FAILED' && this.#troubles.get(sentinel) !== text;
+    if (isNewTrouble) this.#troubles.set(sentinel, text);
     if (sinceMs === undefined || isNewTrouble) {
       this.#log.warn('sentinel.down', { sentinel, reason: text, code });
       return undefined;
