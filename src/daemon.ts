@@ -113,6 +113,9 @@ function warnOfShortage({ databases, maxConnections }: Config, log: Log): void {
   if (shortage) log.warn('descriptors.few', { connections, ...shortage });
 }
 
+/** How long a stop that is done otherwise waits for a reload, in milliseconds. */
+const mostReloadMs = 1_000;
+
 /** What a daemon is made of; it closes all of it. */
 interface Parts {
   readonly log: Log;
@@ -194,7 +197,7 @@ class RunningDaemon implements Daemon {
     const sessions = counted.reduce((sum, { counters }) => sum + counters.open, 0);
     const held = counted.reduce((sum, { counters }) => sum + counters.held, 0);
     log.info('tunnel.stopping', { signal, sessions, held, drainMs });
-    this.#reload.end();
+    const reloaded = this.#reload.end();
     this.#admin.end();
     // 1 the tunnel is not ready any more and opens no listener, 2 listeners close and waiting clients are refused, 3 the drain deadline starts
     const drained = this.#tunnels.drain();
@@ -205,6 +208,7 @@ class RunningDaemon implements Daemon {
     // 5 what is left is cut, 6 the watches close, 7 the engine closes, 8 the admin listener closes
     await this.close();
     await drained;
+    await within(mostReloadMs, reloaded); // what becomes of it is still told; its file may be one that cannot be read
     log.info('tunnel.stopped', { outcome, left });
     return outcome;
   }

@@ -65,9 +65,10 @@ export class Reload {
     });
   }
 
-  /** Refuses every reload from now on: all is coming to an end. */
-  end(): void {
+  /** Refuses every reload from now on: all is coming to an end. Resolves when the one that is going on has ended. */
+  async end(): Promise<void> {
     this.#isOver = true;
+    await this.#latest.idle();
   }
 
   #assertRunning(): void {

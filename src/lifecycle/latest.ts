@@ -16,6 +16,15 @@ export class Latest<T> {
     return this.#next.done;
   }
 
+  /** Resolves when nothing runs any more and nothing is asked for, whatever became of it. */
+  async idle(): Promise<void> {
+    for (let last = this.#last; last; last = this.#last) await Promise.allSettled([last]);
+  }
+
+  get #last(): Promise<T> | undefined {
+    return this.#next?.done ?? this.#running;
+  }
+
   readonly #startNext = (): Promise<T> => {
     const next = this.#next;
     this.#next = undefined;
