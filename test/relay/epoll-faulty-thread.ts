@@ -6,6 +6,7 @@ import { workerData } from 'node:worker_threads';
 import { portOfThread, runThread } from '../../src/relay/epoll/thread.ts';
 import { openKernel, type Kernel, type Syscalls } from '../../src/relay/epoll/syscalls.ts';
 import { audited } from './ring-audit.ts';
+import { roomy, tight } from './ring-sizes.ts';
 
 /** What such a thread is given. */
 export interface FaultyThreadData {
@@ -108,6 +109,8 @@ const faults: Record<string, (sys: Syscalls) => Partial<Syscalls>> = {
   },
   /** The kernel does not let epoll be used. */
   forbid: () => ({ epollCreate: () => -1 }),
+  /** No timer is to be had: the last that a loop asks for. */
+  noBeat: () => ({ beat: () => EMFILE }),
   /** The kernel does not let a thread have a ring. */
   forbidRing: () => ({ ringSetup: () => -1 }),
   /** Nor memory for one. */
@@ -140,19 +143,6 @@ async function faulty(): Promise<Kernel> {
     };
   return { ...kernel, sys };
 }
-
-/** Every session goes over at once, and comes to the end of what a ring has: buffers are few and small. */
-const tight = {
-  buffers: 8,
-  bufferBytes: 512,
-  sockets: 64,
-  shortReplies: 1,
-  busyTurn: 0,
-  shortRepliesAgain: 3,
-};
-
-/** Every session goes over at once, and a thousand have room. */
-const roomy = { ...tight, buffers: 256, sockets: 4096 };
 
 const { data } = workerData as { readonly data: FaultyThreadData };
 await runThread(portOfThread(workerData), faulty, data.faults === 'roomy' ? roomy : tight);

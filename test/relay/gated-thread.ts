@@ -3,6 +3,7 @@ import { workerData } from 'node:worker_threads';
 import { portOfThread, runThread } from '../../src/relay/epoll/thread.ts';
 import { openKernel, type Kernel } from '../../src/relay/epoll/syscalls.ts';
 import { gated } from './gates.ts';
+import { tight } from './ring-sizes.ts';
 
 const { data: memory } = workerData as { readonly data: Int32Array };
 
@@ -11,11 +12,4 @@ async function open(): Promise<Kernel> {
   return { ...kernel, sys: { ...kernel.sys, ...gated(kernel.sys, memory) } };
 }
 
-await runThread(portOfThread(workerData), open, {
-  buffers: 8,
-  bufferBytes: 512,
-  sockets: 64,
-  shortReplies: 1,
-  busyTurn: 0,
-  shortRepliesAgain: 3,
-});
+await runThread(portOfThread(workerData), open, tight);

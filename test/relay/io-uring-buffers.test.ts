@@ -2,10 +2,8 @@ import assert from 'node:assert/strict';
 import { after, describe } from 'node:test';
 import { hasRing, withFaults } from './epoll-engine.ts';
 import { audit } from './ring-audit.ts';
+import { tight } from './ring-sizes.ts';
 import { describeAsking } from './suite/asking.ts';
-
-/** Of the small ring in `epoll-faulty-thread.ts`. */
-const buffersPerRing = 8;
 
 if (await hasRing()) {
   for (const [faults, threads] of [
@@ -18,7 +16,7 @@ if (await hasRing()) {
       describeAsking(withFaults(faults, undefined, 'io_uring', { threads, tally }));
       after(() => {
         const [rings = 0, free, twice] = tally;
-        assert.equal(free, rings * buffersPerRing, 'every buffer has been given back');
+        assert.equal(free, rings * tight.buffers, 'every buffer has been given back');
         assert.equal(twice, 0, 'none has been given back twice');
       });
     });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
+import { descriptorsOf, eventually } from '../kit/index.ts';
 import { fatal, hasRing, withFaults } from './epoll-engine.ts';
 import { it } from './suite/it.ts';
 import { Upstream } from './suite/peer.ts';
@@ -42,6 +43,17 @@ if (await hasRing()) {
       next.send('x');
       await next.says('x');
     });
+
+    for (const fault of ['forbid', 'noBeat']) {
+      it(`gives back what it has taken where a later step fails: ${fault}`, async () => {
+        const fail = (): Promise<void> =>
+          assert.rejects(async () => ringWith(fault).openEngine(), { code: 'ST_ENGINE_UNAVAILABLE' });
+        await fail(); // the first thread of a process opens things that stay
+        const before = await descriptorsOf(process.pid);
+        for (let times = 0; times < 3; times += 1) await fail();
+        await eventually(async () => (await descriptorsOf(process.pid)) <= before);
+      });
+    }
 
     for (const [fault, reason] of [
       ['forbidRing', /Cannot run the engine "io_uring": io_uring is forbidden here \(EPERM\)/],

@@ -61,7 +61,7 @@ export class Loop {
    * @param command carries out what has been asked for meanwhile; called before anything else of its turn
    * @param catchUp returns when what has been asked for is up to date, after a standstill of this process
    * @param lag is told how late this loop comes to its beats
-   * @param ring is this loop's own from now on
+   * @param ring is this loop's own from now on, unless it throws
    * @throws Error where epoll cannot be used here
    */
   constructor(kernel: Kernel, command: () => void, catchUp: () => void, lag: Lag, ring?: Ring) {
@@ -75,10 +75,16 @@ export class Loop {
     this.#busyTurn = ring?.sizes.busyTurn ?? Infinity;
     this.#ring = ring && new RingCarrier(ring, this.#carrier, this);
     this.epoll = new EpollSet(this.sys, this.#events, this.#ring);
-    this.#own = this.#enter(checked(this.sys.ownLoop(), 'napi_get_uv_event_loop'), roles.ownLoop, false);
-    checked(this.epoll.addReadable(this.#own), 'epoll_ctl');
-    this.#beat = new Beat(this.sys, lag);
-    checked(this.epoll.addReadable(this.#enter(this.#beat.fd, roles.beat, false)), 'epoll_ctl');
+    try {
+      this.#own = this.#enter(checked(this.sys.ownLoop(), 'napi_get_uv_event_loop'), roles.ownLoop, false);
+      checked(this.epoll.addReadable(this.#own), 'epoll_ctl');
+      this.#beat = new Beat(this.sys, lag);
+      checked(this.epoll.addReadable(this.#enter(this.#beat.fd, roles.beat, false)), 'epoll_ctl');
+    } catch (error) {
+      for (const socket of this.#sockets) if (socket?.role === roles.beat) this.sys.close(socket.fd);
+      this.epoll.close();
+      throw error;
+    }
   }
 
   /** Works until this thread's own event loop has something to do: a message, an answer of the resolver, its end. */

@@ -51,11 +51,13 @@ export async function runThread(
     port.postMessage(message);
   }
   let loop: Loop;
+  let ring: Ring | undefined;
   try {
     const kernel = await open();
-    const ring = usesRing ? Ring.open(kernel, sizes) : undefined;
+    ring = usesRing ? Ring.open(kernel, sizes) : undefined;
     loop = new Loop(kernel, carryOutAll, catchUp, new Lag(late), ring);
   } catch (error) {
+    ring?.close();
     answer({ kind: 'unavailable', reason: messageOf(error) });
     port.close();
     return;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import { eventually } from '../../kit/index.ts';
 import { it } from './it.ts';
+import { mulberry32 } from './mulberry32.ts';
 import { Upstream, type Peer } from './peer.ts';
 import { Rig, type EngineUnderTest } from './rig.ts';
 
@@ -240,15 +241,4 @@ function mix(a: number, b: number, c: number): number {
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
   return (hash ^ (hash >>> 16)) >>> 0;
-}
-
-/** A small generator with a seed (mulberry32, public domain). */
-function mulberry32(from: number): () => number {
-  let state = from | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }

@@ -4,6 +4,7 @@ import { describe } from 'node:test';
 import type { Socket } from 'node:net';
 import { eventually } from '../../kit/index.ts';
 import { it } from './it.ts';
+import { mulberry32 } from './mulberry32.ts';
 import { Upstream } from './peer.ts';
 import { Rig, type EngineUnderTest } from './rig.ts';
 
@@ -132,15 +133,4 @@ function randomBytesOf(random: () => number): number {
 
 function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, number) => total + number, 0);
-}
-
-/** A small generator with a seed (mulberry32, public domain). */
-function mulberry32(from: number): () => number {
-  let state = from | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }
