@@ -1,8 +1,8 @@
 import { lookup } from 'node:dns';
 import { type LookupFunction, isIP } from 'node:net';
-import { networkInterfaces } from 'node:os';
 import type { Endpoint, ListenAddress } from './endpoint.ts';
 import { canonicalHost } from './address-map.ts';
+import { isOfThisHost } from './this-host.ts';
 
 /** Why an endpoint is not dialled at which we listen ourselves. */
 export const whyOwn = 'that is this tunnel itself';
@@ -25,7 +25,7 @@ export class OwnListeners {
       if (own.kind !== 'tcp' || own.port !== port) return false;
       const address = canonicalHost(host);
       const ownHost = canonicalHost(own.host);
-      return ownHost === address || (isWildcard(ownHost, address) && isOfThisMachine(address));
+      return ownHost === address || (isWildcard(ownHost, address) && isOfThisHost(address));
     });
   }
 
@@ -58,11 +58,4 @@ function ownListenerError(): NodeJS.ErrnoException {
 
 function isWildcard(own: string, address: string): boolean {
   return own === '::' || (own === '0.0.0.0' && !address.includes(':'));
-}
-
-function isOfThisMachine(address: string): boolean {
-  if (address.startsWith('127.') || address === '::1') return true;
-  return Object.values(networkInterfaces()).some((addresses) =>
-    addresses?.some((each) => canonicalHost(each.address) === address),
-  );
 }

@@ -20,6 +20,8 @@ export interface SentinelView {
   readonly isSeed: boolean;
   /** Its run id, where it tells it. */
   readonly id: string | undefined;
+  /** The names of the masters for which it has no vote, because no other Sentinel knows it: it belongs to another deployment. */
+  readonly strangeTo: readonly string[];
   /** Whether it answers, and not only that it refuses our credentials; `unknown` until it has been asked once. */
   readonly state: 'unknown' | 'up' | 'down';
   /** `subscribed`: its announcements are heard. `refused`: it does not allow that, and is only asked. */
@@ -84,7 +86,7 @@ export class Account {
     else if (this.#subscription === 'subscribed') this.#subscription = 'none';
   }
 
-  view(member: Pick<SentinelView, 'sentinel' | 'isSeed' | 'id'>): SentinelView {
+  view(member: Pick<SentinelView, 'sentinel' | 'isSeed' | 'id' | 'strangeTo'>): SentinelView {
     return Object.freeze({
       ...member,
       state: this.#state,

@@ -1,6 +1,8 @@
 import type { Endpoint } from '../net/endpoint.ts';
 import type { Adopted } from './choose.ts';
+import { nobody, type Identities, type Introduction } from './identity.ts';
 import type { Role } from './role.ts';
+import { noServers, type Servers } from './servers.ts';
 import type { Announcement, Answer } from './words.ts';
 
 /** What the operator has decided about one database, and the times that follow from how Sentinel works. */
@@ -14,6 +16,10 @@ export interface Rules {
   readonly fenceMs: number;
   /** A provisional master must be confirmed by an answer within this, in milliseconds. */
   readonly confirmMs: number;
+  /** A Sentinel that takes longer than this to answer is late, in milliseconds. */
+  readonly replyMs: number;
+  /** An answer that is later than this is not waited for, in milliseconds. */
+  readonly lateMs: number;
 }
 
 /** The last answer of one Sentinel, and under which turn it had been asked. */
@@ -21,6 +27,12 @@ export interface Report {
   readonly answer: Answer;
   readonly turn: number;
   readonly atMs: number;
+  /** How long the answer took, or has been waited for, in milliseconds. */
+  readonly tookMs: number;
+  /** The run id of the Sentinel, the last that it gave. */
+  readonly id: string | undefined;
+  /** Whether it has ever answered. */
+  readonly hasAnswered: boolean;
 }
 
 /**
@@ -34,7 +46,11 @@ export type Fence =
       readonly kind: 'fenced' | 'provisional';
       readonly by: string;
       readonly candidate: Endpoint;
+      /** Whether the candidate can be dialled from here, to be asked for its ROLE. */
+      readonly isReachable: boolean;
       readonly untilMs: number;
+      /** However late the Sentinels are, not after this. */
+      readonly mostMs: number;
       /** Whether the announcer can still be heard. If not, an abort would be missed: its answer has to come first. */
       readonly isLinked: boolean;
       /**
@@ -52,7 +68,13 @@ export interface Belief {
   readonly rules: Rules;
   /** The known Sentinels in order of preference, seeds first. */
   readonly roster: readonly string[];
+  /** Those of them that are configured. */
+  readonly seeds: ReadonlySet<string>;
   readonly reports: ReadonlyMap<string, Report>;
+  /** Who may speak. */
+  readonly identities: Identities;
+  /** What is known of servers beside their addresses: one server may have several. */
+  readonly servers: Servers;
   /** Those that a reload has brought. Until each has answered, or failed to, it is not missing. */
   readonly configured: readonly string[];
   /** Answers asked under an older turn are stale. */
@@ -73,6 +95,8 @@ export interface Belief {
    */
   readonly former: readonly Endpoint[];
   readonly fence: Fence | undefined;
+  /** The failover that was given up last, while the master is not usable. */
+  readonly setback: { readonly by: string; readonly channel: string } | undefined;
   /** The latest ROLE of the endpoint that is adopted, or served provisionally; `undefined` until it has been asked. */
   readonly role: Role | undefined;
   /** Whether the loss of too many Sentinels forbids serving. */
@@ -88,19 +112,47 @@ export type Word =
   | { readonly kind: 'ruled'; readonly rules: Rules }
   /** A reload brings Sentinels that were not known: said before `rostered`. */
   | { readonly kind: 'configured'; readonly sentinels: readonly string[] }
-  | { readonly kind: 'rostered'; readonly roster: readonly string[] }
-  | { readonly kind: 'answered'; readonly sentinel: string; readonly answer: Answer; readonly turn: number }
-  | { readonly kind: 'announced'; readonly sentinel: string; readonly announcement: Announcement }
+  | { readonly kind: 'rostered'; readonly roster: Roster }
+  | {
+      readonly kind: 'answered';
+      readonly sentinel: string;
+      readonly answer: Answer;
+      readonly turn: number;
+      /** How long it took, or has been waited for so far, in milliseconds. */
+      readonly tookMs: number;
+      /** The run id of the Sentinel, where it tells it. */
+      readonly id: string | undefined;
+    }
+  /** A Sentinel has said who it is, and which Sentinels and servers it knows. */
+  | { readonly kind: 'introduced'; readonly introduction: Introduction }
+  /** What a host name leads to. */
+  | { readonly kind: 'resolved'; readonly host: string; readonly addresses: readonly string[] }
+  | {
+      readonly kind: 'announced';
+      readonly sentinel: string;
+      readonly announcement: Announcement;
+      /** The run id of the Sentinel, where it tells it. */
+      readonly id: string | undefined;
+    }
   /** The connection on which a Sentinel announces things has broken. */
   | { readonly kind: 'unlinked'; readonly sentinel: string }
   | { readonly kind: 'probed'; readonly endpoint: Endpoint; readonly role: Role; readonly generation: number }
   | { readonly kind: 'elapsed' };
 
-export function newBelief(rules: Rules, roster: readonly string[], nowMs: number): Belief {
+/** Whose word may count: those that are known, in order of preference, and which of them are configured. */
+export interface Roster {
+  readonly sentinels: readonly string[];
+  readonly seeds: readonly string[];
+}
+
+export function newBelief(rules: Rules, { sentinels, seeds }: Roster, nowMs: number): Belief {
   return {
     rules,
-    roster,
+    roster: sentinels,
+    seeds: new Set(seeds),
     reports: new Map(),
+    identities: nobody,
+    servers: noServers,
     configured: [],
     turn: 0,
     generation: 0,
@@ -108,6 +160,7 @@ export function newBelief(rules: Rules, roster: readonly string[], nowMs: number
     deposed: undefined,
     former: [],
     fence: undefined,
+    setback: undefined,
     role: undefined,
     isForbidden: false,
     hasServed: false,

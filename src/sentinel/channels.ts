@@ -1,7 +1,7 @@
 import type { EventName } from '../telemetry/events.ts';
 import type { Fields } from '../telemetry/log.ts';
 import type { SubscriptionEvent } from './subscription.ts';
-import { channels, promotionChannels } from './words.ts';
+import { endChannels, promotionChannels } from './words.ts';
 
 /** What is to be logged of a Sentinel that does not let us listen to all we want. */
 export interface Refusal {
@@ -34,7 +34,7 @@ function effectOf(refused: readonly string[]): string {
     return 'the failovers that it leads are followed by its answer alone, about a second later, without an early fence';
   }
   if (promotions > 0) return 'the failovers that it leads may be fenced some 100 ms later';
-  if (channels.some((channel) => channel.startsWith('-failover-abort-') && isRefused(channel))) {
+  if (endChannels.some(isRefused)) {
     return 'a failover that it gives up keeps clients waiting for up to 5 s';
   }
   return 'failovers are followed as usual, their stories lack these lines';

@@ -7,7 +7,8 @@ import { authCommand, withoutSecret, type Credentials } from '../net/secret.ts';
 import { isTlsError, looksLikeTls, whyNoTls, type Access, type ClientTls } from '../net/tls.ts';
 import { cannotReach, noTls, timedOut, wordless } from './connection-errors.ts';
 import { openSocket } from './open-socket.ts';
-import { encodeCommand, ReplyDecoder, ReplyError, type Reply } from './resp.ts';
+import { isOfThisHost } from '../net/this-host.ts';
+import { encodeCommand, ReplyDecoder, ReplyError, usualReply, type Reply, type ReplyLimits } from './resp.ts';
 
 interface Asked {
   readonly resolve: (reply: Reply) => void;
@@ -41,7 +42,8 @@ const clockSlackMs = 100;
 export class Connection {
   readonly endpoint: Endpoint;
   readonly #socket: Socket;
-  readonly #decoder = new ReplyDecoder();
+  readonly #decoder: ReplyDecoder;
+  readonly #remoteAddress: string | undefined;
   readonly #asked: Asked[] = [];
   #onMessage: ((channel: string, payload: string) => void) | undefined;
   #ended: TunnelError | undefined;
@@ -60,9 +62,12 @@ export class Connection {
     socket: Socket,
     tls: ClientTls | undefined,
     signal: AbortSignal | undefined,
+    limits: ReplyLimits,
   ) {
     this.endpoint = endpoint;
     this.#socket = socket;
+    this.#decoder = new ReplyDecoder(limits);
+    this.#remoteAddress = socket.remoteAddress;
     this.#signal = signal;
     signal?.addEventListener('abort', this.#abort, { once: true });
     socket.on('data', (chunk: Buffer) => {
@@ -91,6 +96,7 @@ export class Connection {
    *   credentials; in milliseconds
    * @param signal closes the connection, whenever it aborts
    * @param own where not to connect to: a connection to one of them fails as one that cannot be reached
+   * @param limits how long its replies may be
    * @throws TunnelError `ST_SENTINEL_UNREACHABLE`, `ST_SENTINEL_TIMEOUT` or `ST_TLS_FAILED`
    */
   static async open(
@@ -99,11 +105,17 @@ export class Connection {
     signal?: AbortSignal,
     { credentials, tls }: Access = {},
     own?: OwnListeners,
+    limits = usualReply,
   ): Promise<Connection> {
-    const take = (socket: Socket): Connection => new Connection(endpoint, socket, tls, signal);
+    const take = (socket: Socket): Connection => new Connection(endpoint, socket, tls, signal, limits);
     const connection = await openSocket(endpoint, ms, signal, tls, own, take);
     if (credentials) connection.#login = await connection.#logIn(credentials, ms);
     return connection;
+  }
+
+  /** Whether the other side is on another host than this one. */
+  get isRemote(): boolean {
+    return this.#remoteAddress !== undefined && !isOfThisHost(this.#remoteAddress);
   }
 
   /** What came of our credentials. */

@@ -35,9 +35,28 @@ export class Electorate {
     return this.#voters.keys;
   }
 
+  /** Those of the roster that are configured, each as `host:port`. */
+  get seeds(): readonly string[] {
+    return this.#roster.filter(({ isSeed }) => isSeed).map(({ endpoint }) => formatEndpoint(endpoint));
+  }
+
   /** Whether another address of the same Sentinel has the vote instead. */
   isTwin(sentinel: string): boolean {
     return this.#voters.twins.has(sentinel);
+  }
+
+  /**
+   * The address under which what a Sentinel announces counts.
+   *
+   * @param sentinel where it was heard
+   * @param id its run id, where it tells
+   */
+  speakerOf(sentinel: string, id: string | undefined): string {
+    const own = this.#roster.filter((member) => id !== undefined && member.id === id);
+    const voter = own
+      .map(({ endpoint }) => formatEndpoint(endpoint))
+      .find((key) => this.voters.includes(key));
+    return voter ?? this.#voters.twins.get(sentinel) ?? sentinel;
   }
 
   /**
@@ -67,7 +86,7 @@ export class Electorate {
     this.#voters = this.#count();
     const { keys, twins } = this.#voters;
     for (const [sentinel, same] of twins) {
-      if (!before.twins.has(sentinel) && before.twins.get(same) !== sentinel)
+      if (!before.twins.has(sentinel) && before.twins.get(same) !== sentinel && !this.#isShared(sentinel))
         this.#log.warn('sentinel.twin', { sentinel, same });
     }
     if (keys.length === before.keys.length && keys.every((key, index) => key === before.keys[index]))
@@ -89,6 +108,10 @@ export class Electorate {
       this.#health.shun(gone);
     }
     return withoutLearnt(this.#roster, endpoint);
+  }
+
+  #isShared(sentinel: string): boolean {
+    return this.#roster.some(({ endpoint, isShared }) => isShared && formatEndpoint(endpoint) === sentinel);
   }
 
   #count(): Voters {

@@ -22,6 +22,8 @@ export class Health {
   readonly #troubles = new Map<string, string>();
   /** What was last told of the channels that each refuses. */
   readonly #refusals = new Map<string, string>();
+  /** What was last told of whom each does not say it knows. */
+  readonly #reticence = new Map<string, string>();
   /** Who was given a password without having one. */
   readonly #needless = new Set<string>();
 
@@ -79,6 +81,20 @@ export class Health {
     this.#log.warn(refusal.event, { sentinel, ...refusal.fields });
   }
 
+  /** Tells that a Sentinel does not say, in a way that can be read, whom it knows. */
+  introduced(sentinel: string, trouble: string | undefined): void {
+    if (trouble === undefined) this.#reticence.delete(sentinel);
+    else if (!this.#reticence.has(sentinel)) {
+      this.#reticence.set(sentinel, trouble);
+      this.#log.warn('sentinel.unread', { sentinel, reason: trouble });
+    }
+  }
+
+  /** Tells that several Sentinels answer at one address. */
+  isShared(sentinel: string): void {
+    this.#log.info('sentinel.shared', { sentinel });
+  }
+
   loggedInNeedlessly(sentinel: string): void {
     if (this.#needless.has(sentinel)) return;
     this.#needless.add(sentinel);
@@ -103,6 +119,7 @@ export class Health {
     this.#up.delete(sentinel);
     this.#heard.delete(sentinel);
     this.#refusals.delete(sentinel);
+    this.#reticence.delete(sentinel);
     this.#needless.delete(sentinel);
     for (const trouble of this.#troubles.keys())
       if (trouble === sentinel || trouble.startsWith(`${sentinel} `)) this.#troubles.delete(trouble);

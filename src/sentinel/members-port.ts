@@ -1,5 +1,7 @@
-import type { Question } from './link.ts';
-import type { Announcement, Answer } from './words.ts';
+import type { Roster } from './belief.ts';
+import type { Introduction } from './identity.ts';
+import type { Given, Question } from './link.ts';
+import type { Announcement } from './words.ts';
 
 /** What the members ask about, and whom they tell: at once, in the order of events. The callbacks must not throw. */
 export interface MembersPort {
@@ -7,14 +9,20 @@ export interface MembersPort {
   questions(): readonly Question[];
   /** Whether a master is missing, so that asking should be quicker than the usual beat. */
   isUnsettled(): boolean;
+  /** Whether a Sentinel counts for what it names around one master: not before it is known, and no stranger does. */
+  trusts(sentinel: string, name: string): boolean;
+  /** Whether there are strangers whom the others may come to name yet. */
+  hasNewcomers(): boolean;
   /** An answer, unless another address of the same Sentinel has the vote. */
-  answered(sentinel: string, question: Question, answer: Answer): void;
-  /** An announcement, unless another address of the same Sentinel has the vote. */
-  announced(sentinel: string, announcement: Announcement): void;
-  /** The connection on which it announces things has broken. */
+  answered(sentinel: string, question: Question, given: Given): void;
+  /** @param id the run id of the Sentinel that announces, where it tells */
+  announced(sentinel: string, announcement: Announcement, id: string | undefined): void;
+  /** Who a Sentinel is, and whom it knows around one master. */
+  introduced(name: string, introduction: Introduction): void;
+  /** A Sentinel cannot be heard any more: no connection is left on which it announces things. */
   unlinked(sentinel: string): void;
-  /** They have been adjusted, `freshMs` with them, and these seeds were not known; the roster changes after this. */
+  /** They have been adjusted, their times with them, and these seeds were not known; the roster changes after this. */
   configured(sentinels: readonly string[]): void;
-  /** Others have the vote now: these, in order of preference. */
-  rostered(sentinels: readonly string[]): void;
+  /** Others have the vote now. */
+  rostered(roster: Roster): void;
 }

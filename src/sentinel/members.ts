@@ -7,11 +7,13 @@ import type { Log } from '../telemetry/log.ts';
 import { Account, type SentinelView } from './account.ts';
 import { Electorate } from './electorate.ts';
 import { Health } from './health.ts';
-import { SentinelLink, type LinkPort } from './link.ts';
+import type { Roster, Rules } from './belief.ts';
+import type { Acquaintance } from './introduce.ts';
+import { lateMsOf, SentinelLink, type LinkPort } from './link.ts';
 import type { MembersPort } from './members-port.ts';
 import { orderFailover } from './order.ts';
 import { Renewal } from './renewal.ts';
-import { distinct, reseeded, withId, withNamed, withNamedIds, type Member } from './roster.ts';
+import { reseeded, withId, withNamed, withNamedIds, withShared, type Member } from './roster.ts';
 import type { Answer, Named } from './words.ts';
 
 /** While a master is missing the Sentinels are asked this often, in milliseconds, or at the usual beat if that is quicker. */
@@ -24,8 +26,12 @@ export class Members {
   readonly #owner: MembersPort;
   readonly #links = new Map<string, SentinelLink>();
   readonly #accounts = new Map<string, Account>();
-  /** Whom each has named last. */
-  readonly #named = new Map<string, readonly Named[]>();
+  /** Whom each knows, by its last word. */
+  readonly #acquaintances = new Map<string, readonly Acquaintance[]>();
+  /** Whose acquaintances are not taken up yet: it may turn out to be a stranger. */
+  readonly #unheeded = new Set<string>();
+  /** The addresses at which announcements are heard, and the run id of the Sentinel there, where it tells. */
+  readonly #hearing = new Map<string, string | undefined>();
   readonly #renewal = new Renewal();
   readonly #health: Health;
   readonly #electorate: Electorate;
@@ -50,14 +56,18 @@ export class Members {
     this.#keepLinks();
   }
 
-  /** Who has the vote, in order of preference, each as `host:port`. */
-  get voters(): readonly string[] {
-    return this.#electorate.voters;
+  /** Who has the vote, and which of them are configured. */
+  get roster(): Roster {
+    return { sentinels: this.#electorate.voters, seeds: this.#electorate.seeds };
   }
 
-  /** An answer older than this counts as none, in milliseconds: by then there should have been another. */
-  get freshMs(): number {
-    return this.#config.pollMs * 2 + this.#config.replyMs;
+  /**
+   * The times that follow from the configuration, in milliseconds: an answer older than `freshMs` counts as none, for by
+   * then there should have been another.
+   */
+  get times(): Pick<Rules, 'freshMs' | 'replyMs' | 'lateMs'> {
+    const { pollMs, replyMs } = this.#config;
+    return { freshMs: pollMs * 2 + replyMs, replyMs, lateMs: lateMsOf(replyMs) };
   }
 
   /** Asks all of them about everything now, or as soon as the floor allows. */
@@ -108,13 +118,17 @@ export class Members {
    * What each says and how it does, seeds first.
    *
    * @param names the masters that are watched; what was said of others is forgotten
+   * @param strangeTo the names of the masters for which an address has no vote
    */
-  views(names: ReadonlySet<string>): readonly SentinelView[] {
+  views(
+    names: ReadonlySet<string>,
+    strangeTo: (sentinel: string) => readonly string[],
+  ): readonly SentinelView[] {
     return this.#electorate.roster.flatMap(({ endpoint, isSeed, id }) => {
       const sentinel = formatEndpoint(endpoint);
       const account = this.#accounts.get(sentinel);
       account?.keepOnly(names);
-      return account ? [account.view({ sentinel, isSeed, id })] : [];
+      return account ? [account.view({ sentinel, isSeed, id, strangeTo: strangeTo(sentinel) })] : [];
     });
   }
 
@@ -148,35 +162,37 @@ export class Members {
       access: () => access,
       questions: () => this.#owner.questions(),
       beatMs: () => this.#beatMs(),
-      answered: (link, question, answer, tookMs) => {
+      answered: (link, question, given) => {
         if (this.#renewal.answered(link)) return;
-        this.#accounts.get(link.key)?.answered(question.name, answer, tookMs);
-        this.#note(link, question.name, answer);
+        const { answer, id, tookMs } = given;
+        this.#accounts
+          .get(link.key)
+          ?.answered(question.name, answer, answer.kind === 'unreachable' ? undefined : tookMs);
+        this.#note(link, question.name, answer, id);
         // Only now: the answer may have given it the vote, or taken it away.
-        if (!this.#electorate.isTwin(link.key)) this.#owner.answered(link.key, question, answer);
+        if (!this.#electorate.isTwin(link.key)) this.#owner.answered(link.key, question, given);
+        this.#heed(link.key);
+        if (this.#owner.hasNewcomers()) for (const each of this.#links.values()) each.askAcquaintances();
       },
-      announced: (link, announcement) => {
+      announced: (link, announcement, id) => {
         if (this.#renewal.has(link)) return;
-        if (!this.#electorate.isTwin(link.key)) this.#owner.announced(link.key, announcement);
-        if (announcement.channel === '+sentinel') link.askNames();
+        this.#owner.announced(this.#electorate.speakerOf(link.key, id), announcement, id);
+        if (announcement.channel === '+sentinel') link.askAcquaintances();
       },
-      named: (link, named) => {
+      introduced: (link, acquaintances) => {
         if (this.#renewal.has(link)) return;
         if (this.#links.get(link.key) !== link) return; // forgotten since it was asked
-        this.#named.set(link.key, distinct(named));
-        this.#adopt(withNamedIds(this.#electorate.roster, named), link.key);
-        if (!this.#config.discover) return;
-        const wanted = named.filter(({ endpoint }) => !this.#health.isShunned(formatEndpoint(endpoint)));
-        this.#adopt(withNamed(this.#electorate.roster, wanted), link.key);
+        this.#introduced(link.key, acquaintances);
       },
       subscription: (link, event) => {
         if (this.#renewal.subscription(link, event.kind === 'ended')) return;
         this.#accounts.get(link.key)?.subscription(event.kind);
+        if (event.kind === 'subscribed') this.#hearing.set(link.key, event.id);
         if (event.kind !== 'ended') {
           this.#health.subscribed(link.key, event);
           return;
         }
-        this.#owner.unlinked(link.key);
+        this.#heardNoMore(link.key);
         link.wake();
       },
       loggedInNeedlessly: ({ key }) => {
@@ -196,12 +212,52 @@ export class Members {
     const roster = reseeded(before, seeds, discover);
     if (!discover) return roster;
     const known = new Set(before.map(({ endpoint }) => formatEndpoint(endpoint)));
-    const named = seeds.flatMap((seed) => this.#named.get(formatEndpoint(seed)) ?? []);
+    const named = seeds.flatMap((seed) => this.#namedBy(formatEndpoint(seed)));
     const wanted = named.filter((each) => {
       const key = formatEndpoint(each.endpoint);
       return !this.#health.isShunned(key) && (!known.has(key) || this.#health.isUp(key));
     });
     return withNamed(roster, wanted);
+  }
+
+  /** Tells who a Sentinel is and whom it knows, and takes those up where it counts. */
+  #introduced(key: string, acquaintances: readonly Acquaintance[]): void {
+    for (const { name, id, sentinels, replicas } of acquaintances) {
+      const others = sentinels?.flatMap((each) => each.id ?? []);
+      this.#owner.introduced(name, { sentinel: key, id, others, servers: replicas });
+    }
+    this.#health.introduced(key, acquaintances.find(({ trouble }) => trouble !== undefined)?.trouble);
+    this.#acquaintances.set(key, acquaintances);
+    this.#unheeded.add(key);
+    this.#heed(key);
+  }
+
+  /** Takes up those that a Sentinel knows, once it counts. */
+  #heed(key: string): void {
+    if (!this.#unheeded.has(key)) return;
+    const named = this.#namedBy(key);
+    if (named.length === 0) return;
+    this.#unheeded.delete(key);
+    this.#adopt(withNamedIds(this.#electorate.roster, named), key);
+    if (!this.#config.discover) return;
+    const wanted = named.filter(({ endpoint }) => !this.#health.isShunned(formatEndpoint(endpoint)));
+    this.#adopt(withNamed(this.#electorate.roster, wanted), key);
+  }
+
+  /** Whom a Sentinel names, around the masters for which it counts. */
+  #namedBy(key: string): readonly Named[] {
+    const acquaintances = this.#acquaintances.get(key) ?? [];
+    return acquaintances.flatMap(({ name, sentinels }) =>
+      this.#owner.trusts(key, name) ? (sentinels ?? []) : [],
+    );
+  }
+
+  /** The subscription at an address has ended. Its Sentinel may still be heard at another one. */
+  #heardNoMore(key: string): void {
+    const id = this.#hearing.get(key);
+    this.#hearing.delete(key);
+    const isStillHeard = id !== undefined && [...this.#hearing.values()].includes(id);
+    if (!isStillHeard) this.#owner.unlinked(this.#electorate.speakerOf(key, id));
   }
 
   #beatMs(): number {
@@ -210,14 +266,31 @@ export class Members {
   }
 
   /** Keeps account of who answers, for the log and for forgetting. Told once per change, not per answer. */
-  #note(link: SentinelLink, name: string, answer: Answer): void {
-    const { key } = link;
+  #note(link: SentinelLink, name: string, answer: Answer, id: string | undefined): void {
+    const { key, endpoint } = link;
     if (this.#links.get(key) !== link) return; // forgotten since it was asked
     const health = this.#health.answered(key, name, answer);
-    if (answer.kind !== 'unreachable' && link.id !== undefined)
-      this.#adopt(withId(this.#electorate.roster, link.endpoint, link.id), key);
-    if (health === 'long gone') this.#adopt(this.#electorate.withoutGone(link.endpoint), key);
+    if (id !== undefined) {
+      const heard = this.#hearing.get(key);
+      if (heard !== undefined && heard !== id) this.#isShared(endpoint);
+      this.#adopt(withId(this.#electorate.roster, endpoint, id), key);
+    }
+    if (health === 'long gone') this.#adopt(this.#electorate.withoutGone(endpoint), key);
     this.#tellVoters();
+  }
+
+  /** Two connections to one address have led to two Sentinels: each of them is listened to at its own address. */
+  #isShared(endpoint: Endpoint): void {
+    const key = formatEndpoint(endpoint);
+    const before = this.#electorate.roster;
+    const roster = withShared(before, endpoint);
+    if (roster === before) return;
+    this.#health.isShared(key);
+    this.#adopt(roster, key);
+    for (const each of this.#acquaintances.keys()) {
+      this.#unheeded.add(each);
+      this.#heed(each);
+    }
   }
 
   /** Takes over a roster, and tells whose word counts where that has changed. */
@@ -229,7 +302,7 @@ export class Members {
   #tellVoters(): void {
     const fresh = this.#electorate.recount();
     if (!fresh) return;
-    this.#owner.rostered(this.#electorate.voters);
+    this.#owner.rostered(this.roster);
     // They have been asked before, and the answers were not listened to.
     for (const key of fresh) this.#links.get(key)?.wake();
   }
@@ -241,7 +314,9 @@ export class Members {
       link.close();
       this.#links.delete(key);
       this.#accounts.delete(key);
-      this.#named.delete(key);
+      this.#acquaintances.delete(key);
+      this.#unheeded.delete(key);
+      this.#hearing.delete(key);
       this.#health.drop(key);
     }
     for (const { endpoint } of this.#electorate.roster) {

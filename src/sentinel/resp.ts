@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import { TunnelError } from '../errors.ts';
 
 /** One RESP2 reply. An error reply is a value: whether it is a failure is for the asker to say. */
@@ -17,20 +18,48 @@ export class ReplyError {
   }
 }
 
-/** The longest reply accepted, in bytes. A Sentinel entry is about 700 bytes; this is room for ninety of them. */
-const maxReplyBytes = 64 * 1024;
+/** How long a reply may be. */
+export interface ReplyLimits {
+  readonly bytes: number;
+  readonly elements: number;
+}
+
+/** For questions about one master. A Sentinel entry is about 700 bytes; this is room for ninety of them. */
+const mostReplyBytes = 64 * 1024;
+const mostElements = 4096;
+export const usualReply: ReplyLimits = { bytes: mostReplyBytes, elements: mostElements };
+/** For lists, in which pods that were restarted stay until somebody resets them: room for six thousand entries. */
+const longestListBytes = 4 * 1024 * 1024;
+export const longReply: ReplyLimits = { bytes: longestListBytes, elements: longestListBytes / 16 };
+
 /** `SENTINEL SENTINELS` is an array of flat arrays, ROLE nests three deep. */
 const maxDepth = 4;
-const maxElements = 4096;
+
+/** An array that has begun and lacks elements. */
+interface OpenArray {
+  readonly items: Reply[];
+  missing: number;
+}
 
 /**
  * Reads RESP2 from a stream in which nothing is trusted: replies are bounded in bytes, depth and elements, and
- * whatever is not RESP2 is refused at the first byte that cannot be.
+ * whatever is not RESP2 is refused at the first byte that cannot be. Each byte is read once, however it arrives.
  *
  * Source: https://redis.io/docs/latest/develop/reference/protocol-spec/
  */
 export class ReplyDecoder {
-  #pending: Buffer = Buffer.alloc(0);
+  readonly #limits: ReplyLimits;
+  /** What has arrived of a line or string that is not whole. */
+  #rest: Buffer = Buffer.alloc(0);
+  /** The length of the string that is being read; `undefined` between two elements. */
+  #bulkLength: number | undefined;
+  readonly #open: OpenArray[] = [];
+  #replyBytes = 0;
+  #elements = 0;
+
+  constructor(limits = usualReply) {
+    this.#limits = limits;
+  }
 
   /**
    * Takes what has arrived and gives the replies that are now whole.
@@ -38,106 +67,101 @@ export class ReplyDecoder {
    * @throws TunnelError `ST_SENTINEL_REPLY_INVALID`; the connection is of no further use then
    */
   push(chunk: Buffer): Reply[] {
-    const bytes = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
+    const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
     const replies: Reply[] = [];
     let at = 0;
     while (at < bytes.length) {
-      const cursor = new Cursor(bytes, at);
-      const reply = cursor.read(0);
-      if (reply === undefined) break;
-      replies.push(reply);
-      at = cursor.at;
+      const end = this.#bulkLength === undefined ? lineEnd(bytes, at) : at + this.#bulkLength + 2;
+      // A line is only looked for after its sign is known to be one, so that garbage is refused at once.
+      if (this.#bulkLength === undefined) assertSign(bytes[at] ?? 0);
+      if (end === -1 || end > bytes.length) break;
+      this.#replyBytes += end - at;
+      this.#assertShort(0);
+      const reply = this.#bulkLength === undefined ? this.#line(bytes, at, end) : this.#bulk(bytes, at, end);
+      at = end;
+      const whole = reply === undefined ? undefined : this.#place(reply);
+      if (whole !== undefined) replies.push(whole);
     }
-    if (bytes.length - at > maxReplyBytes) {
-      throw invalid(`a reply is longer than ${String(maxReplyBytes)} bytes`);
-    }
-    this.#pending = bytes.subarray(at);
+    this.#rest = bytes.subarray(at);
+    this.#assertShort(this.#rest.length);
     return replies;
+  }
+
+  #assertShort(more: number): void {
+    if (this.#replyBytes + more > this.#limits.bytes)
+      throw invalid(`a reply is longer than ${String(this.#limits.bytes)} bytes`);
+  }
+
+  /** One line; `undefined` where a string or elements follow it. */
+  #line(bytes: Buffer, at: number, end: number): Reply | undefined {
+    const text = bytes.toString('utf8', at + 1, end - 2);
+    switch (String.fromCharCode(bytes[at] ?? 0)) {
+      case '+':
+        return text;
+      case '-':
+        return new ReplyError(text);
+      case ':':
+        return integer(text, Number.MIN_SAFE_INTEGER);
+      case '$': {
+        const length = integer(text, -1);
+        if (length === -1) return null;
+        if (length > this.#limits.bytes) throw invalid(`a string of ${String(length)} bytes is announced`);
+        this.#bulkLength = length;
+        return undefined;
+      }
+      default: {
+        const length = integer(text, -1);
+        if (length === -1) return null;
+        this.#elements += length;
+        if (this.#elements > this.#limits.elements)
+          throw invalid(`more than ${String(this.#limits.elements)} elements are announced`);
+        if (length === 0) return [];
+        if (this.#open.length === maxDepth)
+          throw invalid(`a reply is nested deeper than ${String(maxDepth)}`);
+        this.#open.push({ items: [], missing: length });
+        return undefined;
+      }
+    }
+  }
+
+  #bulk(bytes: Buffer, at: number, end: number): string {
+    this.#bulkLength = undefined;
+    if (bytes[end - 2] !== 13 || bytes[end - 1] !== 10)
+      throw invalid('a string does not end where it should');
+    return bytes.toString('utf8', at, end - 2);
+  }
+
+  /** Puts an element into the array that waits for it; gives the reply that has become whole with it. */
+  #place(element: Reply): Reply | undefined {
+    let reply = element;
+    for (let array = this.#open.at(-1); array; array = this.#open.at(-1)) {
+      array.items.push(reply);
+      array.missing -= 1;
+      if (array.missing > 0) return undefined;
+      this.#open.pop();
+      reply = array.items;
+    }
+    this.#replyBytes = 0;
+    this.#elements = 0;
+    return reply;
   }
 }
 
-/** Reads one reply from the front of what has arrived; `undefined` means that more is needed. */
-class Cursor {
-  at: number;
-  readonly #bytes: Buffer;
-  #elements = 0;
+/** The position behind the line that begins at `at`; -1 where it has no end yet. */
+function lineEnd(bytes: Buffer, at: number): number {
+  const end = bytes.indexOf('\r\n', at, 'latin1');
+  return end === -1 ? -1 : end + 2;
+}
 
-  constructor(bytes: Buffer, at: number) {
-    this.#bytes = bytes;
-    this.at = at;
-  }
+function assertSign(byte: number): void {
+  if (!'+-:$*'.includes(String.fromCharCode(byte)))
+    throw invalid(`a reply begins with byte ${String(byte)}, expected one of "+-:$*"`);
+}
 
-  read(depth: number): Reply | undefined {
-    if (depth > maxDepth) throw invalid(`a reply is nested deeper than ${String(maxDepth)}`);
-    const sign = this.#bytes[this.at];
-    if (sign === undefined) return undefined;
-    // A line is only looked for after its sign is known to be one, so that garbage is refused at once.
-    switch (String.fromCharCode(sign)) {
-      case '+':
-        return this.#line();
-      case '-': {
-        const line = this.#line();
-        return line === undefined ? undefined : new ReplyError(line);
-      }
-      case ':':
-        return this.#integer(Number.MIN_SAFE_INTEGER);
-      case '$':
-        return this.#bulk();
-      case '*':
-        return this.#array(depth);
-      default:
-        throw invalid(`a reply begins with byte ${String(sign)}, expected one of "+-:$*"`);
-    }
-  }
-
-  #line(): string | undefined {
-    const end = this.#bytes.indexOf('\r\n', this.at, 'latin1');
-    if (end === -1) {
-      if (this.#bytes.length - this.at > maxReplyBytes) throw invalid('a line does not end');
-      return undefined;
-    }
-    const line = this.#bytes.toString('utf8', this.at + 1, end);
-    this.at = end + 2;
-    return line;
-  }
-
-  #integer(least: number): number | undefined {
-    const line = this.#line();
-    if (line === undefined) return undefined;
-    const value = Number(line);
-    if (!/^-?\d{1,19}$/.test(line) || value < least) throw invalid(`"${clip(line)}" is not a number`);
-    return value;
-  }
-
-  #bulk(): string | null | undefined {
-    const length = this.#integer(-1);
-    if (length === undefined) return undefined;
-    if (length === -1) return null;
-    if (length > maxReplyBytes) throw invalid(`a string of ${String(length)} bytes is announced`);
-    const end = this.at + length;
-    if (this.#bytes.length < end + 2) return undefined;
-    if (this.#bytes[end] !== 13 || this.#bytes[end + 1] !== 10)
-      throw invalid('a string does not end where it should');
-    const text = this.#bytes.toString('utf8', this.at, end);
-    this.at = end + 2;
-    return text;
-  }
-
-  #array(depth: number): readonly Reply[] | null | undefined {
-    const length = this.#integer(-1);
-    if (length === undefined) return undefined;
-    if (length === -1) return null;
-    this.#elements += length;
-    if (this.#elements > maxElements)
-      throw invalid(`more than ${String(maxElements)} elements are announced`);
-    const replies: Reply[] = [];
-    for (let index = 0; index < length; index += 1) {
-      const reply = this.read(depth + 1);
-      if (reply === undefined) return undefined;
-      replies.push(reply);
-    }
-    return replies;
-  }
+function integer(text: string, least: number): number {
+  const value = Number(text);
+  if (!/^-?\d{1,19}$/.test(text) || value < least) throw invalid(`"${clip(text)}" is not a number`);
+  return value;
 }
 
 /** A command as RESP wants it from a client: an array of bulk strings. */

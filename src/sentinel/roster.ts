@@ -7,6 +7,8 @@ export interface Member {
   readonly isSeed: boolean;
   /** Run id, where it is known: the same Sentinel may be named under several addresses. */
   readonly id: string | undefined;
+  /** Whether several Sentinels answer there, as behind a load balancer: each is to be heard at its own address. */
+  readonly isShared: boolean;
 }
 
 /** More than this many Sentinels are not asked, whatever is named. */
@@ -14,7 +16,7 @@ const maxMembers = 32;
 
 /** The roster of those that are configured and nobody else. */
 export function seedRoster(seeds: readonly Endpoint[]): readonly Member[] {
-  return seeds.map((endpoint) => ({ endpoint, isSeed: true, id: undefined }));
+  return seeds.map((endpoint) => ({ endpoint, isSeed: true, id: undefined, isShared: false }));
 }
 
 /**
@@ -42,10 +44,11 @@ export function withNamed(roster: readonly Member[], named: readonly Named[]): r
   for (const { endpoint, id, isUp } of named) {
     const key = formatEndpoint(endpoint);
     const isKnown = next.some(
-      (member) => formatEndpoint(member.endpoint) === key || (id !== undefined && member.id === id),
+      (member) =>
+        formatEndpoint(member.endpoint) === key || (id !== undefined && member.id === id && !member.isShared),
     );
     if (!isUp || isKnown || next.length >= maxMembers) continue;
-    next.push({ endpoint, isSeed: false, id });
+    next.push({ endpoint, isSeed: false, id, isShared: false });
   }
   return next.length === roster.length ? roster : next;
 }
@@ -58,13 +61,23 @@ export function withNamed(roster: readonly Member[], named: readonly Named[]): r
 export function withId(roster: readonly Member[], endpoint: Endpoint, id: string): readonly Member[] {
   const self = memberAt(roster, endpoint);
   if (!self) return roster;
-  const twins = roster.filter((member) => member !== self && member.id === id);
+  // An address at which several answer says nothing against those of their own.
+  const twins = roster.filter(
+    (member) => member !== self && member.id === id && !member.isShared && !self.isShared,
+  );
   const isDropped = (member: Member): boolean =>
     !member.isSeed && (member === self ? twins.length > 0 : twins.includes(member));
   if (self.id === id && !roster.some(isDropped)) return roster;
   return roster
     .filter((member) => !isDropped(member))
     .map((member) => (member === self ? { ...member, id } : member));
+}
+
+/** The roster once several Sentinels have answered at one address. The same object where that is known. */
+export function withShared(roster: readonly Member[], endpoint: Endpoint): readonly Member[] {
+  const self = memberAt(roster, endpoint);
+  if (!self || self.isShared) return roster;
+  return roster.map((member) => (member === self ? { ...member, isShared: true } : member));
 }
 
 /**
@@ -76,14 +89,6 @@ export function withNamedIds(roster: readonly Member[], named: readonly Named[])
     const isMissing = id !== undefined && memberAt(next, endpoint)?.id === undefined;
     return isMissing ? withId(next, endpoint, id) : next;
   }, roster);
-}
-
-/** What was named, each address once and no more than there can be members. */
-export function distinct(named: readonly Named[]): readonly Named[] {
-  return [...new Map(named.map((each) => [formatEndpoint(each.endpoint), each])).values()].slice(
-    0,
-    maxMembers,
-  );
 }
 
 /** The roster without a learnt member; a seed stays. */

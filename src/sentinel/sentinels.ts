@@ -1,3 +1,4 @@
+import { lookup } from 'node:dns';
 import type { SentinelConfig } from '../config/config.ts';
 import type { AddressMap } from '../net/address-map.ts';
 import type { Endpoint } from '../net/endpoint.ts';
@@ -50,8 +51,8 @@ export class Sentinels {
   /** Begins to watch one master. `tell` is called in the order of events, never before this returns. */
   watch(rules: WatchRules, tell: (event: WatchEvent) => void): MasterWatch {
     const watch = new MasterWatch(
-      { ...rules, freshMs: this.#members.freshMs, fenceMs, confirmMs },
-      this.#members.voters,
+      { ...rules, ...this.#members.times, fenceMs, confirmMs },
+      this.#members.roster,
       () => {
         this.#members.wake();
       },
@@ -59,6 +60,7 @@ export class Sentinels {
       () => performance.now(),
       rules.redis,
       this.#own,
+      lookUp,
     );
     this.#watches.add(watch);
     this.#members.wake();
@@ -91,7 +93,12 @@ export class Sentinels {
 
   /** What each known Sentinel says and how it does, seeds first. */
   views(): readonly SentinelView[] {
-    return this.#members.views(new Set([...this.#watches].map(({ name }) => name)));
+    const watches = [...this.#watches];
+    return this.#members.views(new Set(watches.map(({ name }) => name)), (sentinel) =>
+      watches
+        .filter((watch) => watch.view().strangers.some((each) => each.sentinel === sentinel))
+        .map(({ name }) => name),
+    );
   }
 
   /**
@@ -116,19 +123,26 @@ export class Sentinels {
     return {
       questions: () => [...this.#watches].map((watch) => ({ watch, name: watch.name, turn: watch.turn })),
       isUnsettled: () => [...this.#watches].some((watch) => watch.isUnsettled),
-      answered: (sentinel, { watch: asking, turn }, answer) => {
+      trusts: (sentinel, name) =>
+        [...this.#watches].some((watch) => watch.name === name && watch.trusts(sentinel)),
+      hasNewcomers: () => [...this.#watches].some((watch) => watch.hasNewcomers),
+      answered: (sentinel, { watch: asking, turn }, given) => {
         for (const watch of this.#watches)
-          if (watch === asking) watch.hear({ kind: 'answered', sentinel, answer, turn });
+          if (watch === asking) watch.hear({ kind: 'answered', sentinel, turn, ...given });
       },
-      announced: (sentinel, announcement) => {
+      announced: (sentinel, announcement, id) => {
         for (const watch of this.#watches)
-          if (watch.name === announcement.name) watch.hear({ kind: 'announced', sentinel, announcement });
+          if (watch.name === announcement.name) watch.hear({ kind: 'announced', sentinel, announcement, id });
+      },
+      introduced: (name, introduction) => {
+        for (const watch of this.#watches)
+          if (watch.name === name) watch.hear({ kind: 'introduced', introduction });
       },
       unlinked: (sentinel) => {
         for (const watch of this.#watches) watch.hear({ kind: 'unlinked', sentinel });
       },
       configured: (sentinels) => {
-        for (const watch of this.#watches) watch.adjust({ freshMs: this.#members.freshMs });
+        for (const watch of this.#watches) watch.adjust(this.#members.times);
         for (const watch of this.#watches) watch.hear({ kind: 'configured', sentinels });
       },
       rostered: (roster) => {
@@ -136,4 +150,10 @@ export class Sentinels {
       },
     };
   }
+}
+
+function lookUp(host: string, found: (addresses: readonly string[]) => void): void {
+  lookup(host, { all: true }, (error, addresses) => {
+    found(error ? [] : addresses.map(({ address }) => address));
+  });
 }

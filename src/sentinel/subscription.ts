@@ -7,11 +7,11 @@ import { Connection } from './connection.ts';
 import { assertLoggedIn, deniedMs, denialOf } from './denial.ts';
 import { Pulse } from './pulse.ts';
 import { ReplyError } from './resp.ts';
-import { channels, readAnnouncement, type Announcement } from './words.ts';
+import { channels, readAnnouncement, readMyId, type Announcement } from './words.ts';
 
 export type SubscriptionEvent =
-  /** `refused` are the channels that are not allowed to us. */
-  | { readonly kind: 'subscribed'; readonly refused: readonly string[] }
+  /** `refused` are the channels that are not allowed to us, `id` is the run id of the Sentinel, where it tells. */
+  | { readonly kind: 'subscribed'; readonly refused: readonly string[]; readonly id: string | undefined }
   /** Not one channel is allowed to us. The connection is given up until `refusedRetryMs` have passed. */
   | { readonly kind: 'refused'; readonly why: string }
   | { readonly kind: 'ended'; readonly why: string };
@@ -20,7 +20,8 @@ export interface SubscriptionPort {
   readonly addressMap: AddressMap;
   /** How to get into the Sentinel, for connections made from now on. */
   access(): Access;
-  announced(announcement: Announcement): void;
+  /** @param id the run id of the Sentinel that announces, where it tells: another one may be asked at the same address */
+  announced(announcement: Announcement, id: string | undefined): void;
   changed(event: SubscriptionEvent): void;
 }
 
@@ -95,9 +96,11 @@ export class Subscription {
       this.#port.access(),
     );
     assertLoggedIn(connection);
+    const origin = { map: this.#port.addressMap, isRemote: connection.isRemote };
+    let id: string | undefined;
     connection.onMessage((channel, payload) => {
-      const announcement = readAnnouncement(channel, payload, this.#port.addressMap);
-      if (announcement) this.#port.announced(announcement);
+      const announcement = readAnnouncement(channel, payload, origin);
+      if (announcement) this.#port.announced(announcement, id);
     });
     // From the first moment: what is announced while the channels are still being asked for is heard already.
     connection.onEnded((error) => {
@@ -108,9 +111,12 @@ export class Subscription {
       // One that never stood is tried again by the beat that has failed with it, ever later.
       if (hasStood) this.#pulse.wake();
     });
-    const replies = await Promise.all(
-      channels.map((channel) => connection.ask(['SUBSCRIBE', channel], this.#replyMs)),
-    );
+    // Asked before anything is subscribed to: afterwards a RESP2 connection answers nothing else.
+    const own = connection.ask(['SENTINEL', 'MYID'], this.#replyMs).then((reply) => (id = readMyId(reply)));
+    const [, ...replies] = await Promise.all([
+      own,
+      ...channels.map((channel) => connection.ask(['SUBSCRIBE', channel], this.#replyMs)),
+    ]);
     const refusal = replies.find((reply) => reply instanceof ReplyError);
     if (refusal && replies.every((reply) => reply instanceof ReplyError)) {
       connection.close();
@@ -122,7 +128,7 @@ export class Subscription {
     this.#connection = connection;
     this.#backoff.reset();
     const refused = channels.filter((_, index) => replies[index] instanceof ReplyError);
-    this.#port.changed({ kind: 'subscribed', refused });
+    this.#port.changed({ kind: 'subscribed', refused, id });
     return pingEveryMs;
   }
 }

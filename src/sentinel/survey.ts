@@ -10,7 +10,7 @@ import { assertLoggedIn } from './denial.ts';
 import { Inquiry } from './inquiry.ts';
 import { whyUnusable } from './probe.ts';
 import type { Role } from './role.ts';
-import { readAnswer, type Answer } from './words.ts';
+import { readAnswer, readMyId, type Answer } from './words.ts';
 
 /** What one Sentinel says of one database, asked once. */
 export interface SurveyedSentinel {
@@ -78,7 +78,7 @@ async function askSentinel(
       connection.ask(['SENTINEL', 'MASTER', name], replyMs),
       connection.ask(['SENTINEL', 'get-master-addr-by-name', name], replyMs),
     ]);
-    return { answer: readAnswer(address, master, map), id: typeof id === 'string' ? id : undefined };
+    return { answer: readAnswer(address, master, { map, isRemote: connection.isRemote }), id: readMyId(id) };
   } catch (error) {
     const isDenied = error instanceof TunnelError && error.code === 'ST_SENTINEL_AUTH';
     const answer: Answer = isDenied

@@ -1,9 +1,9 @@
-import { formatEndpoint, sameEndpoint } from '../net/endpoint.ts';
+import { formatEndpoint } from '../net/endpoint.ts';
 import { isUsable, type Belief } from './belief.ts';
 import type { Adopted } from './choose.ts';
-import { agreeing, answering, knowing } from './tally.ts';
+import { agreeing, answering, isSame, knowing, latenessMs, voters } from './tally.ts';
 import type { Role } from './role.ts';
-import type { MasterView, Phase } from './view.ts';
+import type { MasterView, Phase, Stranger } from './view.ts';
 
 /** The printable form of a belief. Pure; `before` comes back where nothing that shows has changed. */
 export function viewOf(belief: Belief, before?: MasterView): MasterView {
@@ -13,10 +13,11 @@ export function viewOf(belief: Belief, before?: MasterView): MasterView {
     phase: Object.freeze(phaseOf(belief)),
     epoch: belief.adopted?.epoch,
     sentinels: Object.freeze({
-      known: belief.roster.length,
+      known: voters(belief).length,
       answering: answering(belief),
       agreeing: agreeing(belief),
     }),
+    strangers: Object.freeze(strangersOf(belief)),
     degraded: Object.freeze(degradedBy(belief)),
   });
   return before && JSON.stringify(before) === JSON.stringify(view) ? before : view;
@@ -50,7 +51,7 @@ function phaseOf(belief: Belief): Phase {
   }
   if (isUsable(belief)) return { kind: 'serving', endpoint: adopted.endpoint, standing: 'confirmed' };
   if (role) {
-    const reason = `${whyUnusable(belief, adopted, role)}${whyNoFailover(belief)}`;
+    const reason = `${whyUnusable(belief, adopted, role)}${whyNoFailover(belief)}${whyNotReplaced(belief)}`;
     return { kind: 'lost', reason, named: adopted.endpoint };
   }
   const reason = `verifying ${formatEndpoint(adopted.endpoint)}, the master of "${rules.name}" by the word of ${adopted.by}`;
@@ -62,7 +63,7 @@ function phaseOf(belief: Belief): Phase {
 /** The two cases that the Sentinel client guidelines ask to tell apart, and what lies between them. */
 function whyUnknown(belief: Belief): { reason: string; isMissing: boolean } {
   const { name } = belief.rules;
-  const said = belief.roster.map((sentinel) => ({ sentinel, answer: belief.reports.get(sentinel)?.answer }));
+  const said = voters(belief).map((sentinel) => ({ sentinel, answer: belief.reports.get(sentinel)?.answer }));
   const unknown = said.filter(({ answer }) => answer?.kind === 'unknown').length;
   const troubles = said.flatMap(({ sentinel, answer }) =>
     answer?.kind === 'error' || answer?.kind === 'unreachable' ? [`${sentinel}: ${answer.text}`] : [],
@@ -91,32 +92,64 @@ function whyUnusable({ hasServed }: Belief, { endpoint, by }: Adopted, role: Rol
 
 /** Why it will stay so: a leader needs the votes of a majority of the Sentinels that are known (sentinel.c, sentinelGetLeader). */
 function whyNoFailover(belief: Belief): string {
-  const { roster, reports } = belief;
+  const { reports } = belief;
+  const known = voters(belief);
   const answers = answering(belief);
-  const areHeard = roster.every((sentinel) => reports.has(sentinel));
-  if (!areHeard || answers * 2 > roster.length) return '';
-  return `; only ${String(answers)} of ${String(roster.length)} Sentinels answer, and without a majority none begins a failover`;
+  const areHeard = known.every((sentinel) => reports.has(sentinel));
+  if (!areHeard || answers * 2 > known.length) return '';
+  return `; only ${String(answers)} of ${String(known.length)} Sentinels answer, and without a majority none begins a failover`;
+}
+
+/** What the ends of failovers mean (redis 7.0.15, sentinel.c). */
+const setbacks: Readonly<Record<string, string>> = {
+  '-failover-abort-no-good-slave': 'no replica is fit to be promoted',
+  '-failover-abort-not-elected': 'the Sentinel that began it was not elected to lead it',
+  '-failover-abort-slave-timeout': 'the replica that was chosen was not promoted in time',
+  '-failover-abort-master-timeout': 'the master could not be told to hand over in time',
+};
+
+function whyNotReplaced({ setback }: Belief): string {
+  if (!setback) return '';
+  const { by, channel } = setback;
+  return `; the last failover was given up by ${by}: ${setbacks[channel] ?? channel} (${channel})`;
+}
+
+/** A stranger is worth a word once the others have had time to name it: they hear of each other every 2 s (redis 7.0.15, sentinel.c, SENTINEL_PUBLISH_PERIOD). */
+const acquaintedMs = 3_000;
+
+/** Those that answer at a Sentinel's address and belong to another deployment, by all that is known. */
+function strangersOf({ identities, reports, nowMs }: Belief): readonly Stranger[] {
+  return [...identities.strangers].flatMap(([sentinel, sinceMs]) => {
+    const report = reports.get(sentinel);
+    if (nowMs - sinceMs < acquaintedMs || report?.answer.kind !== 'address') return [];
+    return [{ sentinel, id: report.id, names: report.answer.endpoint }];
+  });
 }
 
 function degradedBy(belief: Belief): readonly string[] {
-  const { adopted, roster, fence } = belief;
+  const { adopted, fence } = belief;
   if (!adopted || !isUsable(belief) || fence) return [];
   const reasons: string[] = [];
-  const heard = roster.filter((sentinel) => belief.reports.has(sentinel)).length;
+  const known = voters(belief);
+  const heard = known.filter((sentinel) => belief.reports.has(sentinel)).length;
   const answers = answering(belief);
   if (answers === 0 && heard > 0) {
     const isUnmonitored = knowing(belief) === 0;
     reasons.push(
       isUnmonitored ? `no Sentinel monitors "${belief.rules.name}" any more` : 'no Sentinel answers',
     );
-  } else if (heard === roster.length && answers * 2 <= roster.length) {
-    reasons.push(`only ${String(answers)} of ${String(roster.length)} Sentinels answer`);
+  } else if (heard === known.length && answers * 2 <= known.length) {
+    reasons.push(`only ${String(answers)} of ${String(known.length)} Sentinels answer`);
   }
-  for (const [sentinel, { answer }] of belief.reports) {
-    if (answer.kind === 'address' && !sameEndpoint(answer.endpoint, adopted.endpoint)) {
+  if (latenessMs(belief) > belief.rules.replyMs) reasons.push('all Sentinels answer late');
+  for (const sentinel of known) {
+    const answer = belief.reports.get(sentinel)?.answer;
+    if (answer?.kind === 'address' && !isSame(belief, answer.endpoint, adopted.endpoint)) {
       reasons.push(`${sentinel} names ${formatEndpoint(answer.endpoint)}`);
     }
   }
+  for (const { sentinel, names } of strangersOf(belief))
+    reasons.push(`${sentinel} belongs to another deployment, and names ${formatEndpoint(names)}`);
   if (belief.role?.kind === 'unverifiable') reasons.push(`its role cannot be verified: ${belief.role.why}`);
   return reasons;
 }

@@ -14,8 +14,20 @@ export interface MasterView {
   readonly epoch: number | undefined;
   /** Known Sentinels whose latest answer is fresh, and of those the ones that name the adopted address. */
   readonly sentinels: { readonly known: number; readonly answering: number; readonly agreeing: number };
+  /** Those that answer at a Sentinel's address and belong to another deployment: they have no vote. */
+  readonly strangers: readonly Stranger[];
   /** Why serving is not as sound as it should be; empty when all is well. */
   readonly degraded: readonly string[];
+}
+
+/** A Sentinel that none of the others knows, at an address at which one of ours was, or should be. */
+export interface Stranger {
+  /** `host:port` */
+  readonly sentinel: string;
+  /** Its run id, where it tells it. */
+  readonly id: string | undefined;
+  /** Where it says the master is. */
+  readonly names: Endpoint;
 }
 
 export type Phase =

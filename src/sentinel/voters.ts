@@ -21,12 +21,14 @@ export function votersOf(
   isUp: (key: string) => boolean,
 ): Voters {
   const members = roster
-    .map(({ endpoint, isSeed, id }) => ({ key: formatEndpoint(endpoint), isSeed, id }))
+    .map((member) => ({ ...member, key: formatEndpoint(member.endpoint) }))
     .filter(({ key, isSeed }) => isSeed || counts(key));
   const twins = new Map<string, string>();
   for (const { key, id } of members) {
     const same = members.filter((member) => id !== undefined && member.id === id);
-    const voter = same.find((member) => isUp(member.key)) ?? same[0];
+    const up = same.filter((member) => isUp(member.key));
+    // Where several answer, it may be another one the next time.
+    const voter = up.find(({ isShared }) => !isShared) ?? up[0] ?? same[0];
     if (voter && voter.key !== key) twins.set(key, voter.key);
   }
   return { keys: members.map(({ key }) => key).filter((key) => !twins.has(key)), twins };

@@ -1,8 +1,17 @@
+import { isIP } from 'node:net';
 import { unreachable } from '../lifecycle/unreachable.ts';
 import { sameEndpoint, type Endpoint } from '../net/endpoint.ts';
 import type { OwnListeners } from '../net/own-listeners.ts';
 import type { Access } from '../net/tls.ts';
-import { isUsable, newBelief, nextDeadline, type Belief, type Rules, type Word } from './belief.ts';
+import {
+  isUsable,
+  newBelief,
+  nextDeadline,
+  type Belief,
+  type Roster,
+  type Rules,
+  type Word,
+} from './belief.ts';
 import type { Login } from './connection.ts';
 import { step } from './step.ts';
 import { RoleProbe, type ProbeEntry, type ProbePace } from './probe.ts';
@@ -34,8 +43,15 @@ const candidatePace: ProbePace = { everyMs: 3, masterEveryMs: 50, silentMs: 500,
 const suspectEveryMs = 50;
 /** Deadlines that no word announces, such as an answer growing stale, are looked at this often, in milliseconds. */
 const lookEveryMs = 500;
+/** A stranger may be named by the others for so long, which hear of a new Sentinel within 2 s; in milliseconds. */
+const newcomerMs = 15_000;
+/** A host name is looked up again after this, while it has to be told from another spelling; in milliseconds. */
+const lookUpEveryMs = 5_000;
 /** Whose last word is remembered, at most. */
 const mostVoices = 256;
+
+/** Looks a host name up. Gives its addresses, none where it has none; must not throw. */
+export type LookUp = (host: string, found: (addresses: readonly string[]) => void) => void;
 
 /** The probe of a server that is to become master, under the generation that its fence began. */
 interface Candidate {
@@ -63,16 +79,21 @@ export class MasterWatch {
   readonly #look: NodeJS.Timeout;
   #suspectedMs = -Infinity;
   readonly #told = new Map<string, string>();
+  readonly #lookUp: LookUp;
+  readonly #lookedUpMs = new Map<string, number>();
+  #isClosed = false;
 
   constructor(
     rules: Rules,
-    roster: readonly string[],
+    roster: Roster,
     wakeSentinels: () => void,
     tell: (event: WatchEvent) => void,
     now: () => number,
     access: Access = {},
     own?: OwnListeners,
+    lookUp: LookUp = () => undefined,
   ) {
+    this.#lookUp = lookUp;
     this.#own = own;
     this.#wakeSentinels = wakeSentinels;
     this.#tell = tell;
@@ -101,6 +122,18 @@ export class MasterWatch {
   /** The number to ask under: an answer to an older one is stale. */
   get turn(): number {
     return this.#belief.turn;
+  }
+
+  /** Whether what a Sentinel names around this master counts: it is known, and no stranger. */
+  trusts(sentinel: string): boolean {
+    const { trusted, strangers } = this.#belief.identities;
+    return trusted !== undefined && !strangers.has(sentinel);
+  }
+
+  /** Whether there are strangers whom the others may come to name yet. */
+  get hasNewcomers(): boolean {
+    const { identities, nowMs } = this.#belief;
+    return [...identities.strangers.values()].some((sinceMs) => nowMs - sinceMs < newcomerMs);
   }
 
   /** Whether a master is missing, so that asking should be quicker than the usual beat. */
@@ -163,6 +196,7 @@ export class MasterWatch {
   }
 
   close(): void {
+    this.#isClosed = true;
     clearInterval(this.#look);
     clearTimeout(this.#deadline);
     this.#steady?.close();
@@ -176,6 +210,7 @@ export class MasterWatch {
     if (this.#view !== seen) this.#tell({ kind: 'view', view: this.#view, before: seen });
     this.#keepSteadyProbe();
     this.#keepCandidateProbe();
+    this.#lookNamesUp();
     if (nextDeadline(this.#belief) !== nextDeadline(before)) this.#keepDeadline();
   }
 
@@ -199,7 +234,7 @@ export class MasterWatch {
 
   #keepCandidateProbe(): void {
     const { fence, generation } = this.#belief;
-    const wanted = fence && fence.kind !== 'asking' ? fence.candidate : undefined;
+    const wanted = fence && fence.kind !== 'asking' && fence.isReachable ? fence.candidate : undefined;
     if (!this.#candidate || !wanted || this.#candidate.generation !== generation) {
       this.#candidate?.probe.close();
       this.#candidate = wanted && this.#probeCandidate(wanted, generation);
@@ -229,6 +264,21 @@ export class MasterWatch {
         this.#entry(wanted),
       ),
     };
+  }
+
+  /** Where servers are spelt in several ways, what the names among them lead to tells which are the same. */
+  #lookNamesUp(): void {
+    const hosts = spellingsIn(this.#belief);
+    if (hosts.size < 2) return;
+    const nowMs = this.#now();
+    for (const host of hosts) {
+      if (isIP(host) !== 0 || nowMs - (this.#lookedUpMs.get(host) ?? -Infinity) < lookUpEveryMs) continue;
+      if (this.#lookedUpMs.size >= mostVoices) this.#lookedUpMs.clear();
+      this.#lookedUpMs.set(host, nowMs);
+      this.#lookUp(host, (addresses) => {
+        if (!this.#isClosed && addresses.length > 0) this.hear({ kind: 'resolved', host, addresses });
+      });
+    }
   }
 
   #entry(endpoint: Endpoint): ProbeEntry {
@@ -273,6 +323,8 @@ export class MasterWatch {
           this.#tell({ kind: 'probed', endpoint, role });
         return;
       }
+      case 'introduced':
+      case 'resolved':
       case 'rostered':
       case 'configured':
       case 'ruled':
@@ -292,4 +344,13 @@ export class MasterWatch {
     this.#told.set(voice, text);
     return true;
   }
+}
+
+/** The hosts under which the servers are named that matter now. */
+function spellingsIn({ adopted, fence, reports }: Belief): ReadonlySet<string> {
+  const hosts = new Set<string>();
+  if (adopted) hosts.add(adopted.endpoint.host);
+  if (fence && fence.kind !== 'asking') hosts.add(fence.candidate.host);
+  for (const { answer } of reports.values()) if (answer.kind === 'address') hosts.add(answer.endpoint.host);
+  return hosts;
 }

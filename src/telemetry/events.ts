@@ -53,6 +53,11 @@ export const eventSentences = {
   'password.needless': '{server} has no password, and was given one: is it meant for it?',
   'sentinel.partly-heard': 'Sentinel {sentinel} does not let us subscribe to {refused}: {effect}',
   'sentinel.twin': 'Sentinel {sentinel} is the same as {same}: the two have one vote',
+  'sentinel.shared':
+    'Several Sentinels answer at {sentinel}, as behind a load balancer: each is listened to at its own address',
+  'sentinel.unread': 'Sentinel {sentinel} does not say which Sentinels and replicas it knows: {reason}',
+  'sentinel.stranger':
+    '{database}: Sentinel {sentinel} is ignored: no other Sentinel knows its run id {id}, and the master that it names, {names}, is not ours. Its address may have been given to another deployment',
   'sentinel.announced': '{sentinel} announced {channel} {payload}',
   // one master
   'master.unknown': '{database}: no master known: {reason}',

@@ -76,6 +76,7 @@ export class Chronicle {
       case 'view':
         if (isConfirmed(event.view)) this.#degradation.seen(event.view.degraded);
         this.#logView(event.view, event.before);
+        this.#logStrangers(event.view, event.before);
         this.#endStoryIfWhole();
         return;
       case 'announced': {
@@ -163,6 +164,14 @@ export class Chronicle {
       }
       default:
         unreachable(event);
+    }
+  }
+
+  #logStrangers({ strangers }: MasterView, before: MasterView): void {
+    for (const { sentinel, id, names } of strangers) {
+      if (before.strangers.some((each) => each.sentinel === sentinel && each.id === id)) continue;
+      const fields = { database: this.#database, sentinel, id, names: formatEndpoint(names) };
+      this.#log.warn('sentinel.stranger', fields);
     }
   }
 

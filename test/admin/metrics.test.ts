@@ -43,6 +43,7 @@ function full(): ReturnType<typeof overviewOf> {
             sentinel: '[::1]:26379',
             isSeed: true,
             id: undefined,
+            strangeTo: [],
             state: 'up',
             subscription: 'subscribed',
           },

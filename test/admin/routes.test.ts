@@ -67,6 +67,7 @@ test('the status shows what the code runs on', async () => {
           sentinel: '127.0.0.1:26379',
           isSeed: true,
           id: undefined,
+          strangeTo: [],
           state: 'up',
           subscription: 'subscribed',
           answers: 4,

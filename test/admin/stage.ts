@@ -28,6 +28,7 @@ function viewWith(phase: Phase, more: Partial<MasterView> = {}): MasterView {
     phase,
     epoch: 3,
     sentinels: { known: 3, answering: 3, agreeing: 3 },
+    strangers: [],
     degraded: [],
     ...more,
   };

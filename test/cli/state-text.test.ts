@@ -19,7 +19,7 @@ const endpoint = { host: '10.0.0.1', port: 6379 };
 const dead = database('mymaster', 0, {
   ...{ ready: false, phase: 'lost', master: null, standing: null, reason: 'lost: it is gone' },
   view: {
-    ...{ name: 'mymaster', generation: 1, epoch: 1, degraded: [] },
+    ...{ name: 'mymaster', generation: 1, epoch: 1, strangers: [], degraded: [] },
     sentinels: { known: 1, answering: 1, agreeing: 1 },
     phase: { kind: 'lost', reason: 'it is gone', named: endpoint },
   },

@@ -21,9 +21,25 @@ export function database(
       master: '10.0.0.1:6379',
       standing: 'confirmed',
     },
-    ...{ generation: 1, epoch: 1, degraded: [], listen: [], replicas: [], hold: null, lastFailover: null },
+    ...{
+      generation: 1,
+      epoch: 1,
+      strangers: [],
+      degraded: [],
+      listen: [],
+      replicas: [],
+      hold: null,
+      lastFailover: null,
+    },
     view: {
-      ...{ name, generation: 1, epoch: 1, degraded: [], sentinels: { known: 3, answering: 3, agreeing: 3 } },
+      ...{
+        name,
+        generation: 1,
+        epoch: 1,
+        strangers: [],
+        degraded: [],
+        sentinels: { known: 3, answering: 3, agreeing: 3 },
+      },
       phase: { kind: 'serving', endpoint: { host: '10.0.0.1', port: 6379 }, standing: 'confirmed' },
     },
     counters: {

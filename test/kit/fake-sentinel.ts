@@ -1,5 +1,14 @@
+import { createHash } from 'node:crypto';
 import { FakeServer, type Answer, type FakeConnection, type Manners } from './fake-server.ts';
 import { ReplyError, type Reply } from './resp.ts';
+
+/** Another Sentinel, or a replica, as a fake Sentinel names it. */
+export interface FakePeer {
+  readonly host: string;
+  readonly port: number;
+  readonly flags?: string;
+  readonly runId?: string;
+}
 
 /** What a fake Sentinel says of one master. */
 export interface FakeMaster {
@@ -7,12 +16,16 @@ export interface FakeMaster {
   readonly port: number | string;
   readonly epoch?: number;
   readonly flags?: string;
+  /** Of the server; one that belongs to its address where it is left out. */
+  readonly runId?: string;
   /** `host:port` of the other Sentinels it names. */
-  readonly sentinels?: readonly { readonly host: string; readonly port: number; readonly flags?: string }[];
-  readonly replicas?: readonly { readonly host: string; readonly port: number; readonly flags?: string }[];
+  readonly sentinels?: readonly FakePeer[];
+  readonly replicas?: readonly FakePeer[];
 }
 
 export interface FakeSentinelScript extends Manners {
+  /** Its run id; where it is left out it does not know `SENTINEL MYID`, as before Redis 6.2. */
+  readonly id?: string;
   /** By master name. A name that is missing gets a null, as from a real Sentinel. */
   readonly masters?: Readonly<Record<string, FakeMaster>>;
   /** Asked first; undefined goes on to the ordinary answer. */
@@ -23,6 +36,7 @@ export interface FakeSentinelScript extends Manners {
 export class FakeSentinel implements AsyncDisposable {
   readonly server: FakeServer;
   readonly masters: Map<string, FakeMaster>;
+  readonly id: string | undefined;
   /** Asked first; undefined goes on to the ordinary answer. */
   script: FakeSentinelScript['answer'];
 
@@ -34,6 +48,7 @@ export class FakeSentinel implements AsyncDisposable {
     this.server = server;
     this.masters = new Map(Object.entries(script.masters ?? {}));
     this.script = script.answer;
+    this.id = script.id;
     server.answer = (command, connection) =>
       this.script?.(command, connection) ?? this.#answer(command, connection);
   }
@@ -98,6 +113,7 @@ export class FakeSentinel implements AsyncDisposable {
   #sentinel(subcommand: string, name: string): Reply {
     if (subcommand === 'masters')
       return [...this.masters].map(([each, facts]) => describeMaster(each, facts));
+    if (subcommand === 'myid' && this.id !== undefined) return this.id;
     const master = this.masters.get(name);
     if (subcommand === 'get-master-addr-by-name') return master ? [master.host, String(master.port)] : null;
     if (!master) return new ReplyError('ERR No such master with that name');
@@ -117,24 +133,26 @@ export class FakeSentinel implements AsyncDisposable {
 
 function describeMaster(name: string, master: FakeMaster): Reply {
   return [
-    ...['name', name, 'ip', master.host, 'port', String(master.port), 'runid', 'f'.repeat(40)],
+    ...['name', name, 'ip', master.host, 'port', String(master.port)],
+    ...['runid', master.runId ?? runIdOf(`${master.host}:${String(master.port)}`)],
     ...['flags', master.flags ?? 'master', 'config-epoch', String(master.epoch ?? 0)],
     ...['num-slaves', String(master.replicas?.length ?? 0)],
     ...['num-other-sentinels', String(master.sentinels?.length ?? 0), 'quorum', '2'],
   ];
 }
 
-function describePeer(kind: string, row: { host: string; port: number; flags?: string }): Reply {
+function describePeer(kind: string, { host, port, flags, runId }: FakePeer): Reply {
+  const address = `${host}:${String(port)}`;
   return [
-    'name',
-    `${row.host}:${row.port}`,
-    'ip',
-    row.host,
-    'port',
-    String(row.port),
-    'flags',
-    row.flags ?? kind,
+    ...['name', address, 'ip', host, 'port', String(port)],
+    ...(runId === undefined ? [] : ['runid', runId]),
+    ...['flags', flags ?? kind],
   ];
+}
+
+/** A run id, the same for the same text. */
+export function runIdOf(text: string): string {
+  return createHash('sha1').update(text).digest('hex');
 }
 
 /** Replies that no Sentinel should give, by what is wrong with them. Each stands for the reply to every command. */

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { Buffer } from 'node:buffer';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from './free-port.ts';
 import { encodeReply, RespDecoder, type Reply } from './resp.ts';
 
@@ -21,6 +22,8 @@ export interface Manners {
   /** `hang`: reads nothing and says nothing. `close`: closes at once, after the greeting if there is one. */
   readonly accept?: 'serve' | 'hang' | 'close';
   readonly chunking?: Chunking;
+  /** Every answer comes so much later, as from a busy host; in milliseconds. Announcements do not. */
+  readonly answerMs?: number;
   readonly host?: string;
   readonly port?: number;
 }
@@ -127,8 +130,9 @@ export class FakeServer implements AsyncDisposable {
     this.asked.push(command);
     const answer = this.answer(command, connection);
     if (answer === 'hang') return;
+    const { answerMs } = this.manners;
     if (answer === 'close') connection.end();
-    else connection.send('raw' in answer ? answer.raw : encodeReply(answer.reply));
+    else connection.send('raw' in answer ? answer.raw : encodeReply(answer.reply), answerMs);
   }
 }
 
@@ -145,8 +149,13 @@ export class FakeConnection {
     this.#chunking = chunking;
   }
 
-  send(data: string | Uint8Array): void {
-    this.#sending = this.#sending.then(() => this.#send(Buffer.from(data)));
+  /** @param afterMs not before this has passed, in milliseconds */
+  send(data: string | Uint8Array, afterMs = 0): void {
+    const due = afterMs === 0 ? undefined : sleep(afterMs);
+    this.#sending = this.#sending.then(async () => {
+      await due;
+      await this.#send(Buffer.from(data));
+    });
   }
 
   /** Closes for writing, after what is still to be sent. */

@@ -1,12 +1,19 @@
 /** What a scenario needs: real servers, clusters, fakes, raw clients, the built program. */
 export { ask, EventStream, type AdminAddress, type Answered, type Asking } from './admin-client.ts';
+export { Balancer } from './balancer.ts';
 export { Certificates, type Issued, type IssueOptions } from './certificates.ts';
 export { cannotBrowse, startBrowser, Tab, type Browser } from './browser.ts';
 export { Child, childrenAlive, leaveEndToCaller, type Exit } from './child.ts';
 export { Cluster, startCluster, type ClusterOptions, type GroupOptions } from './cluster.ts';
 export { eventually, eventuallyPasses, patienceMs } from './eventually.ts';
 export { FakeRedis, type FakeRedisScript } from './fake-redis.ts';
-export { badReplies, FakeSentinel, type FakeMaster, type FakeSentinelScript } from './fake-sentinel.ts';
+export {
+  badReplies,
+  FakeSentinel,
+  runIdOf,
+  type FakeMaster,
+  type FakeSentinelScript,
+} from './fake-sentinel.ts';
 export { FakeServer, type Answer, type FakeConnection } from './fake-server.ts';
 export { freePort } from './free-port.ts';
 export { FullBacklog } from './full-backlog.ts';

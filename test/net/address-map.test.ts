@@ -38,16 +38,22 @@ it('mapEndpoint() goes by the most specific key, and keeps the port where none i
 });
 
 it('answers, announcements and other Sentinels are all mapped by the one map', () => {
-  assert.deepEqual(announcedEndpoint('redis-1', '6379', map), { host: '127.0.0.1', port: 7001 });
-  const answer = readAnswer(['redis-1', '6379'], null, map);
+  assert.deepEqual(announcedEndpoint('redis-1', '6379', { map, isRemote: true }), {
+    host: '127.0.0.1',
+    port: 7001,
+  });
+  const answer = readAnswer(['redis-1', '6379'], null, { map, isRemote: true });
   assert.deepEqual(answer.kind === 'address' && answer.endpoint, { host: '127.0.0.1', port: 7001 });
   const payload = 'slave 172.18.5.9:6380 172.18.5.9 6380 @ mymaster redis-1 6379';
-  const said = readAnnouncement('+failover-state-wait-promotion', payload, map);
+  const said = readAnnouncement('+failover-state-wait-promotion', payload, { map, isRemote: true });
   assert.deepEqual(said?.kind === 'promoting' && [said.candidate, said.master], [
     { host: 'fd00::9', port: 7380 },
     { host: '127.0.0.1', port: 7001 },
   ]);
-  const [named] = readSentinels([['ip', '172.18.1.1', 'port', '26379', 'flags', 'sentinel']], map);
+  const [named] = readSentinels([['ip', '172.18.1.1', 'port', '26379', 'flags', 'sentinel']], {
+    map,
+    isRemote: true,
+  });
   assert.deepEqual(named?.endpoint, { host: 'gateway.example', port: 26379 });
 });
 

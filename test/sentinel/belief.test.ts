@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { isFormer, withFormer, withoutFormer } from '../../src/sentinel/former.ts';
+import { noServers } from '../../src/sentinel/servers.ts';
 import { Scene } from './scene.ts';
 
 describe('a belief: the first address', () => {
@@ -422,12 +423,14 @@ describe('a belief: a former master as the candidate', () => {
   });
 
   test('are remembered up to a bound, the latest of them', () => {
+    const servers = noServers;
     let former: readonly { host: string; port: number }[] = [];
-    for (let port = 1; port <= 100; port += 1) former = withFormer(former, { host: 'a', port });
+    for (let port = 1; port <= 100; port += 1) former = withFormer({ former, servers }, { host: 'a', port });
     assert.equal(former.length, 16);
     assert.equal(former.at(-1)?.port, 100);
-    assert.equal(withFormer(former, { host: 'a', port: 90 }).length, 16);
-    assert.ok(!isFormer(withoutFormer(former, { host: 'a', port: 90 }), { host: 'a', port: 90 }));
+    const one = { host: 'a', port: 90 };
+    assert.equal(withFormer({ former, servers }, one).length, 16);
+    assert.ok(!isFormer({ former: withoutFormer({ former, servers }, one), servers }, one));
   });
 });
 

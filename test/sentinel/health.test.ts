@@ -34,7 +34,7 @@ test('the account of a Sentinel says that it is down while it refuses our creden
   const account = new Account();
   const states = [denied, well, { kind: 'error', text: 'ERR no' } as const, silent].map((answer) => {
     account.answered('mymaster', answer, 1);
-    return account.view({ sentinel: '127.0.0.1:26379', isSeed: true, id: undefined }).state;
+    return account.view({ sentinel: '127.0.0.1:26379', isSeed: true, id: undefined, strangeTo: [] }).state;
   });
   assert.deepEqual(states, ['down', 'up', 'up', 'down']);
 });

@@ -1,5 +1,12 @@
 import { formatEndpoint, type Endpoint } from '../../src/net/endpoint.ts';
-import { newBelief, nextDeadline, type Belief, type Rules, type Word } from '../../src/sentinel/belief.ts';
+import {
+  newBelief,
+  nextDeadline,
+  type Belief,
+  type Roster,
+  type Rules,
+  type Word,
+} from '../../src/sentinel/belief.ts';
 import type { Role } from '../../src/sentinel/role.ts';
 import { step } from '../../src/sentinel/step.ts';
 import { viewOf } from '../../src/sentinel/view-of.ts';
@@ -13,6 +20,8 @@ export const rules: Rules = {
   freshMs: 3000,
   fenceMs: 5000,
   confirmMs: 2500,
+  replyMs: 1000,
+  lateMs: 5000,
 };
 
 const ports: Readonly<Record<string, number>> = { M: 7001, X: 7002, Y: 7003 };
@@ -43,13 +52,28 @@ const roles: Readonly<Record<string, Role>> = {
   astray: { kind: 'unusable', why: 'ENETUNREACH', isAstray: true },
 };
 
+/** How an answer is given. */
+interface Manner {
+  readonly turn: number;
+  readonly tookMs: number;
+  readonly id: string | undefined;
+}
+
+/** All of them are configured. */
+function rosterOf(sentinels: readonly string[]): Roster {
+  return { sentinels, seeds: sentinels };
+}
+
 /** A belief to which a test says one thing after another, on a clock of its own. */
 export class Scene {
   belief: Belief;
   nowMs = 1000;
 
+  /** The run ids of the Sentinels, by address, where they tell them. */
+  ids: Readonly<Record<string, string>> = {};
+
   constructor(changes: Partial<Rules> = {}, roster: readonly string[] = ['s1', 's2', 's3']) {
-    this.belief = newBelief({ ...rules, ...changes }, roster, this.nowMs);
+    this.belief = newBelief({ ...rules, ...changes }, rosterOf(roster), this.nowMs);
   }
 
   /** A scene in which M serves, by the word of all three under epoch 0. */
@@ -68,7 +92,16 @@ export class Scene {
 
   /** One Sentinel answers, asked under the present turn or one `late` turns before it. */
   answer(sentinel: string, text: string, late = 0): this {
-    return this.hear({ kind: 'answered', sentinel, answer: answerOf(text), turn: this.belief.turn - late });
+    return this.answered(sentinel, answerOf(text), { turn: this.belief.turn - late });
+  }
+
+  /** One Sentinel answers, asked under the present turn, at once, and as whom it is known to be. */
+  answered(
+    sentinel: string,
+    answer: Answer,
+    { turn = this.belief.turn, tookMs = 0, id = this.ids[sentinel] }: Partial<Manner> = {},
+  ): this {
+    return this.hear({ kind: 'answered', sentinel, answer, turn, tookMs, id });
   }
 
   /** The Sentinels of the roster answer in order, all asked now; a `-` stands for none. */
@@ -76,7 +109,7 @@ export class Scene {
     const { turn } = this.belief;
     for (const [index, text] of texts.entries()) {
       if (text === '-') continue;
-      this.hear({ kind: 'answered', sentinel: `s${String(index + 1)}`, answer: answerOf(text), turn });
+      this.answered(`s${String(index + 1)}`, answerOf(text), { turn });
     }
     return this;
   }
@@ -98,7 +131,7 @@ export class Scene {
   published(sentinel: string, channel: string, payload: string): this {
     const announcement = readAnnouncement(channel, payload);
     if (!announcement) throw new Error(`Says nothing: ${payload}`);
-    return this.hear({ kind: 'announced', sentinel, announcement });
+    return this.hear({ kind: 'announced', sentinel, announcement, id: this.ids[sentinel] });
   }
 
   unlinked(sentinel: string): this {
@@ -106,7 +139,7 @@ export class Scene {
   }
 
   rostered(...roster: readonly string[]): this {
-    return this.hear({ kind: 'rostered', roster });
+    return this.hear({ kind: 'rostered', roster: rosterOf(roster) });
   }
 
   /** A server answers ROLE, asked under the present generation or one `late` generations before it. */

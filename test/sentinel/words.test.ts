@@ -130,6 +130,7 @@ test('readAnnouncement() reads who is about to be promoted, in place of whom', (
       payload: promotion,
       candidate: { host: '127.0.0.1', port: 17003 },
       master: { host: '127.0.0.1', port: 17001 },
+      isReachable: true,
       isOrdered: channel === '+failover-state-wait-promotion',
     });
   }
@@ -157,7 +158,7 @@ test('readAnnouncement() finds the master name wherever the payload has it', () 
     ['+sdown', 'slave 127.0.0.1:17002 127.0.0.1 17002 @ mymaster 127.0.0.1 17001', 'hint'],
     ['+monitor', 'master mymaster 127.0.0.1 17001 quorum 2', 'hint'],
     ['+sentinel', 'sentinel abc 127.0.0.1 17052 @ mymaster 127.0.0.1 17001', 'hint'],
-    ['-failover-abort-no-good-slave', 'master mymaster 127.0.0.1 17001', 'aborted'],
+    ['-failover-abort-no-good-slave', 'master mymaster 127.0.0.1 17001', 'ended'],
     // Of no use as a promotion, but still a reason to ask.
     ['+failover-state-wait-promotion', 'slave x 127.0.0.1 0 @ mymaster 127.0.0.1 17001', 'hint'],
   ];

@@ -238,8 +238,9 @@ for (const engine of platform() === 'linux' ? ['streams', 'epoll'] : ['streams']
         }
         await eventually(() => [a, b, c].every(({ server }) => server.connections.length === 0));
         assert.deepEqual(tunnel.events('master.forbidden'), []);
+        // Five links begin, each with a connection to ask on, one to listen on, and a short one to ask whom it knows.
         const links = a.accepted + b.accepted + c.accepted;
-        assert.ok(links <= 10, `links that stay are left alone: ${String(links)} connections`);
+        assert.ok(links <= 15, `links that stay are left alone: ${String(links)} connections`);
       }));
 
     test('another way to speak to Sentinels replaces the links, and cuts nobody', () =>
@@ -247,7 +248,7 @@ for (const engine of platform() === 'linux' ? ['streams', 'epoll'] : ['streams']
         await eventually(() => sentinel.server.connections.length === 2);
         const before = sentinel.accepted;
         await tunnel.reload({ ...config, sentinel: { replyMs: 20_000 } });
-        await eventually(() => sentinel.accepted === before + 2 && sentinel.server.connections.length === 2);
+        await eventually(() => sentinel.accepted >= before + 2 && sentinel.server.connections.length === 2);
         assert.deepEqual(tunnel.events('sentinel.down'), []);
       }));
   });
