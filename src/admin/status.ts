@@ -52,7 +52,7 @@ export interface DatabaseStatus {
   readonly master: string | null;
   /** `confirmed` by an answer of Sentinel, or `provisional` on the new master's word; `null` while nothing is served. */
   readonly standing: 'confirmed' | 'provisional' | null;
-  /** The replicas that the master counts, `host:port`; none where ROLE does not tell. */
+  /** The replicas that the master counts, `host:port`; none where it does not tell of them. */
   readonly replicas: readonly string[];
   readonly generation: number;
   readonly epoch: number | null;

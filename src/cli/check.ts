@@ -84,6 +84,8 @@ function describeRole(role: Role): string {
       return 'says it is the master';
     case 'replica':
       return 'says it is a replica';
+    case 'active-replica':
+      return 'says it is an active replica, which takes writes';
     case 'unverifiable':
       return `does not tell its role (${role.why}), taken on the word of the Sentinels`;
     case 'unusable':

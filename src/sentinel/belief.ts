@@ -168,11 +168,20 @@ export function newBelief(rules: Rules, { sentinels, seeds }: Roster, nowMs: num
   };
 }
 
+/** Whether a server that says so is served on the word of the Sentinels. */
+const isServed: Readonly<Record<Role['kind'], boolean>> = {
+  master: true,
+  'active-replica': true,
+  unverifiable: true,
+  replica: false,
+  unusable: false,
+};
+
 /** Whether this belief lets sessions through. */
 export function isUsable({ fence, adopted, role, isForbidden }: Belief): boolean {
   if (isForbidden) return false;
   if (fence) return fence.kind === 'provisional' && role?.kind !== 'unusable';
-  return adopted !== undefined && (role?.kind === 'master' || role?.kind === 'unverifiable');
+  return adopted !== undefined && role !== undefined && isServed[role.kind];
 }
 
 /** When `elapsed` has something to do next, in milliseconds on the belief's clock; `Infinity` for never. */

@@ -33,7 +33,7 @@ const openDoor: ProbeEntry = { access: {}, loggedIn: () => undefined };
 const patienceMs = 5_000;
 
 /**
- * Asks one server for its ROLE, over and over, on a connection of our own, and tells every answer.
+ * Asks one server for its role, over and over, on a connection of our own, and tells every answer.
  *
  * A connection that the server closes is opened again at once: Sentinel has a server it reconfigures kill its clients,
  * so a close is the first sign of a promotion as well as of a crash. A server that is silent keeps its one unanswered
@@ -58,7 +58,7 @@ export class RoleProbe {
     void this.#run();
   }
 
-  /** The replicas that the server counted in its latest answer; `undefined` until there was one. */
+  /** The replicas that the server counted when it told of them last; `undefined` until it has. */
   get replicas(): readonly Endpoint[] | undefined {
     return this.#replicas;
   }
@@ -163,7 +163,8 @@ export class RoleProbe {
     }, this.#pace.silentMs);
     try {
       const role = await inquiry.role(patienceMs);
-      this.#replicas = inquiry.replicas;
+      inquiry.count(patienceMs);
+      this.#replicas = inquiry.replicas ?? this.#replicas;
       this.#hasAnswered = true;
       return role;
     } finally {

@@ -217,7 +217,7 @@ function probed(belief: Belief, endpoint: Endpoint, role: Role, generation: numb
   if (generation !== belief.generation) return belief; // asked before the last fence or move
   if (fence && fence.kind !== 'asking') {
     if (!sameEndpoint(endpoint, fence.candidate)) return belief;
-    if (fence.kind === 'fenced' && role.kind === 'replica') {
+    if (fence.kind === 'fenced' && (role.kind === 'replica' || role.kind === 'active-replica')) {
       const former = withoutFormer(belief, endpoint);
       return former === belief.former ? belief : { ...belief, former };
     }

@@ -95,7 +95,9 @@ export class Chronicle {
         const phase = this.#view?.phase;
         this.#storyteller.said(
           who,
-          'why' in role ? `${role.kind}: ${role.why}` : `says it is a ${role.kind}`,
+          'why' in role
+            ? `${role.kind}: ${role.why}`
+            : `says it is ${role.kind === 'active-replica' ? 'an' : 'a'} ${role.kind}`,
         );
         const isAwaited =
           phase?.kind === 'fenced' && phase.candidate && sameEndpoint(phase.candidate, endpoint);

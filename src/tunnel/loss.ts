@@ -38,8 +38,8 @@ export function readReplicationInfo(text: string): ReplicationInfo {
  * `second_repl_offset` is the first offset that is not of the former history (redis 7.0.15, replication.c, shiftReplicationId).
  */
 export function lossBetween(old: ReplicationInfo | undefined, next: ReplicationInfo | undefined): Loss {
-  if (old?.offset === undefined || old.role !== 'master')
-    return unknown('the old master could not be asked in time');
+  if (old?.offset === undefined) return unknown('the old master could not be asked in time');
+  if (old.role !== 'master') return unknown('the old master did not say that it was one');
   if (next?.formerEnd === undefined) return unknown('the new master does not tell where its history begins');
   if (next.formerId !== old.id)
     return unknown('the new master has not got its history from the old one alone');

@@ -98,6 +98,32 @@ test('what is wrong with passwords and permissions is found, on real servers', a
       const pinger = await asUser(sentinel, { redis: { username: 'pinger', password: 'pinger-secret' } });
       assert.match(found(pinger, 'redis-permission').remedy, /ACL SETUSER pinger \+role/);
       assert.equal(found(pinger, 'redis-permission').severity, 'ok');
+      assert.match(
+        found(pinger, 'redis-permission').what,
+        / does not let "pinger" ask ROLE: the role is taken from HELLO$/,
+      );
+    });
+
+    await t.test('servers that have no ROLE, and those that tell their role in no way', async () => {
+      const noRole = 'rename-command ROLE ""';
+      const noHello = 'rename-command HELLO ""';
+      for (const [redisConfig, account, severity, what] of [
+        [[noRole], {}, 'ok', /does not know ROLE: .*: the role is taken from HELLO$/],
+        [[noRole, noHello], {}, 'ok', /does not know ROLE: .*: the role is taken from INFO replication$/],
+        [
+          [noRole, noHello, 'user pinger on >pinger-secret -@all +ping'],
+          { username: 'pinger', password: 'pinger-secret' },
+          'degraded',
+          /does not know ROLE: .*, and neither HELLO nor INFO tells the role: .* a second longer$/,
+        ],
+      ] as const) {
+        await using bare = await startCluster({ replicas: 0, sentinels: 1, redisConfig });
+        const findings = await diagnosed({ sentinels: bare.seeds, redis: account, databases });
+        const finding = found(findings, 'redis-permission');
+        assert.equal(finding.severity, severity);
+        assert.match(finding.what, what);
+        assert.match(finding.evidence[0]?.answered ?? '', /^ERR unknown command/);
+      }
     });
 
     await t.test('a password for those that have none', async () => {

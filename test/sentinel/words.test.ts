@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ReplyError, type Reply } from '../../src/sentinel/resp.ts';
-import { readReplicas, readRole } from '../../src/sentinel/role.ts';
+import {
+  readInfoReplication,
+  readReplication,
+  readRole,
+  roleQuestions,
+  untoldRole,
+} from '../../src/sentinel/role.ts';
 import { readAnnouncement, readAnswer, readSentinels } from '../../src/sentinel/words.ts';
 
 const noSuchMaster = new ReplyError('ERR No such master with that name');
@@ -182,27 +188,83 @@ test('readAnnouncement() has nothing to say of what names no master', () => {
     assert.equal(readAnnouncement(channel, payload), undefined, payload);
 });
 
-test('readReplicas() reads what a master counts, and nothing of what makes no sense', () => {
+test('readReplication() reads what a master counts, and nothing of what makes no sense', () => {
   const replica = ['10.0.0.2', '6379', '3129659'];
-  assert.deepEqual(readReplicas(['master', 5679, [replica]]), [{ host: '10.0.0.2', port: 6379 }]);
-  assert.equal(readReplicas(['master', 5679, Array.from({ length: 1000 }, () => replica)]).length, 64);
+  const endpoint = { host: '10.0.0.2', port: 6379 };
+  assert.deepEqual(readReplication(['master', 5679, [replica]]), {
+    offset: 5679,
+    replicas: [{ endpoint, offset: 3129659 }],
+  });
+  // Dragonfly has no offset of its own, and a state in the place of that of a replica.
+  assert.deepEqual(readReplication(['master', [['10.0.0.2', '6379', 'online']]]), {
+    offset: undefined,
+    replicas: [{ endpoint, offset: undefined }],
+  });
+  const many = readReplication(['master', 5679, Array.from({ length: 1000 }, () => replica)]);
+  assert.equal(many?.replicas.length, 64);
   const odd = [null, 'x', [], ['10.0.0.2'], ['', '6379'], ['10.0.0.2', '99999'], [1, 2]];
-  assert.deepEqual(readReplicas(['master', 5679, odd]), []);
-  for (const reply of [null, 'x', [], ['master'], ['slave', 1, [replica]], new ReplyError('NOPERM')])
-    assert.deepEqual(readReplicas(reply), []);
+  assert.deepEqual(readReplication(['master', 5679, odd])?.replicas, []);
+  for (const reply of [['master'], ['master', null, null], ['master', 'x', 7]])
+    assert.deepEqual(readReplication(reply), { offset: undefined, replicas: [] });
+  for (const reply of [null, 'x', [], ['slave', 1, [replica]], new ReplyError('NOPERM')])
+    assert.equal(readReplication(reply), undefined);
 });
 
-test('readRole() fails open where ROLE is not for us, and trusts nothing that makes no sense', () => {
-  assert.deepEqual(readRole(['master', 5679, []]), { kind: 'master' });
-  // Our own refusal: a Sentinel that names a tunnel would lead it to itself.
-  assert.equal(readRole(new ReplyError('ERR sentinel-tunnel: shutting down')).kind, 'unusable');
-  assert.deepEqual(readRole(['slave', '127.0.0.1', 17001, 'connected', 5679]), { kind: 'replica' });
+test('readInfoReplication() reads the same from INFO, and nothing of what makes no sense', () => {
+  const text = [
+    '# Replication',
+    'role:master',
+    'slave0:ip=10.0.0.2,port=6379,state=online,offset=5277,lag=0',
+    'slave1:ip=fd00::2,port=6380,state=wait_bgsave',
+    'slave2:ip=,port=6379',
+    'slave3:ip=10.0.0.4,port=99999',
+    'slave4:10.0.0.5,6379,online',
+    'slave_read_only:1',
+    'master_repl_offset:5679',
+    '',
+  ].join('\r\n');
+  assert.deepEqual(readInfoReplication(text), {
+    offset: 5679,
+    replicas: [
+      { endpoint: { host: '10.0.0.2', port: 6379 }, offset: 5277 },
+      { endpoint: { host: 'fd00::2', port: 6380 }, offset: undefined },
+    ],
+  });
+  const many = 'slave0:ip=10.0.0.2,port=6379\r\n'.repeat(1000);
+  assert.equal(readInfoReplication(many)?.replicas.length, 64);
+  for (const reply of [null, 1, [], new ReplyError('NOPERM')])
+    assert.equal(readInfoReplication(reply), undefined);
+});
+
+test('readRole() reads what servers call themselves, and nothing of what makes no sense', () => {
+  for (const [reply, kind] of [
+    [['master', 5679, []], 'master'],
+    [['master', []], 'master'],
+    [['slave', '127.0.0.1', 17001, 'connected', 5679], 'replica'],
+    [['replica', '127.0.0.1', '17001', 'stable_sync'], 'replica'],
+    [['active-replica', '127.0.0.1', 17001, 'connected', 5679], 'active-replica'],
+    // KeyDB with several masters: one of these for each.
+    [[1, 2].map(() => ['active-replica', '127.0.0.1', 17001, 'connected', 5679]), 'active-replica'],
+    [[1, 2].map(() => ['slave', '127.0.0.1', 17001, 'connected', 5679]), 'replica'],
+  ] as const)
+    assert.deepEqual(readRole(reply), { kind });
   assert.deepEqual(readRole(['sentinel', ['mymaster']]), { kind: 'unusable', why: 'it is a Sentinel' });
+  // Our own refusal: a Sentinel that names a tunnel would lead it to itself.
+  assert.equal(readRole(new ReplyError('ERR sentinel-tunnel: shutting down'))?.kind, 'unusable');
+  for (const reply of ['OK', null, [], [1], ['primary'], [[]], [[['master']]], new ReplyError('NOPERM')])
+    assert.equal(readRole(reply as Reply), undefined);
+});
+
+test('untoldRole() fails open where the role is not for us, and trusts nothing that makes no sense', () => {
+  const [question] = roleQuestions;
   for (const text of ['NOAUTH Authentication required.', 'NOPERM this user', "ERR unknown command 'ROLE'"]) {
-    assert.deepEqual(readRole(new ReplyError(text)), { kind: 'unverifiable', why: text });
+    assert.deepEqual(untoldRole(question, new ReplyError(text)), { kind: 'unverifiable', why: text });
   }
   for (const reply of ['OK', null, [], [1], ['primary']] as Reply[])
-    assert.equal(readRole(reply).kind, 'unusable');
+    assert.deepEqual(untoldRole(question, reply), {
+      kind: 'unusable',
+      why: 'its answer to ROLE makes no sense',
+    });
 });
 
 test('readAnswer() says that a Redis server in the place of a Sentinel is none', () => {

@@ -61,7 +61,7 @@ function withCleanQuotes(what: string, evidence: readonly Evidence[], clean: Cle
 }
 
 /** The first word of an answer to ROLE, as servers and as we say it. */
-const roleWord = /^(?:master|slave|replica|sentinel)\b/;
+const roleWord = /^(?:active-replica|master|slave|replica|sentinel)\b/;
 /** Who speaks in our own words. */
 const ourselves: ReadonlySet<string> = new Set(['configuration', thisMachine]);
 

@@ -2,7 +2,7 @@ import { channels, promotionChannels } from '../../sentinel/words.ts';
 import type { DatabaseFacts, Facts, SentinelFacts } from './facts.ts';
 import type { Evidence, Finding } from './finding.ts';
 import { questionsOf } from './gather.ts';
-import { errorTo, said, type Interview } from './interview.ts';
+import { errorTo, said, toldRole, type Interview } from './interview.ts';
 
 /** Passwords and permissions, of Sentinels and of Redis. */
 export function accessFindings(facts: Facts): readonly Finding[] {
@@ -156,14 +156,25 @@ function redisAccess({ database, master }: DatabaseFacts): readonly Finding[] {
   }
   const needless =
     login.kind === 'needless' ? [{ ...needlessFinding(by, user, 'redis'), database: name }] : [];
-  if (!denied?.startsWith('NOPERM')) return needless;
+  if (denied === undefined || !/^NOPERM |^ERR unknown command/i.test(denied)) return needless;
+  const isForbidden = denied.startsWith('NOPERM');
+  const refusal = isForbidden
+    ? `the ACL of ${by} does not let "${user}" ask ROLE`
+    : `${by} does not know ROLE: it has been renamed, or this is another kind of server`;
+  const told = toldRole(master);
   const permission: Finding = {
     code: 'redis-permission',
-    severity: 'ok',
+    severity: told ? 'ok' : 'degraded',
     database: name,
-    what: `the ACL of ${by} does not let "${user}" ask ROLE: the role is taken from HELLO`,
+    what: told
+      ? `${refusal}: the role is taken from ${told.question.name}`
+      : `${refusal}, and neither HELLO nor INFO tells the role: ${later}`,
     evidence: [said(master, 'ROLE')],
-    remedy: `On the Redis servers: ACL SETUSER ${user} +role, which spares an entry in their ACL log for each connection`,
+    remedy: isForbidden
+      ? `On the Redis servers: ACL SETUSER ${user} +role, which spares an entry in their ACL log for each connection`
+      : told
+        ? 'Nothing has to be done'
+        : 'Leave ROLE, HELLO or INFO under its name on the Redis servers (rename-command)',
   };
   return [...needless, permission];
 }

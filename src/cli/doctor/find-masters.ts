@@ -6,7 +6,7 @@ import { causeOf } from './failures.ts';
 import type { DatabaseFacts, Facts } from './facts.ts';
 import type { Evidence, Finding } from './finding.ts';
 import { questionsOf, rowsOf } from './gather.ts';
-import { errorTo, replyTo, said, type Interview } from './interview.ts';
+import { errorTo, replyTo, said, toldRole, type Interview } from './interview.ts';
 import { minorityOf, verdictOf } from './verdict.ts';
 
 /** What keeps a database from being served, with all that is known of why. */
@@ -197,8 +197,7 @@ function announcedBy(
 }
 
 function isMaster(asked: Interview): boolean {
-  const role = replyTo(asked, 'ROLE');
-  return Array.isArray(role) && role[0] === 'master';
+  return toldRole(asked)?.role.kind === 'master';
 }
 
 function notThere({ by, failure }: Interview): Evidence {

@@ -1,10 +1,11 @@
 import { formatEndpoint } from '../../net/endpoint.ts';
-import { asMap, type Reply } from '../../sentinel/resp.ts';
+import { asMap } from '../../sentinel/resp.ts';
+import { readInfoReplication, readReplication, type Replication } from '../../sentinel/role.ts';
 import { causeOf } from './failures.ts';
 import type { DatabaseFacts, Facts, ReplicaFacts } from './facts.ts';
 import type { Finding } from './finding.ts';
 import { questionsOf } from './gather.ts';
-import { failed, replyTo, said } from './interview.ts';
+import { failed, replyTo, said, type Interview } from './interview.ts';
 
 /** Who could be the next master, and how fast it could be one. */
 export function replicaFindings(facts: Facts): readonly Finding[] {
@@ -105,15 +106,12 @@ function reachFindings(
 const backlogBytes = 1024 * 1024;
 
 function lagFindings({ database, master }: DatabaseFacts): readonly Finding[] {
-  const role = master && replyTo(master, 'ROLE');
-  if (!master || !Array.isArray(role) || role[0] !== 'master') return [];
-  const [, offset, replicas] = role as readonly Reply[];
-  if (typeof offset !== 'number' || !Array.isArray(replicas)) return [];
-  const late = (replicas as readonly Reply[]).flatMap((each) => {
-    if (!Array.isArray(each)) return [];
-    const [host, port, own] = (each as readonly Reply[]).map(String);
-    const behind = offset - Number(own);
-    return behind > backlogBytes ? [{ where: `${host ?? ''}:${port ?? ''}`, behind }] : [];
+  const replication = master && replicationOf(master);
+  if (!replication) return [];
+  const { question, offset, replicas } = replication;
+  const late = replicas.flatMap(({ endpoint, offset: own }) => {
+    const behind = own === undefined || offset === undefined ? 0 : offset - own;
+    return behind > backlogBytes ? [{ where: formatEndpoint(endpoint), own, behind }] : [];
   });
   if (late.length === 0) return [];
   const told = late
@@ -125,11 +123,25 @@ function lagFindings({ database, master }: DatabaseFacts): readonly Finding[] {
       severity: 'degraded',
       database: database.name,
       what: `replicas are behind the master ${master.by}: ${told}; a failover now loses what they lack`,
-      evidence: [said(master, 'ROLE')],
+      evidence: [
+        {
+          by: master.by,
+          asked: question,
+          answered: `offset ${String(offset)}; ${late.map(({ where, own }) => `${where} ${String(own)}`).join(', ')}`,
+        },
+      ],
       remedy:
         'Look at their network, disks and client-output-buffer-limit; see that writes slow down, or wait before a planned failover',
     },
   ];
+}
+
+/** What the master counts in its answer to ROLE, or to INFO where ROLE is not for us. */
+function replicationOf(master: Interview): (Replication & { question: string }) | undefined {
+  const byRole = readReplication(replyTo(master, 'ROLE') ?? null);
+  if (byRole) return { ...byRole, question: 'ROLE' };
+  const byInfo = readInfoReplication(replyTo(master, 'INFO', 'replication') ?? null);
+  return byInfo && { ...byInfo, question: 'INFO replication' };
 }
 
 /** Advice, and no fault: it is a trade of availability for safety. */

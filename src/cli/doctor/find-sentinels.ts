@@ -1,6 +1,7 @@
 import { formatEndpoint } from '../../net/endpoint.ts';
 import { isOfNoSentinel } from '../../sentinel/denial.ts';
 import { asMap } from '../../sentinel/resp.ts';
+import { readRole } from '../../sentinel/role.ts';
 import { causeOf } from './failures.ts';
 import type { DatabaseFacts, Facts, SentinelFacts } from './facts.ts';
 import type { Evidence, Finding } from './finding.ts';
@@ -60,9 +61,13 @@ function strangerOf(asked: Interview): string | undefined {
   if (asked.failure?.code === 'ST_SENTINEL_REPLY_INVALID')
     return 'what answers does not speak the Redis protocol';
   if ((errorTo(asked, 'ROLE') ?? '').startsWith('ERR sentinel-tunnel:')) return 'it is a Sentinel Tunnel';
-  const role = replyTo(asked, 'ROLE');
-  if (Array.isArray(role) && (role[0] === 'master' || role[0] === 'slave')) {
-    return `it is a Redis server, a ${role[0] === 'master' ? 'master' : 'replica'}`;
+  switch (readRole(replyTo(asked, 'ROLE') ?? null)?.kind) {
+    case 'master':
+      return 'it is a Redis server, a master';
+    case 'replica':
+    case 'active-replica':
+      return 'it is a Redis server, a replica';
+    default:
   }
   return isOfNoSentinel(errorTo(asked, ...myId) ?? '')
     ? 'it does not know the command SENTINEL, as a Redis server does not'
@@ -94,7 +99,7 @@ function ageFindings(asked: Interview): readonly Finding[] {
     return [];
   const isAncient = major < 2 || (major === 2 && (minor < 8 || (minor === 8 && patch < 12)));
   const what = isAncient
-    ? `${asked.by} has version ${version}: servers of that age know no ROLE, so a new master is believed only by the answer of Sentinel`
+    ? `${asked.by} has version ${version}: servers of that age know neither ROLE nor HELLO, and are asked for their role by INFO alone`
     : `${asked.by} has version ${version}, which has no SENTINEL MYID: two addresses of one Sentinel cannot be told`;
   const evidence = [{ by: asked.by, asked: 'INFO server', answered: `redis_version ${version}` }];
   return [

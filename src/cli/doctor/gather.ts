@@ -3,6 +3,7 @@ import { mapEndpoint } from '../../net/address-map.ts';
 import { type Endpoint, formatEndpoint, parsePort, sameEndpoint } from '../../net/endpoint.ts';
 import { OwnListeners } from '../../net/own-listeners.ts';
 import { asMap, type Reply } from '../../sentinel/resp.ts';
+import { roleQuestions } from '../../sentinel/role.ts';
 import { type DatabaseSurvey, survey } from '../../sentinel/survey.ts';
 import { channels } from '../../sentinel/words.ts';
 import type { DatabaseFacts, Facts, ReplicaFacts, SentinelFacts } from './facts.ts';
@@ -90,7 +91,12 @@ async function askServers(
   const ask = (endpoint: Endpoint): Promise<Interview> =>
     interview(
       endpoint,
-      [['ROLE'], ['TIME'], ['INFO', 'server'], ['CONFIG', 'GET', 'min-replicas-to-write']],
+      [
+        ...roleQuestions.map(({ words }) => words),
+        ['TIME'],
+        ['INFO', 'server'],
+        ['CONFIG', 'GET', 'min-replicas-to-write'],
+      ],
       { access: database.redis, ms: serverMs, own },
     );
   const decider = sentinels.find(({ asked }) => asked.by === adopted.by) ?? sentinels[0];

@@ -4,6 +4,7 @@ import type { OwnListeners } from '../../net/own-listeners.ts';
 import type { Access } from '../../net/tls.ts';
 import { Connection, type Login } from '../../sentinel/connection.ts';
 import { ReplyError, type Reply } from '../../sentinel/resp.ts';
+import { roleQuestions, type Role, type RoleQuestion } from '../../sentinel/role.ts';
 import type { Evidence } from './finding.ts';
 import { glance, type Glance } from './glance.ts';
 
@@ -97,6 +98,16 @@ export function replyTo(asked: Interview, ...words: readonly string[]): Reply | 
 export function errorTo(asked: Interview, ...words: readonly string[]): string | undefined {
   const reply = replyTo(asked, ...words);
   return reply instanceof ReplyError ? reply.text : undefined;
+}
+
+/** What a server says that it is, and in answer to which question; `undefined` where it tells in no way. */
+export function toldRole(asked: Interview): { question: RoleQuestion; role: Role } | undefined {
+  for (const question of roleQuestions) {
+    const reply = replyTo(asked, ...question.words);
+    const role = reply === undefined ? undefined : question.read(reply);
+    if (role) return { question, role };
+  }
+  return undefined;
 }
 
 /** A question and its answer as evidence. */

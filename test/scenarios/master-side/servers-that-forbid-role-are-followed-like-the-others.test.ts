@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Status } from '../../../src/admin/status.ts';
+import {
+  ask,
+  awaitSubscribed,
+  eventually,
+  serveThrough,
+  startCluster,
+  withoutLeaks,
+  type TunnelProcess,
+} from '../../kit/index.ts';
+
+const token = 'a-token-of-the-tests';
+const admin = { listen: 0, token };
+const noRole = ['rename-command ROLE ""'];
+const noHello = [...noRole, 'rename-command HELLO ""'];
+const users = ['user prober on >prober-secret -@all +info', 'user pinger on >pinger-secret -@all +ping'];
+
+async function replicasShown(tunnel: TunnelProcess): Promise<readonly string[] | undefined> {
+  const answer = await ask(tunnel.adminPort, '/status', { headers: { authorization: `Bearer ${token}` } });
+  return (answer.json() as Status).databases[0]?.replicas;
+}
+
+for (const [what, redisConfig, redis] of [
+  ['ROLE', noRole, {}],
+  ['ROLE and HELLO', noHello, {}],
+  [
+    'ROLE and HELLO and all but INFO',
+    [...noHello, ...users],
+    { username: 'prober', password: 'prober-secret' },
+  ],
+] as const) {
+  test(`servers without ${what}: after a planned failover the promoted one is served at once`, async () => {
+    await withoutLeaks(async () => {
+      await using cluster = await startCluster({ redisConfig });
+      await using tunnel = await serveThrough(cluster, { config: { redis, admin } });
+      await tunnel.waitFor(({ event }) => event === 'admin.opened');
+      await eventually(async () => (await replicasShown(tunnel))?.length === 2);
+      await awaitSubscribed(cluster.sentinels);
+      const promoted = await cluster.failoverAndSettle();
+      await tunnel.waitFor(({ event }) => event === 'failover.story');
+      const [story] = tunnel.events('failover.story');
+      assert.ok(story && 'promotedMs' in story, 'the candidate told its role');
+      assert.equal(story['to'], `127.0.0.1:${promoted.port}`);
+      const serving = tunnel.events('master.serving').filter(({ generation }) => Number(generation) > 1);
+      assert.deepEqual(
+        serving.map(({ standing }) => standing),
+        ['provisional'],
+      );
+      assert.ok(Number(story['servedMs']) < Number(story['confirmedMs']));
+      assert.deepEqual(tunnel.events('master.degraded'), []);
+      await using client = await tunnel.connect(cluster.name);
+      assert.equal(await client.command('SET', 'key', 'value'), 'OK');
+      assert.equal(await promoted.command('GET', 'key'), 'value');
+    });
+  });
+}
+
+test('servers that tell their role in no way are served on the word of the Sentinels, and said to be', async () => {
+  await withoutLeaks(async () => {
+    await using cluster = await startCluster({ replicas: 1, redisConfig: [...noHello, ...users] });
+    await using tunnel = await serveThrough(cluster, {
+      config: { redis: { username: 'pinger', password: 'pinger-secret' }, admin },
+    });
+    await tunnel.waitFor(({ event }) => event === 'admin.opened');
+    const degraded = await tunnel.waitFor(({ event }) => event === 'master.degraded');
+    assert.match(String(degraded['reasons']), /its role cannot be verified: ERR unknown command 'ROLE'/i);
+    await using client = await tunnel.connect(cluster.name);
+    assert.equal(await client.command('SET', 'key', 'value'), 'OK');
+    assert.deepEqual(await replicasShown(tunnel), []);
+  });
+});
