@@ -2,7 +2,7 @@ import { request, type ClientRequest, type IncomingMessage } from 'node:http';
 import { messageOf, TunnelError } from '../errors.ts';
 import { formatListenAddress } from '../net/endpoint.ts';
 import type { AdminPlace } from './admin-place.ts';
-import { plain } from './plain.ts';
+import { printable } from '../printable.ts';
 
 /** An answer takes milliseconds, unless the way or the tunnel is ill, in milliseconds. */
 const answerMs = 5_000;
@@ -49,7 +49,7 @@ export class AdminClient {
 
   /** Where it asks, for people. */
   get where(): string {
-    return plain(formatListenAddress(this.#place.address));
+    return printable(formatListenAddress(this.#place.address));
   }
 
   /**
@@ -154,8 +154,8 @@ export class AdminClient {
     if (messageOf(cause) === 'socket hang up')
       return `No admin listener answers at ${where}: what is there closed the connection without an answer`;
     if (code.startsWith('HPE_'))
-      return `What answers at ${where} is no Sentinel Tunnel: ${plain(messageOf(cause))}`;
-    return `${where} does not answer: ${plain(messageOf(cause))}`;
+      return `What answers at ${where} is no Sentinel Tunnel: ${printable(messageOf(cause))}`;
+    return `${where} does not answer: ${printable(messageOf(cause))}`;
   }
 
   #refusal({ status, text }: AdminAnswer, body: unknown, inLines = false): TunnelError {
@@ -163,13 +163,13 @@ export class AdminClient {
       Record<string, unknown>
     >;
     if (typeof error !== 'string') {
-      const told = plain(text.slice(0, 80));
+      const told = printable(text.slice(0, 80));
       return new TunnelError(
         'ST_ADMIN_UNREACHABLE',
         `What answers at ${this.where} is no Sentinel Tunnel of this version: HTTP ${String(status)}, "${told}"`,
       );
     }
-    const sentence = plain(error);
+    const sentence = printable(error);
     if (status === 401) {
       const remedy =
         this.#place.token === undefined
@@ -179,9 +179,9 @@ export class AdminClient {
     }
     if (status === 403 || status === 421)
       return new TunnelError('ST_ADMIN_DENIED', `${this.where} refuses: ${sentence}`);
-    const suffix = typeof code === 'string' ? ` (${plain(code)})` : '';
+    const suffix = typeof code === 'string' ? ` (${printable(code)})` : '';
     if (!inLines) return new TunnelError('ST_ADMIN_REFUSED', `${sentence}${suffix}`);
-    const [first = '', ...more] = error.split('\n').map(plain);
+    const [first = '', ...more] = error.split('\n').map(printable);
     const head = first.endsWith(':') ? `${first.slice(0, -1)}${suffix}:` : `${first}${suffix}`;
     return new TunnelError('ST_ADMIN_REFUSED', [head, ...more].join('\n'));
   }
@@ -264,8 +264,9 @@ function frames(sent: ClientRequest, response: IncomingMessage, told: (frame: Fr
 function frameOf(text: string): Frame | undefined {
   const fields = new Map<string, string>();
   for (const line of text.split('\n')) {
-    const [, name, value = ''] = /^(\w+): ?(.*)$/.exec(line) ?? [];
-    if (name !== undefined) fields.set(name, value);
+    // Not by a pattern: its `.` would stop at U+2028, which JSON may hold as it is.
+    const colon = line.indexOf(':');
+    if (colon > 0) fields.set(line.slice(0, colon), line.slice(colon + 1).replace(/^ /, ''));
   }
   const data = fields.get('data');
   return data === undefined

@@ -2,7 +2,7 @@ import type { DatabaseStatus, Status } from '../admin/status.ts';
 import { TunnelError } from '../errors.ts';
 import type { FailoverStory } from '../tunnel/story.ts';
 import type { AdminClient } from './admin-client.ts';
-import { plain } from './plain.ts';
+import { printable } from '../printable.ts';
 import { isFlag, isNumber, isText, listOf, mapping, orNone, type Check } from './shape.ts';
 
 export type Failovers = readonly FailoverStory[];
@@ -94,8 +94,8 @@ export async function readFailovers(
 export function databaseOf(status: Status, name: string): DatabaseStatus {
   const found = status.databases.find((database) => database.name === name);
   if (found) return found;
-  const names = status.databases.map((database) => `"${plain(database.name)}"`).join(', ');
-  throw new TunnelError('ST_USAGE', `No database "${plain(name)}": there is ${names}`);
+  const names = status.databases.map((database) => `"${printable(database.name)}"`).join(', ');
+  throw new TunnelError('ST_USAGE', `No database "${printable(name)}": there is ${names}`);
 }
 
 function stranger(client: AdminClient, what: string): TunnelError {

@@ -1,6 +1,7 @@
 import type { Config } from '../config/config.ts';
 import { changeLine, diffConfigs } from '../config/diff.ts';
 import { formatEndpoint, formatListenAddress } from '../net/endpoint.ts';
+import { printable } from '../printable.ts';
 import type { Role } from '../sentinel/role.ts';
 import { type DatabaseSurvey, survey } from '../sentinel/survey.ts';
 import type { Answer } from '../sentinel/words.ts';
@@ -19,7 +20,7 @@ export async function check(config: Config, host: Host, against?: Against): Prom
   host.stdout.write(
     `Configuration is valid: ${count(sentinels.length, 'Sentinel')}, ${count(databases.length, 'database')}\n`,
   );
-  for (const warning of config.warnings) host.stdout.write(`Warning: ${warning}\n`);
+  for (const warning of config.warnings) host.stdout.write(`Warning: ${printable(warning)}\n`);
   if (against) host.stdout.write(`\n${describeChanges(against, config)}`);
   const surveys = await survey(config);
   for (const each of surveys) host.stdout.write(`\n${describeSurvey(each)}`);
@@ -34,9 +35,9 @@ export interface Against {
 
 function describeChanges({ config: before, file }: Against, after: Config): string {
   const changes = diffConfigs(before, after);
-  if (changes.length === 0) return `Against ${file}: nothing changes\n`;
-  const lines = changes.map((change) => `  ${changeLine(change)}`);
-  return [`Against ${file}: ${count(changes.length, 'change')}`, ...lines, ''].join('\n');
+  if (changes.length === 0) return `Against ${printable(file)}: nothing changes\n`;
+  const lines = changes.map((change) => `  ${printable(changeLine(change))}`);
+  return [`Against ${printable(file)}: ${count(changes.length, 'change')}`, ...lines, ''].join('\n');
 }
 
 /** A heading, a row per Sentinel, the ROLE of the server they lead to, and what follows. */
@@ -59,8 +60,7 @@ function describeSurvey(survey: DatabaseSurvey): string {
   ];
   const minority = trouble === undefined ? minorityOf(survey)?.what : undefined;
   if (minority !== undefined) lines.push(`  ${minority}`);
-  // Words of others must not steer the terminal.
-  return `${lines.map((line) => line.replace(/\p{Cc}/gu, '?')).join('\n')}\n`;
+  return `${lines.map(printable).join('\n')}\n`;
 }
 
 function describeAnswer(answer: Answer, name: string): string[] {

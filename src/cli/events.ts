@@ -9,7 +9,8 @@ import { adminPlaceOf, type AdminFlags } from './admin-place.ts';
 import { exitCodes } from './exit-codes.ts';
 import { wholeNumber } from './failovers.ts';
 import type { Host } from './host.ts';
-import { inLocalTime, plain, plainJson } from './plain.ts';
+import { inLocalTime } from './plain.ts';
+import { printable, printableJson } from '../printable.ts';
 import { isText, listOf, mapping } from './shape.ts';
 
 export interface EventsFlags extends AdminFlags {
@@ -59,7 +60,7 @@ export async function events(flags: EventsFlags, host: Host): Promise<number> {
 function levelOf(text: string): LogLevel {
   const level = logLevels.find((known) => known === text);
   if (level) return level;
-  throw new TunnelError('ST_USAGE', `--level: expected ${logLevels.join(', ')}, got "${plain(text)}"`);
+  throw new TunnelError('ST_USAGE', `--level: expected ${logLevels.join(', ')}, got "${printable(text)}"`);
 }
 
 function isBacklog(
@@ -123,7 +124,7 @@ class Printer {
       );
       this.#skipped = 0;
     }
-    stdout.write(this.#flags.json ? `${plainJson(event)}\n` : eventLine(event, stdout.isColoured));
+    stdout.write(this.#flags.json ? `${printableJson(event)}\n` : eventLine(event, stdout.isColoured));
   }
 }
 
@@ -138,7 +139,7 @@ export function eventLine(event: ReadEvent, isColoured: boolean): string {
   const at = new Date(time);
   const line = isKnown
     ? prettyLine(at, level as LogLevel, name as EventName, fields, isColoured)
-    : `${plain(time)} ${plain(level).toUpperCase()} ${plain(sentence)}\n`;
+    : `${printable(time)} ${printable(level).toUpperCase()} ${printable(sentence)}\n`;
   return inLocalTime(line, new Date());
 }
 

@@ -8,7 +8,8 @@ import { exitCodes } from './exit-codes.ts';
 import { wholeNumber } from './failovers.ts';
 import type { Host } from './host.ts';
 import { orderOf, strange, type OperateFlags } from './operate.ts';
-import { count, grouped, painter, plain, plainJson } from './plain.ts';
+import { count, grouped, painter } from './plain.ts';
+import { printable, printableJson } from '../printable.ts';
 import { isNumber, isText, mapping, orNone } from './shape.ts';
 import { storyText } from './story-text.ts';
 
@@ -68,14 +69,14 @@ export async function failover(name: string, flags: FailoverFlags, host: Host): 
   if (!isOutcome(body)) throw strange(client);
   const outcome = body as Outcome;
   if (!outcome.story) {
-    const who = plain(outcome.sentinel);
-    host.stderr.write(`${plain(name)}: ${who} has begun a failover, waiting for the next master\n`);
+    const who = printable(outcome.sentinel);
+    host.stderr.write(`${printable(name)}: ${who} has begun a failover, waiting for the next master\n`);
   }
   const after = await served(client, name, before, deadlineMs);
   if (!after) {
     throw new TunnelError(
       'ST_ADMIN_REFUSED',
-      `"${plain(name)}" has no next master after ${String(waitMs)} ms: "sentinel-tunnel status ${plain(name)}" says what it waits for`,
+      `"${printable(name)}" has no next master after ${String(waitMs)} ms: "sentinel-tunnel status ${printable(name)}" says what it waits for`,
     );
   }
   return tell(flags, host, outcome, (await readFailovers(client, name, 1)).at(-1));
@@ -102,7 +103,7 @@ function tell(flags: FailoverFlags, host: Host, outcome: Outcome, story: Failove
   const isMoved = story.from !== story.to;
   const { sentinel, quiescence = null, lost = null } = outcome;
   if (flags.json) {
-    host.stdout.write(`${plainJson({ sentinel, quiescence, lost, story }, 2)}\n`);
+    host.stdout.write(`${printableJson({ sentinel, quiescence, lost, story }, 2)}\n`);
   } else {
     const lines = [
       ...(quiescence ? [`At rest before it began: ${sessionsOf(quiescence)}`] : []),
@@ -124,5 +125,5 @@ function lossOf(lost: Outcome['lost']): string {
   if (!lost) return 'not known; --graceful finds out';
   const { writes, bytes, why } = lost;
   const lacking = writes === null && bytes ? `, ${grouped(bytes)} bytes of replication are missing` : '';
-  return `${writes === null ? 'not known' : String(writes)}${lacking} (${plain(why)})`;
+  return `${writes === null ? 'not known' : String(writes)}${lacking} (${printable(why)})`;
 }

@@ -4,7 +4,8 @@ import { adminPlaceOf, type AdminFlags } from './admin-place.ts';
 import { databaseOf, readFailovers, readStatus } from './admin-reads.ts';
 import { exitCodes } from './exit-codes.ts';
 import type { Host } from './host.ts';
-import { painter, plain, plainJson } from './plain.ts';
+import { painter } from './plain.ts';
+import { printable, printableJson } from '../printable.ts';
 import { storyText } from './story-text.ts';
 
 export interface FailoversFlags extends AdminFlags {
@@ -31,13 +32,13 @@ export async function failovers(
   const found = await readFailovers(client, name, last + 1);
   const shown = found.slice(-last);
   if (flags.json) {
-    host.stdout.write(`${plainJson(shown, 2)}\n`);
+    host.stdout.write(`${printableJson(shown, 2)}\n`);
     return exitCodes.done;
   }
   const paint = painter(host.stdout.isColoured);
   const now = new Date();
   if (shown.length === 0) {
-    host.stdout.write(`No failover${name === undefined ? '' : ` of ${plain(name)}`} has been seen\n`);
+    host.stdout.write(`No failover${name === undefined ? '' : ` of ${printable(name)}`} has been seen\n`);
   }
   if (shown.length < found.length && flags.last === undefined) {
     host.stdout.write(`The latest ${String(last)}; --last has more\n\n`);
@@ -56,6 +57,6 @@ export function wholeNumber(text: string, flag: string, least: number, most: num
   if (number >= least && number <= most) return number;
   throw new TunnelError(
     'ST_USAGE',
-    `${flag}: expected a whole number from ${String(least)} to ${String(most)}, got "${plain(text)}"`,
+    `${flag}: expected a whole number from ${String(least)} to ${String(most)}, got "${printable(text)}"`,
   );
 }

@@ -3,7 +3,7 @@ import { AdminClient, type AdminAnswer } from './admin-client.ts';
 import { adminPlaceOf, type AdminFlags } from './admin-place.ts';
 import { exitCodes } from './exit-codes.ts';
 import type { Host } from './host.ts';
-import { plain } from './plain.ts';
+import { printable } from '../printable.ts';
 
 export interface HealthFlags extends AdminFlags {
   readonly ready?: boolean;
@@ -40,7 +40,7 @@ export async function health(flags: HealthFlags, host: Host): Promise<number> {
     host.stdout.write(`${word}\n`);
     return exitCodes.done;
   }
-  const told = plain(answer.text.trim());
+  const told = printable(answer.text.trim());
   host.stderr.write(`not ${word}: ${told}\n`);
   return exitCodes.failed;
 }

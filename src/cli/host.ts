@@ -1,4 +1,5 @@
 import { fstatSync } from 'node:fs';
+import { printableLines } from '../printable.ts';
 import { terminalOf, type Terminal } from './terminal.ts';
 import type { StandardOutput } from '../telemetry/open-log.ts';
 
@@ -56,7 +57,8 @@ export function hostOf(self: NodeJS.Process): Host {
         };
       },
     },
-    stderr: { write: (text) => void stderr.write(text) },
+    // Messages alone go there, and each may quote what came from outside.
+    stderr: { write: (text) => void stderr.write(printableLines(text)) },
     // `stdin` is only touched where it is asked for: it opens what stands behind it.
     get terminal() {
       return isTerminal && self.stdin.isTTY && env['TERM'] !== 'dumb' ? terminalOf(self) : undefined;

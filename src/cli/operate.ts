@@ -5,7 +5,8 @@ import { databaseOf, readStatus } from './admin-reads.ts';
 import { exitCodes } from './exit-codes.ts';
 import { wholeNumber } from './failovers.ts';
 import type { Host } from './host.ts';
-import { clock, count, plain, plainJson } from './plain.ts';
+import { clock, count } from './plain.ts';
+import { printable, printableJson } from '../printable.ts';
 import { isFlag, isNumber, isText, listOf, mapping, type Check } from './shape.ts';
 
 export interface OperateFlags extends AdminFlags {
@@ -32,7 +33,7 @@ export async function hold(name: string, flags: HoldFlags, host: Host): Promise<
     flags,
     host,
     body,
-    `${plain(name)}: new clients wait until ${clock(until, new Date())}, or until "sentinel-tunnel release ${plain(name)}"`,
+    `${printable(name)}: new clients wait until ${clock(until, new Date())}, or until "sentinel-tunnel release ${printable(name)}"`,
   );
 }
 
@@ -44,7 +45,7 @@ export async function release(name: string, flags: OperateFlags, host: Host): Pr
     flags,
     host,
     body,
-    `${plain(name)}: ${released ? 'new clients are served again' : 'was not held'}`,
+    `${printable(name)}: ${released ? 'new clients are served again' : 'was not held'}`,
   );
 }
 
@@ -52,7 +53,7 @@ export async function release(name: string, flags: OperateFlags, host: Host): Pr
 export async function cut(name: string, flags: OperateFlags, host: Host): Promise<number> {
   const body = await act(name, 'cut', flags, host, mapping({ cut: isNumber }));
   const { cut: many } = body as { readonly cut: number };
-  return done(flags, host, body, `${plain(name)}: ${count(many, 'session')} cut`);
+  return done(flags, host, body, `${printable(name)}: ${count(many, 'session')} cut`);
 }
 
 /** Has the tunnel read its configuration file again. */
@@ -64,7 +65,7 @@ export async function reload(flags: OperateFlags, host: Host): Promise<number> {
   const lines = [
     changes.length === 0 ? 'Reloaded: nothing has changed' : `Reloaded: ${count(changes.length, 'change')}`,
   ];
-  return done(flags, host, body, [...lines, ...changes.map((change) => `  ${plain(change)}`)].join('\n'));
+  return done(flags, host, body, [...lines, ...changes.map((change) => `  ${printable(change)}`)].join('\n'));
 }
 
 /** Has an action done to a database, and gives the answer, which fits. */
@@ -112,6 +113,6 @@ export function strange(client: AdminClient): TunnelError {
 }
 
 export function done({ json }: OperateFlags, host: Host, body: unknown, text: string): number {
-  host.stdout.write(json ? `${plainJson(body, 2)}\n` : `${text}\n`);
+  host.stdout.write(json ? `${printableJson(body, 2)}\n` : `${text}\n`);
   return exitCodes.done;
 }

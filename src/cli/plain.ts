@@ -1,17 +1,3 @@
-/** Words of others must not steer the terminal, nor turn the direction of what stands beside them. */
-export function plain(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '?');
-}
-
-/** JSON in which nothing is left that a terminal would obey: what JSON itself allows is escaped as well. */
-export function plainJson(value: unknown, indent?: number): string {
-  return JSON.stringify(value, undefined, indent).replace(/[\u007f-\u009f\p{Cf}\u2028\u2029]/gu, (char) =>
-    [...Array(char.length).keys()]
-      .map((index) => `\\u${char.charCodeAt(index).toString(16).padStart(4, '0')}`)
-      .join(''),
-  );
-}
-
 /** How a text is to stand out. */
 export type Style = 'plain' | 'good' | 'bad' | 'faint' | 'strong';
 export type Paint = (style: Style, text: string) => string;

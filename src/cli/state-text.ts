@@ -1,5 +1,6 @@
 import type { DatabaseStatus, SaidStatus } from '../admin/status.ts';
-import { clock, plain } from './plain.ts';
+import { clock } from './plain.ts';
+import { printable } from '../printable.ts';
 
 /** The one state that a database is in, for clients, and the one reason for it. */
 export interface State {
@@ -25,31 +26,31 @@ const meanings: Readonly<Record<Exclude<DatabaseStatus['phase'], 'serving'>, str
 export function stateOf(database: DatabaseStatus, now: Date): State {
   const { phase, master, standing, since, hold, listen, reason, view } = database;
   if (listen.some(({ open }) => !open))
-    return { word: 'NOT LISTENING', meaning: '', reason: plain(reason ?? 'no reason given'), since };
+    return { word: 'NOT LISTENING', meaning: '', reason: printable(reason ?? 'no reason given'), since };
   if (phase !== 'serving') {
     const told = 'reason' in view.phase ? view.phase.reason : reason;
     const known: string = phase;
     return {
       word: known.toUpperCase(),
       meaning: known in meanings ? meanings[phase] : 'not served',
-      reason: plain(told ?? 'no reason given'),
+      reason: printable(told ?? 'no reason given'),
       since,
     };
   }
   if (hold) {
-    const until = `until ${clock(hold.until, now)}, or "sentinel-tunnel release ${plain(database.name)}"`;
+    const until = `until ${clock(hold.until, now)}, or "sentinel-tunnel release ${printable(database.name)}"`;
     return {
       word: 'HELD',
-      meaning: `new clients wait, open sessions stay on ${plain(master ?? '-')}`,
-      reason: `${plain(hold.reason)}, ${until}`,
+      meaning: `new clients wait, open sessions stay on ${printable(master ?? '-')}`,
+      reason: `${printable(hold.reason)}, ${until}`,
       since: hold.since,
     };
   }
   const verified = standing === 'provisional' ? 'not yet confirmed by Sentinel' : 'confirmed by Sentinel';
   return {
     word: 'SERVING',
-    meaning: `${plain(master ?? '-')}, ${verified}`,
-    reason: database.ready ? undefined : plain(reason ?? 'no reason given'),
+    meaning: `${printable(master ?? '-')}, ${verified}`,
+    reason: database.ready ? undefined : printable(reason ?? 'no reason given'),
     since,
   };
 }
@@ -70,16 +71,16 @@ export interface SaidText {
  */
 export function saidText(said: SaidStatus, standing: DatabaseStatus['standing']): SaidText {
   const { kind, address, epoch, text, agrees } = said;
-  if (kind === 'unknown') return { text: `DOES NOT MONITOR "${plain(said.database)}"`, tone: 'odd' };
+  if (kind === 'unknown') return { text: `DOES NOT MONITOR "${printable(said.database)}"`, tone: 'odd' };
   if (kind !== 'address' || address === null) {
     const word = kind === 'unreachable' ? 'NO ANSWER' : 'ERROR';
-    return { text: `${word}: ${plain(text ?? 'no reason given')}`, tone: 'odd' };
+    return { text: `${word}: ${printable(text ?? 'no reason given')}`, tone: 'odd' };
   }
   const flags = said.flags.filter((flag) => flag !== 'master');
   const named = [
-    plain(address),
+    printable(address),
     ...(epoch === null ? [] : [`epoch ${String(epoch)}`]),
-    ...flags.map(plain),
+    ...flags.map(printable),
   ].join(', ');
   if (agrees === false && standing === 'provisional')
     return { text: `${named}: the master before, as yet`, tone: 'plain' };

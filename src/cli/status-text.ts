@@ -5,12 +5,12 @@ import {
   grouped,
   inLocalTime,
   lasting,
-  plain,
   table,
   type Cell,
   type Paint,
   type Style,
 } from './plain.ts';
+import { printable } from '../printable.ts';
 import { saidText, stateOf } from './state-text.ts';
 import { storyLine } from './story-text.ts';
 
@@ -37,20 +37,20 @@ function headLines({ program, ready, reasons, databases }: Status, where: string
   const { version, engine, threads, uptimeMs, configFile, state } = program;
   const threadWords = threads > 0 ? ` (${count(threads, 'thread')})` : '';
   const parts = [
-    `Sentinel Tunnel ${plain(version)} at ${where}`,
+    `Sentinel Tunnel ${printable(version)} at ${where}`,
     `up ${lasting(uptimeMs)}`,
-    `engine ${plain(engine)}${threadWords}`,
-    ...(configFile === null ? [] : [plain(configFile)]),
+    `engine ${printable(engine)}${threadWords}`,
+    ...(configFile === null ? [] : [printable(configFile)]),
   ];
-  const waiting = databases.filter((database) => !database.ready).map(({ name }) => plain(name));
+  const waiting = databases.filter((database) => !database.ready).map(({ name }) => printable(name));
   // Why is said below, once, where the database is.
-  const rest = waiting.length === 0 ? plain(reasons.join('; ')) : waiting.join(', ');
+  const rest = waiting.length === 0 ? printable(reasons.join('; ')) : waiting.join(', ');
   return [
     parts.join(', '),
     ready ? paint('good', 'READY') : `${paint('bad', 'NOT READY')}: ${rest}`,
     // Optional: a tunnel of before this was told may be asked.
     ...((program.logTrouble as string | null | undefined)
-      ? [paint('bad', `LOG NOT WRITTEN: ${plain(program.logTrouble ?? '')}`)]
+      ? [paint('bad', `LOG NOT WRITTEN: ${printable(program.logTrouble ?? '')}`)]
       : []),
     ...(state === 'draining' ? [paint('bad', 'STOPPING: no new client is admitted')] : []),
   ];
@@ -62,26 +62,26 @@ function databaseLines(database: DatabaseStatus, now: Date, paint: Paint): strin
   const rows: Cell[][] = [
     ...(reason === undefined ? [] : [[{ text: '  because' }, { text: reason, style: 'bad' } as const]]),
     [{ text: '  since' }, { text: sinceWords(since, now) }],
-    ...degraded.map((text): Cell[] => [{ text: '  DEGRADED' }, { text: plain(text), style: 'bad' }]),
+    ...degraded.map((text): Cell[] => [{ text: '  DEGRADED' }, { text: printable(text), style: 'bad' }]),
     [
       { text: '  number' },
       { text: `generation ${String(generation)}, epoch ${epoch === null ? 'not readable' : String(epoch)}` },
     ],
     // Optional: a tunnel of before this was told may be asked.
     ...((database.replicas as readonly string[] | undefined)?.length
-      ? [[{ text: '  replicas' }, { text: plain(database.replicas.join(', ')) }]]
+      ? [[{ text: '  replicas' }, { text: printable(database.replicas.join(', ')) }]]
       : []),
     ...database.listen.map(({ address, open, reason }): Cell[] => [
       { text: '  listens' },
       open
-        ? { text: plain(address) }
-        : { text: `${plain(address)} NOT OPEN: ${plain(reason ?? 'not yet')}`, style: 'bad' },
+        ? { text: printable(address) }
+        : { text: `${printable(address)} NOT OPEN: ${printable(reason ?? 'not yet')}`, style: 'bad' },
     ]),
     [{ text: '  sessions' }, { text: counters ? sessionWords(counters) : 'none: it does not listen' }],
     [{ text: '  failover' }, { text: lastFailover ? storyLine(lastFailover, now) : 'none seen' }],
   ];
   const style: Style = word === 'SERVING' ? 'good' : 'bad';
-  const title = `${paint('strong', plain(name))}  ${paint(style, titleOf(word, meaning))}`;
+  const title = `${paint('strong', printable(name))}  ${paint(style, titleOf(word, meaning))}`;
   return [title, ...table(rows, paint)];
 }
 
@@ -126,16 +126,16 @@ function sentinelLines(
     const { address, seed, state, subscription, latencyMs } = sentinel;
     const said = sentinel.said.filter(({ database }) => shown.has(database));
     const lead: Cell[] = [
-      { text: `${plain(address)}${seed ? '' : ' (learnt)'}` },
+      { text: `${printable(address)}${seed ? '' : ' (learnt)'}` },
       {
         text:
           state === 'up'
             ? `up ${latencyMs === null ? '' : `${String(latencyMs)} ms`}`.trim()
-            : plain(state).toUpperCase(),
+            : printable(state).toUpperCase(),
         style: state === 'up' ? 'good' : 'bad',
       },
       {
-        text: subscription in subscriptionWords ? subscriptionWords[subscription] : plain(subscription),
+        text: subscription in subscriptionWords ? subscriptionWords[subscription] : printable(subscription),
         style: subscription === 'subscribed' ? 'plain' : 'bad',
       },
     ];
@@ -157,6 +157,6 @@ const subscriptionWords: Readonly<Record<SentinelStatus['subscription'], string>
 
 function saidCell(said: SaidStatus, standing: DatabaseStatus['standing'], withName: boolean): Cell {
   const { text, tone } = saidText(said, standing);
-  const name = withName ? `${plain(said.database)}: ` : '';
+  const name = withName ? `${printable(said.database)}: ` : '';
   return { text: `${name}${text}`, ...(tone === 'odd' && { style: 'bad' as const }) };
 }

@@ -3,7 +3,8 @@ import { adminPlaceOf, type AdminFlags } from './admin-place.ts';
 import { databaseOf, readStatus } from './admin-reads.ts';
 import { exitCodes } from './exit-codes.ts';
 import type { Host } from './host.ts';
-import { painter, plainJson } from './plain.ts';
+import { painter } from './plain.ts';
+import { printableJson } from '../printable.ts';
 import { statusText } from './status-text.ts';
 
 export interface StatusFlags extends AdminFlags {
@@ -21,7 +22,7 @@ export async function status(name: string | undefined, flags: StatusFlags, host:
   const read = await readStatus(client);
   const only = name === undefined ? undefined : databaseOf(read, name);
   if (flags.json) {
-    host.stdout.write(`${plainJson(only ? { ...read, databases: [only] } : read, 2)}\n`);
+    host.stdout.write(`${printableJson(only ? { ...read, databases: [only] } : read, 2)}\n`);
   } else {
     host.stdout.write(statusText(read, client.where, painter(host.stdout.isColoured), name));
   }

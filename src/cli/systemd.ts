@@ -1,6 +1,7 @@
 import type { Daemon } from '../daemon.ts';
 import { messageOf } from '../errors.ts';
 import { formatEndpoint } from '../net/endpoint.ts';
+import { printable } from '../printable.ts';
 import type { MasterView } from '../sentinel/view.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Host } from './host.ts';
@@ -137,6 +138,6 @@ function statusOf(views: readonly MasterView[]): string {
   const parts = views.map(({ name, phase }) =>
     phase.kind === 'serving' ? `${name} at ${formatEndpoint(phase.endpoint)}` : `${name}: ${phase.kind}`,
   );
-  const text = `Serving ${parts.join('; ')}`.replace(/\p{Cc}/gu, '?');
+  const text = printable(`Serving ${parts.join('; ')}`);
   return text.length > longestStatus ? `${text.slice(0, longestStatus)}…` : text;
 }

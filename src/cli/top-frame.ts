@@ -2,17 +2,8 @@ import type { DatabaseStatus, Status } from '../admin/status.ts';
 import { stepsOf, type Step } from '../tunnel/steps.ts';
 import type { FailoverStory } from '../tunnel/story.ts';
 import { eventLine, type ReadEvent } from './events.ts';
-import {
-  bytes,
-  clock,
-  count,
-  grouped,
-  inLocalTime,
-  lasting,
-  plain,
-  type Paint,
-  type Style,
-} from './plain.ts';
+import { bytes, clock, count, grouped, inLocalTime, lasting, type Paint, type Style } from './plain.ts';
+import { printable } from '../printable.ts';
 import { saidText, stateOf } from './state-text.ts';
 
 /** All that one frame shows. */
@@ -78,16 +69,16 @@ export function frame(look: Look, size: Size, paint: Paint): string[] {
 
 function headLines({ where, status, trouble, agoMs }: Look): Line[] {
   const { version, uptimeMs, engine, now } = status.program;
-  const title = `Sentinel Tunnel ${plain(version)} at ${where}, up ${lasting(uptimeMs)}, ${plain(engine)}`;
+  const title = `Sentinel Tunnel ${printable(version)} at ${where}, up ${lasting(uptimeMs)}, ${printable(engine)}`;
   const clockText = clock(now, new Date(now));
   const first: Line = [{ text: title, style: 'strong' }, { text: `  ${clockText}` }];
   if (trouble !== undefined) {
     return [first, [{ text: `OUT OF TOUCH for ${lasting(agoMs)}, this is old: ${trouble}`, style: 'bad' }]];
   }
   if (status.ready) return [first, [{ text: 'READY', style: 'good' }]];
-  const waiting = status.databases.filter(({ ready }) => !ready).map(({ name }) => plain(name));
+  const waiting = status.databases.filter(({ ready }) => !ready).map(({ name }) => printable(name));
   // Why is said below, where the database is.
-  const rest = waiting.length === 0 ? plain(status.reasons.join('; ')) : waiting.join(', ');
+  const rest = waiting.length === 0 ? printable(status.reasons.join('; ')) : waiting.join(', ');
   return [first, [{ text: 'NOT READY', style: 'bad' }, { text: `: ${rest}` }]];
 }
 
@@ -107,7 +98,7 @@ function databaseLines({ status, before }: Look, columns: number): Line[] {
   const states = status.databases.map((database) => stateWord(database, now));
   const stateWidth = Math.max(9, ...states.map(({ length }) => length));
   const masterWidth = Math.min(Math.max(6, ...masters), 40);
-  const names = status.databases.map(({ name }) => plain(name).length);
+  const names = status.databases.map(({ name }) => printable(name).length);
   const nameWidth = Math.max(
     8,
     Math.min(Math.max(8, ...names), columns - numbersWidth - masterWidth - stateWidth - 4),
@@ -123,9 +114,9 @@ function databaseLines({ status, before }: Look, columns: number): Line[] {
       const passedMs = before ? status.program.uptimeMs - before.program.uptimeMs : 0;
       const numbers = numbersOf(database, earlier, passedMs);
       const row: Line = [
-        { text: `${cut(plain(database.name), nameWidth).padEnd(nameWidth)} ` },
+        { text: `${cut(printable(database.name), nameWidth).padEnd(nameWidth)} ` },
         { text: `${(states[index] ?? '').padEnd(stateWidth)} `, style: database.ready ? 'good' : 'bad' },
-        { text: `${cut(plain(database.master ?? '-'), masterWidth).padEnd(masterWidth)} ` },
+        { text: `${cut(printable(database.master ?? '-'), masterWidth).padEnd(masterWidth)} ` },
         {
           text: numbers
             .map((text, column) => ` ${text.padStart((numberHeads[column]?.[1] ?? 1) - 1)}`)
@@ -134,7 +125,7 @@ function databaseLines({ status, before }: Look, columns: number): Line[] {
       ];
       const { meaning, reason } = stateOf(database, now);
       const why = reason === undefined ? [] : [meaning === '' ? reason : `${meaning}: ${reason}`];
-      const notes = [...(database.ready ? [] : why), ...database.degraded.map((each) => plain(each))];
+      const notes = [...(database.ready ? [] : why), ...database.degraded.map((each) => printable(each))];
       return [row, ...notes.map((note): Line => [{ text: `  ${inLocalTime(note, now)}`, style: 'bad' }])];
     }),
   ];
@@ -171,7 +162,7 @@ function sentinelLines({ sentinels, program, databases }: Status): Line[] {
   const now = new Date(program.now).getTime();
   const standings = new Map(databases.map(({ name, standing }) => [name, standing]));
   const several = databases.length > 1;
-  const width = Math.max(8, ...sentinels.map(({ address }) => plain(address).length));
+  const width = Math.max(8, ...sentinels.map(({ address }) => printable(address).length));
   return [
     [{ text: `${'SENTINEL'.padEnd(width)} STATE   LATENCY   HEARD     SAYS`, style: 'faint' }],
     ...sentinels.map(({ address, state, latencyMs, said, subscription }): Line => {
@@ -186,16 +177,16 @@ function sentinelLines({ sentinels, program, databases }: Status): Line[] {
         ...(subscription === 'subscribed' ? [] : [{ text: 'ANNOUNCEMENTS NOT HEARD', tone: 'odd' as const }]),
       ];
       return [
-        { text: `${plain(address).padEnd(width)} ` },
+        { text: `${printable(address).padEnd(width)} ` },
         {
-          text: (state === 'up' ? 'up' : plain(state).toUpperCase()).padEnd(8),
+          text: (state === 'up' ? 'up' : printable(state).toUpperCase()).padEnd(8),
           style: state === 'up' ? 'good' : 'bad',
         },
         { text: `${latency.padEnd(9)} ${heard.padEnd(9)} ` },
         said.length > 0 && words.length === 0
           ? { text: 'agrees' }
           : {
-              text: words.map(({ text }) => plain(text)).join('; ') || 'nothing yet',
+              text: words.map(({ text }) => printable(text)).join('; ') || 'nothing yet',
               style: words.some(({ tone }) => tone === 'odd') ? 'bad' : 'plain',
             },
       ];
@@ -237,11 +228,13 @@ const marks: Readonly<Record<string, string>> = {
 function storyLines(story: Told, now: Date, columns: number): Line[] {
   const { database, at, from, to, cut: many, held } = story;
   const steps = stepsOf(story);
-  const outcome = from === to ? `back on ${plain(to)}` : `${plain(from)} -> ${plain(to)}`;
+  const outcome = from === to ? `back on ${printable(to)}` : `${printable(from)} -> ${printable(to)}`;
   return [
     [
       { text: 'LAST FAILOVER ', style: 'faint' },
-      { text: `${plain(database)} ${clock(at, now)} ${outcome}, ${String(many)} cut, ${String(held)} held` },
+      {
+        text: `${printable(database)} ${clock(at, now)} ${outcome}, ${String(many)} cut, ${String(held)} held`,
+      },
     ],
     [{ text: timeBar(steps, columns) }],
     [

@@ -7,7 +7,8 @@ import { readStatus } from './admin-reads.ts';
 import { eventOf, type ReadEvent } from './events.ts';
 import { exitCodes } from './exit-codes.ts';
 import type { Host } from './host.ts';
-import { painter, plain } from './plain.ts';
+import { painter } from './plain.ts';
+import { printable } from '../printable.ts';
 import type { Terminal } from './terminal.ts';
 import { frame, type Look } from './top-frame.ts';
 
@@ -45,7 +46,7 @@ function intervalOf(text: string | undefined): number {
   if (text === undefined) return usualIntervalMs;
   const ms = /^\d{1,3}(\.\d{1,3})?$/.test(text) ? Number(text) * 1_000 : Number.NaN;
   if (ms >= leastIntervalMs && ms <= mostIntervalMs) return ms;
-  throw new TunnelError('ST_USAGE', `--interval: expected seconds from 0.1 to 60, got "${plain(text)}"`);
+  throw new TunnelError('ST_USAGE', `--interval: expected seconds from 0.1 to 60, got "${printable(text)}"`);
 }
 
 async function once(seen: Seen, intervalMs: number, host: Host): Promise<void> {

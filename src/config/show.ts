@@ -1,3 +1,5 @@
+import { printableJson } from '../printable.ts';
+
 const longestShown = 60;
 
 /** A value in few words: quoted, cut, and with nothing in it that a terminal would obey. */
@@ -8,7 +10,5 @@ export function show(value: unknown): string {
   if (typeof value !== 'string')
     return typeof value === 'symbol' ? 'a symbol' : `${value as number | boolean}`;
   const text = value.length > longestShown ? `${value.slice(0, longestShown)}…` : value;
-  return JSON.stringify(text).replace(/[\u007f-\u009f]/g, (char) => {
-    return `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  });
+  return printableJson(text);
 }

@@ -1,10 +1,11 @@
+import { printable } from '../printable.ts';
 import type { TunnelLimits } from './engine.ts';
 
 export const shuttingDown = 'shutting down';
 
 /** What a client is told that is refused: one RESP error. Whatever came into a reason from outside must not end it early. */
 export function refusalLine(reason: string): string {
-  return `-ERR sentinel-tunnel: ${reason.replace(/\p{Cc}+/gu, ' ')}\r\n`;
+  return `-ERR sentinel-tunnel: ${printable(reason)}\r\n`;
 }
 
 /** Why nobody more is admitted to a tunnel. */

@@ -1,4 +1,5 @@
 import { pino } from 'pino';
+import { escapedJson } from '../printable.ts';
 import type { EventName } from './events.ts';
 import { FileSink } from './file-sink.ts';
 import { type Fields, type Log, type LogLevel, logLevels, withoutSecrets } from './log.ts';
@@ -151,7 +152,11 @@ function jsonLog(level: LogLevel, write: (line: string) => void): Log {
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
     },
-    { write },
+    {
+      write: (line: string) => {
+        write(escapedJson(line));
+      },
+    },
   );
   return logOf(level, (at, event, fields) => {
     logger[at]({ event, ...withoutSecrets(fields) });

@@ -1,3 +1,4 @@
+import { printable } from '../printable.ts';
 import { type EventName, eventSentences } from './events.ts';
 import type { Fields, LogLevel } from './log.ts';
 
@@ -42,7 +43,7 @@ function unsaidOf(
   const unsaid = Object.entries(fields).filter(([name, value]) => !said.has(name) && value !== undefined);
   const rest = unsaid
     .filter(([, value]) => typeof value !== 'object' && !selfContained.has(event))
-    .map(([name, value]) => `${name}=${printable(value)}`)
+    .map(([name, value]) => `${printable(name)}=${shown(value)}`)
     .join(' ');
   const lists = unsaid.flatMap(([, value]) => (typeof value === 'object' ? value : []));
   return { rest, lists: lists.map((text) => `    ${printable(text)}`) };
@@ -50,7 +51,7 @@ function unsaidOf(
 
 /** An event as a sentence. */
 export function sentenceOf(event: EventName, fields: Fields): string {
-  return eventSentences[event].replace(/\{(\w+)\}/g, (_, name: string) => printable(fields[name]));
+  return eventSentences[event].replace(/\{(\w+)\}/g, (_, name: string) => shown(fields[name]));
 }
 
 function localTime(at: Date): string {
@@ -61,9 +62,6 @@ function localTime(at: Date): string {
 }
 
 /** Words of others (a Sentinel's payload, a name) must not move the cursor, fake a line, or turn the direction of one. */
-function printable(value: Fields[string]): string {
-  const text = typeof value === 'object' ? value.join(', ') : String(value ?? '?');
-  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (char) => {
-    return `\\x${(char.codePointAt(0) ?? 0).toString(16).padStart(2, '0')}`;
-  });
+function shown(value: Fields[string]): string {
+  return printable(typeof value === 'object' ? value.join(', ') : String(value ?? '?'));
 }

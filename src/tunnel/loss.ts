@@ -19,7 +19,14 @@ export interface Loss {
 
 /** Reads the reply to `INFO replication`. */
 export function readReplicationInfo(text: string): ReplicationInfo {
-  const field = (name: string): string | undefined => new RegExp(`^${name}:(\\S+)\\s*$`, 'm').exec(text)?.[1];
+  // By the line breaks of Redis alone: a replica chooses what it is called by, and a pattern knows other line breaks.
+  const fields = new Map(
+    text.split('\r\n').map((line) => {
+      const colon = line.indexOf(':');
+      return [line.slice(0, colon), line.slice(colon + 1)];
+    }),
+  );
+  const field = (name: string): string | undefined => fields.get(name);
   const number = (name: string): number | undefined => {
     const value = field(name);
     return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : undefined;

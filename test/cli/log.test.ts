@@ -49,7 +49,7 @@ test('what others say cannot fake a line or steer the terminal', () => {
   const text = logged({ level: 'debug' }, { isTerminal: true }, (log) => {
     log.debug('sentinel.announced', { sentinel: 's', channel: '+x', payload: 'a\n\u001b[2Jb\u009b\u2028' });
   });
-  assert.ok(text.endsWith('s announced +x a\\x0a\\x1b[2Jb\\x9b\\x2028\n'), JSON.stringify(text));
+  assert.ok(text.endsWith('s announced +x a\\x0a\\x1b[2Jb\\x9b\\u2028\n'), JSON.stringify(text));
 });
 
 test('colours come only where they are welcome', () => {

@@ -71,7 +71,7 @@ test('what a Sentinel says is told in its words, and what is odd is marked', () 
     [{ agrees: false }, 'provisional', '10.0.0.1:6379, epoch 3: the master before, as yet', 'plain'],
     [{ kind: 'unknown', address: null }, null, 'DOES NOT MONITOR "mymaster"', 'odd'],
     [{ kind: 'error', address: null, text: 'NOAUTH' }, null, 'ERROR: NOAUTH', 'odd'],
-    [{ kind: 'unreachable', address: null, text: 'silent\u001b' }, null, 'NO ANSWER: silent?', 'odd'],
+    [{ kind: 'unreachable', address: null, text: 'silent\u001b' }, null, 'NO ANSWER: silent\\x1b', 'odd'],
   ] as const;
   for (const [changes, standing, text, tone] of table)
     assert.deepEqual(saidText({ ...said, ...changes }, standing), { text, tone });

@@ -195,7 +195,7 @@ test('a configuration that cannot be reloaded is told in the lines in which it w
     const called = await call(['reload', '--admin', admin]);
     assert.equal(
       called.stderr,
-      'sentinel-tunnel: Invalid configuration in x, 2 problems (ST_CONFIG_INVALID):\n  a: b?[2J\n  c: d\n',
+      'sentinel-tunnel: Invalid configuration in x, 2 problems (ST_CONFIG_INVALID):\n  a: b\\x1b[2J\n  c: d\n',
     );
     assert.equal(called.code, 1);
   });

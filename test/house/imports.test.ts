@@ -4,7 +4,7 @@ import { findCycle, importsOf, namesGlobal, readSources, type Import } from './s
 
 /** From low to high. A part may import parts of lower rows and those beside it, never one of a higher row. */
 const layers = [
-  ['lifecycle', 'errors.ts', 'version.ts'],
+  ['lifecycle', 'errors.ts', 'printable.ts', 'version.ts'],
   ['net', 'telemetry'],
   ['sentinel', 'relay'],
   ['tunnel'],

@@ -1,10 +1,12 @@
+import { printableLines } from '../../printable.ts';
+
 /** Attributes by name; `undefined` and `false` leave one out, `true` writes it without a value. */
 export type Attributes = Readonly<Record<string, string | number | boolean | undefined>>;
 export type Child = Node | string | undefined;
 
 const svgNamespace = 'http://www.w3.org/2000/svg';
 
-/** An element of HTML. A text child becomes a text node: nothing is ever parsed as markup. */
+/** An element of HTML. A text child becomes a text node, fit to be shown: nothing is ever parsed as markup. */
 export function html<Tag extends keyof HTMLElementTagNameMap>(
   tag: Tag,
   attributes: Attributes = {},
@@ -29,9 +31,11 @@ function filled<Kind extends Element>(
 ): Kind {
   for (const [name, value] of Object.entries(attributes)) {
     if (value !== undefined && value !== false)
-      element.setAttribute(name, value === true ? '' : String(value));
+      element.setAttribute(name, value === true ? '' : printableLines(String(value)));
   }
-  element.append(...children.filter((child) => child !== undefined));
+  for (const child of children) {
+    if (child !== undefined) element.append(typeof child === 'string' ? printableLines(child) : child);
+  }
   return element;
 }
 
@@ -44,7 +48,8 @@ export function byId(id: string): HTMLElement {
 
 /** Writes a text only where it differs, so that a reader is not interrupted and a selection stays. */
 export function say(element: Element, text: string): void {
-  if (element.textContent !== text) element.textContent = text;
+  const shown = printableLines(text);
+  if (element.textContent !== shown) element.textContent = shown;
 }
 
 /** Sets an attribute, or takes it away with `undefined`. */

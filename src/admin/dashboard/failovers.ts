@@ -66,7 +66,7 @@ export class Failovers {
   #draw(): void {
     const story = this.#stories.find(({ at }) => at === this.#chosen) ?? this.#stories[0];
     if (!story) return;
-    byId('failover-course').textContent = courseText(story);
+    say(byId('failover-course'), courseText(story));
     byId('failover-facts').replaceChildren(...facts(story));
     this.#picture.show(timelineOf(story, this.#zoom));
     this.#tell(undefined);

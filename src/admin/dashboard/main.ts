@@ -1,4 +1,5 @@
 import type { DatabaseStatus, Status } from '../status.ts';
+import { printable } from '../../printable.ts';
 import type { FailoverStory } from '../../tunnel/story.ts';
 import { Client, type Touch } from './client.ts';
 import { showChoice, showDatabase, showSentinels, sinceOf } from './database-panel.ts';
@@ -152,7 +153,8 @@ class Dashboard {
     const { word } = wordingOf(database);
     const state = this.#touch.kind === 'lost' ? 'Lost touch' : word;
     const title = `${state}: ${database.name} – Sentinel Tunnel`;
-    if (document.title !== title) document.title = title;
+    const shown = printable(title);
+    if (document.title !== shown) document.title = shown;
   }
 
   #touched(touch: Touch): void {

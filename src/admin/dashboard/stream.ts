@@ -26,7 +26,10 @@ export class StreamReader {
     let kind = 'message';
     const lines: string[] = [];
     for (const line of frame.split('\n')) {
-      const [, field, value = ''] = /^([^:]+)(?:: ?(.*))?$/.exec(line) ?? [];
+      // Not by a pattern: its `.` would stop at U+2028, which JSON may hold as it is.
+      const colon = line.indexOf(':');
+      const field = colon < 0 ? line : line.slice(0, colon);
+      const value = colon < 0 ? '' : line.slice(colon + 1).replace(/^ /, '');
       if (field === 'event') kind = value;
       if (field === 'data') lines.push(value);
     }

@@ -1,5 +1,5 @@
 import type { Host } from '../host.ts';
-import { plain, plainJson } from '../plain.ts';
+import { printable, printableJson } from '../../printable.ts';
 import { severities, worst, type Finding, type Severity } from './finding.ts';
 
 /** Grows when something is taken out of the shape or changes its meaning, not when something is added. */
@@ -14,7 +14,7 @@ export interface Report {
 
 export function jsonReport(findings: readonly Finding[]): string {
   const report: Report = { version: reportVersion, verdict: worst(findings), findings };
-  return `${plainJson(report, 2)}\n`;
+  return `${printableJson(report, 2)}\n`;
 }
 
 const colours: Readonly<Record<Severity, string>> = { ok: '32', degraded: '33', broken: '1;31' };
@@ -29,14 +29,15 @@ export function textReport(findings: readonly Finding[], { isColoured }: Host['s
     isColoured ? `\u001b[${colours[severity]}m${text}\u001b[0m` : text;
   const blocks = findings.map((finding) => {
     const { code, severity, database, what, evidence, remedy } = finding;
-    const about = database === undefined ? '' : ` (${plain(database)})`;
+    const about = database === undefined ? '' : ` (${printable(database)})`;
     return [
       `${paint(severity, severity.padEnd(8))} ${code}${about}`,
-      `  ${capital(plain(what))}`,
+      `  ${capital(printable(what))}`,
       ...evidence.map(
-        ({ by, asked, answered }) => `    ${plain(by)}, asked ${plain(asked)}: ${plain(answered)}`,
+        ({ by, asked, answered }) =>
+          `    ${printable(by)}, asked ${printable(asked)}: ${printable(answered)}`,
       ),
-      `  → ${plain(remedy)}`,
+      `  → ${printable(remedy)}`,
       '',
     ].join('\n');
   });
