@@ -1,41 +1,110 @@
 import type { X509Certificate } from 'node:crypto';
+import { printable } from '../printable.ts';
+import { elementsOf, type Element } from './der.ts';
 
-/** Names in a message are the words of whoever made the certificate, and cut to this many characters. */
-const longestName = 200;
-const mostNames = 16;
-
-/**
- * The names of a certificate: its common name, and of its alternative names those of DNS and the URIs (SPIFFE has one).
- *
- * Node prints an alternative name that holds a comma or a quote as a JSON string
- * (https://nodejs.org/docs/latest-v20.x/api/crypto.html#x509subjectaltname), so that none can pretend to be two.
- */
-export function certificateNames({ subject, subjectAltName }: X509Certificate): readonly string[] {
-  const common = [...subject.matchAll(/^CN=(.*)$/gm)].map(([, name = '']) => name);
-  const alternative = [
-    ...(subjectAltName ?? '').matchAll(/(?:^|, )(\w[\w ]*):("(?:[^"\\]|\\.)*"|[^,]*)/g),
-  ].flatMap(([, kind, text = '']) => (kind === 'DNS' || kind === 'URI' ? [unquoted(text)] : []));
-  return [...new Set([...common, ...alternative])]
-    .slice(0, mostNames)
-    .map((name) => name.slice(0, longestName));
+/** A name by which a certificate says whose it is. URIs are names too: SPIFFE has one. */
+export interface CertificateName {
+  readonly kind: 'common' | 'dns' | 'uri';
+  readonly text: string;
 }
 
-function unquoted(text: string): string {
-  if (!text.startsWith('"')) return text;
+/** More names than anybody is called by; what is beyond is no name to us. */
+const mostNames = 1_000;
+/** What a message has room for. */
+const longestShown = 200;
+const mostShown = 16;
+
+/** X.690: the tags of what is walked through. `[3]` holds the extensions of a certificate (RFC 5280, 4.1). */
+const sequence = 0x30;
+const octetString = 0x04;
+const objectIdentifier = 0x06;
+const extensionsField = 0xa3;
+/** id-ce-subjectAltName, 2.5.29.17. */
+const alternativeNames = Buffer.from([0x55, 0x1d, 0x11]);
+/** Of GeneralName (RFC 5280, 4.2.1.6): `[2]` dNSName and `[6]` uniformResourceIdentifier, both IA5String. */
+const kinds: Readonly<Record<number, CertificateName['kind']>> = { 0x82: 'dns', 0x86: 'uri' };
+
+/**
+ * The common names of a certificate, and of its alternative names those of DNS and the URIs, each as the bytes have it.
+ * Nothing is read out of a printed form, in which one name can pretend to be another.
+ */
+export function certificateNames(certificate: X509Certificate): readonly CertificateName[] {
+  return [...commonNames(certificate), ...namesIn(certificate.raw)].slice(0, mostNames);
+}
+
+/** Node gives one value as it is and several as a list; what is no text (a number in the place of a name) is no name. */
+function commonNames(certificate: X509Certificate): CertificateName[] {
+  let values: readonly unknown[];
   try {
-    return String(JSON.parse(text));
+    // Node leaves it out where it cannot decode it, whatever its types say.
+    const { subject } = certificate.toLegacyObject() as {
+      readonly subject?: Readonly<Record<string, unknown>>;
+    };
+    values = [subject?.['CN']].flat();
   } catch {
-    return text; // it is not a name that anybody allows
+    return [];
+  }
+  return values.flatMap((text) => (typeof text === 'string' ? [{ kind: 'common', text }] : []));
+}
+
+/** None where the extension is not what RFC 5280 says: nobody is let in by a name that cannot be read. */
+function namesIn(raw: Uint8Array): readonly CertificateName[] {
+  try {
+    const [certificate] = elementsOf(raw);
+    const [signed] = elementsOf(contentOf(certificate, sequence));
+    const held = [...elementsOf(contentOf(signed, sequence))].find(({ tag }) => tag === extensionsField);
+    if (!held) return [];
+    const [extensions] = elementsOf(held.content);
+    return [...elementsOf(contentOf(extensions, sequence))].flatMap(namesOfExtension);
+  } catch {
+    return [];
   }
 }
 
-/** Whether a name is one of those: the same, or for `*.example.com` one label before that. DNS knows no case. */
-export function isAllowedName(name: string, allowed: readonly string[]): boolean {
-  const lower = name.toLowerCase();
+function namesOfExtension(extension: Element): readonly CertificateName[] {
+  // An object identifier, perhaps whether it is critical, and the value.
+  const parts = [...elementsOf(contentOf(extension, sequence))];
+  if (!alternativeNames.equals(contentOf(parts[0], objectIdentifier))) return [];
+  const [names] = elementsOf(contentOf(parts.at(-1), octetString));
+  return [...elementsOf(contentOf(names, sequence))].flatMap(({ tag, content }) => {
+    const kind = kinds[tag];
+    // Byte for character: what is not ASCII equals no name that anybody allows.
+    return kind === undefined ? [] : [{ kind, text: Buffer.from(content).toString('latin1') }];
+  });
+}
+
+function contentOf(element: Element | undefined, tag: number): Uint8Array {
+  if (element?.tag !== tag) throw new Error('Not the element that is expected here');
+  return element.content;
+}
+
+/** Whose a certificate is, for a message: its names quoted, as far as there is room. */
+export function describeNames(names: readonly CertificateName[]): string {
+  const shown = names.slice(0, mostShown).map(({ text }) => {
+    return `"${printable(text.slice(0, longestShown))}${text.length > longestShown ? '…' : ''}"`;
+  });
+  const more = names.length - shown.length;
+  return shown.length === 0 ? 'nobody' : shown.join(', ') + (more > 0 ? ` and ${String(more)} more` : '');
+}
+
+/**
+ * Whether a name is one of those. A URI has to be the same. Of the others ASCII letters have no case, as in DNS, and
+ * `*.example.com` is one label before that.
+ */
+export function isAllowedName({ kind, text }: CertificateName, allowed: readonly string[]): boolean {
+  if (kind === 'uri') return allowed.includes(text);
+  const lower = asciiLower(text);
   return allowed.some((pattern) => {
-    const wanted = pattern.toLowerCase();
+    const wanted = asciiLower(pattern);
     if (!wanted.startsWith('*.')) return wanted === lower;
     const dot = lower.indexOf('.');
-    return dot > 0 && lower.slice(dot) === wanted.slice(1);
+    return dot > 0 && label.test(lower.slice(0, dot)) && lower.slice(dot) === wanted.slice(1);
   });
+}
+
+const label = /^[a-z0-9_-]+$/;
+
+/** Unlike `toLowerCase`, which makes a `k` of the Kelvin sign. */
+function asciiLower(text: string): string {
+  return text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }

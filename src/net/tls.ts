@@ -109,6 +109,9 @@ const untrusted = new Set([
   'CERT_SIGNATURE_FAILURE',
 ]);
 
+/** What a message has room for of the names that a server shows, in characters. */
+const longestNames = 200;
+
 /** Alerts with which a server says what it thinks of the certificate that we showed (RFC 8446 6.2). */
 const alerts: Readonly<Record<string, string>> = {
   ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: 'it asks for a client certificate, set tls.cert and tls.key',
@@ -139,7 +142,7 @@ export function whyNoTls(error: Error, tls: ClientTls, endpoint: Endpoint): stri
     case 'ERR_TLS_CERT_ALTNAME_INVALID': {
       const names = 'cert' in error ? (error.cert as { subjectaltname?: string }).subjectaltname : undefined;
       const wanted = tls.servername ?? endpoint.host;
-      return `its certificate is for ${names ?? 'no name'} and not for "${wanted}": tls.servername says which name to expect`;
+      return `its certificate is for ${(names ?? 'no name').slice(0, longestNames)} and not for "${wanted}": tls.servername says which name to expect`;
     }
     case 'ECONNRESET':
     case 'EPIPE':

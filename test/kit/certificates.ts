@@ -18,6 +18,8 @@ export interface Issued {
 export interface IssueOptions {
   /** Such as `['DNS:localhost', 'IP:127.0.0.1']`; those two without it. */
   readonly names?: readonly string[];
+  /** The whole subject as `openssl req -subj` takes it, instead of the common name alone. */
+  readonly subject?: string;
   /** How long it is valid from now on, in days; less than 0 for one that has expired. */
   readonly days?: number;
 }
@@ -47,13 +49,13 @@ export class Certificates implements AsyncDisposable {
 
   /** A certificate for a common name, signed by the CA; for servers as well as for clients. */
   async issue(commonName: string, options: IssueOptions = {}): Promise<Issued> {
-    const { names = ['DNS:localhost', 'IP:127.0.0.1'], days = 2 } = options;
+    const { names = ['DNS:localhost', 'IP:127.0.0.1'], days = 2, subject = `/CN=${commonName}` } = options;
     this.#count += 1;
     const base = join(this.dir, `${this.#count}`);
     const [certFile, keyFile, request, extensions] = ['.pem', '.key', '.csr', '.cnf'].map(
       (end) => base + end,
     ) as [string, string, string, string];
-    await run('openssl', ['req', '-new', ...newKey(keyFile), '-out', request, '-subj', `/CN=${commonName}`]);
+    await run('openssl', ['req', '-new', ...newKey(keyFile), '-out', request, '-utf8', '-subj', subject]);
     // In a section of its own a name may hold a comma.
     const listed = names.map((name, index) => name.replace(':', `.${index} = `));
     const section = `subjectAltName = @names\n[names]\n${listed.join('\n')}\n`;

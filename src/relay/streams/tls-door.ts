@@ -1,7 +1,7 @@
 import { constants, X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
-import { certificateNames, isAllowedName } from '../../net/certificate-names.ts';
+import { certificateNames, describeNames, isAllowedName } from '../../net/certificate-names.ts';
 import { setBearer, type ServerTls } from '../../net/tls.ts';
 import { refusalLine } from '../refusal.ts';
 
@@ -158,7 +158,7 @@ export class TlsDoor {
     const { raw } = socket.getPeerCertificate() as { raw?: Buffer };
     if (raw === undefined) return 'this port asks for a client certificate, and none was shown';
     const names = certificateNames(new X509Certificate(raw));
-    const whose = `the certificate of ${names.length === 0 ? 'nobody' : names.map((name) => `"${name}"`).join(', ')}`;
+    const whose = `the certificate of ${describeNames(names)}`;
     if (!socket.authorized) return `${whose} is not accepted: ${whyUntrusted(socket)}`;
     if (allowNames.length === 0 || names.some((name) => isAllowedName(name, allowNames))) return undefined;
     return `${whose} is not allowed here`;

@@ -210,6 +210,7 @@ test('a listener tells clients why they may not in, and the log who they said th
       await own.issue('app'),
       await own.issue('x', { names: ['URI:spiffe://example/app'] }),
       await own.issue('x', { names: ['DNS:ONE.example'] }),
+      await own.issue('x', { subject: '/O=x\u2028y/CN=x/CN=app', names: [] }),
     ]) {
       await using client = await RespClient.connect(port, { tls: { ca, ...allowed } });
       assert.equal(await client.command('PING'), 'PONG');
@@ -221,6 +222,21 @@ test('a listener tells clients why they may not in, and the log who they said th
       [
         await own.issue('eve', { names: ['DNS:a.b.example', 'URI:spiffe://example/app/2'] }),
         'the certificate of "eve", "a.b.example", "spiffe://example/app/2" is not allowed here',
+      ],
+      // Neither a separator that JavaScript takes for the end of a line nor a real one begins another name.
+      ...(await Promise.all(
+        ['\u2028', '\u2029', '\n', '\r'].map(async (end) => {
+          const forged = await own.issue('eve', { subject: `/O=x${end}CN=app/CN=eve`, names: [] });
+          return [forged, 'the certificate of "eve" is not allowed here'] as const;
+        }),
+      )),
+      [
+        await own.issue('eve', { subject: '/CN=eve\u2028CN=app', names: [] }),
+        'the certificate of "eve\\u2028CN=app" is not allowed here',
+      ],
+      [
+        await own.issue('eve', { names: ['URI:http://eve.example', 'DNS:a/eve.example'] }),
+        'the certificate of "eve", "http://eve.example", "a/eve.example" is not allowed here',
       ],
       [
         await own.issue('app', { days: -1, names: [] }),
@@ -260,6 +276,6 @@ test('a listener tells clients why they may not in, and the log who they said th
     await Promise.all([mute.closed, slow.closed]);
     // They come together and are told together, the last of them by its words.
     await tunnel.waitFor(({ reason }) => String(reason).endsWith(' within 5000 ms'));
-    assert.equal(redis.count('PING'), 3);
+    assert.equal(redis.count('PING'), 4);
   });
 });
