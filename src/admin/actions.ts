@@ -3,7 +3,7 @@ import { TunnelError } from '../errors.ts';
 import type { Log } from '../telemetry/log.ts';
 import { longestFinishMs, usualFinishMs } from '../tunnel/graceful.ts';
 import { longestHoldMs, usualHoldMs } from '../tunnel/operator-hold.ts';
-import { refuse, whoOf, type AdminEnv } from './guard.ts';
+import { answerJson, refuse, whoOf, type AdminEnv } from './guard.ts';
 import type { Actions, AdminPort } from './port.ts';
 
 type Asked = Context<AdminEnv>;
@@ -45,7 +45,7 @@ const actionsByName: Readonly<Record<string, Action>> = {
 export function databaseActions(
   app: Hono<AdminEnv>,
   port: AdminPort,
-  guards: readonly [MiddlewareHandler<AdminEnv>, MiddlewareHandler<AdminEnv>],
+  guards: readonly [MiddlewareHandler<AdminEnv>, ...MiddlewareHandler<AdminEnv>[]],
   log: Log,
 ): void {
   for (const [action, { keys, act }] of Object.entries(actionsByName)) {
@@ -53,11 +53,10 @@ export function databaseActions(
       const name = asked.req.param('name');
       const names = port.overview().tunnels.map((tunnel) => tunnel.name);
       if (!names.includes(name)) return refuse(asked, 404, `No database "${name}"`);
+      const body = await bodyOf(asked);
+      if (body === undefined) return refuse(asked, 400, 'The request has ended before its body');
       log.info('admin.acted', { who: whoOf(asked), action, database: name });
-      return await attempt(
-        asked,
-        async () => await act(port.actions, name, readWishes(await asked.req.text(), keys)),
-      );
+      return await attempt(asked, async () => await act(port.actions, name, readWishes(body, keys)));
     });
   }
 }
@@ -65,10 +64,20 @@ export function databaseActions(
 /** Does what was asked for; what can go wrong in the world is told to whoever asked. */
 export async function attempt(asked: Asked, act: () => Promise<object>): Promise<Response> {
   try {
-    return asked.json(await act());
+    return answerJson(asked, await act());
   } catch (error) {
     if (!(error instanceof TunnelError)) throw error;
-    return asked.json({ error: error.message, code: error.code }, error.code === 'ST_USAGE' ? 400 : 409);
+    const { message, code } = error;
+    return answerJson(asked, { error: message, code }, code === 'ST_USAGE' ? 400 : 409);
+  }
+}
+
+/** `undefined` where the connection has ended before it: that is no defect, and nobody is left to tell. */
+async function bodyOf(asked: Asked): Promise<string | undefined> {
+  try {
+    return await asked.req.text();
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { printableJson } from '../printable.ts';
 import type { EventFeed, FedEvent } from '../telemetry/feed.ts';
 import type { LogLevel } from '../telemetry/log.ts';
 import { sentenceOf } from '../telemetry/pretty.ts';
@@ -66,7 +67,7 @@ export class Followers {
     response.on('close', end);
     response.on('error', end);
     send(
-      `retry: ${String(retryMs)}\nevent: hello\ndata: ${JSON.stringify({ latestId: this.#feed.latestId })}\n\n`,
+      `retry: ${String(retryMs)}\nevent: hello\ndata: ${printableJson({ latestId: this.#feed.latestId })}\n\n`,
     );
     for (const event of backlog) send(frame(event));
   }
@@ -78,5 +79,5 @@ export class Followers {
 
 /** One event of a stream. JSON has no line breaks, so one `data` line is enough. */
 function frame(event: FedEvent): string {
-  return `id: ${event.id}\nevent: log\ndata: ${JSON.stringify(toldEvent(event))}\n\n`;
+  return `id: ${event.id}\nevent: log\ndata: ${printableJson(toldEvent(event))}\n\n`;
 }

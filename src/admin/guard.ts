@@ -2,7 +2,10 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { isIP } from 'node:net';
 import type { HttpBindings } from '@hono/node-server';
 import type { Context, MiddlewareHandler } from 'hono';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Secret } from '../net/secret.ts';
+import { printableJson } from '../printable.ts';
+import type { Connections } from './connections.ts';
 
 /** What every handler of the admin listener gets. */
 export interface AdminEnv {
@@ -69,10 +72,21 @@ export const onlyOwnOrigin: MiddlewareHandler<AdminEnv> = unless((context) => {
   return refuse(context, 403, 'Requests of other origins are refused');
 });
 
-/** Asks for `Authorization: Bearer TOKEN`, where there is a token. */
-export function onlyWithToken(token: Secret | undefined): MiddlewareHandler<AdminEnv> {
+/**
+ * Asks for `Authorization: Bearer TOKEN`, where there is a token. Before it nothing is read of what a request carries.
+ *
+ * @param connections are told whose connection has shown it
+ */
+export function onlyWithToken(
+  token: Secret | undefined,
+  connections: Connections,
+): MiddlewareHandler<AdminEnv> {
   return unless((context) => {
-    if (token === undefined || isBearer(context, token)) return undefined;
+    if (token === undefined) return undefined;
+    if (isBearer(context, token)) {
+      connections.know(context.env.incoming.socket);
+      return undefined;
+    }
     context.header('WWW-Authenticate', 'Bearer realm="sentinel-tunnel"');
     return refuse(context, 401, 'Expected "Authorization: Bearer TOKEN" with the token of "admin.token"');
   });
@@ -92,7 +106,12 @@ export function refuse(
   status: 400 | 401 | 403 | 404 | 409 | 413 | 421 | 501 | 502 | 503,
   error: string,
 ): Response {
-  return context.json({ error }, status);
+  return answerJson(context, { error }, status);
+}
+
+/** Any answer: what a person sees of it with `curl` steers no terminal, and to a program it is the same JSON. */
+export function answerJson(context: Context, value: object, status: ContentfulStatusCode = 200): Response {
+  return context.body(printableJson(value), status, { 'Content-Type': 'application/json' });
 }
 
 /** Who asks, for the log. */

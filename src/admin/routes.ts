@@ -6,8 +6,10 @@ import type { AdminConfig } from '../config/config.ts';
 import { logLevels, type LogLevel } from '../telemetry/log.ts';
 import type { Log } from '../telemetry/log.ts';
 import { attempt, databaseActions } from './actions.ts';
+import type { Connections } from './connections.ts';
 import { toldEvent, type Followers } from './follow.ts';
 import {
+  answerJson,
   onlyKnownHosts,
   onlyOwnOrigin,
   onlyWhereTokens,
@@ -21,6 +23,7 @@ import { Metrics } from './metrics.ts';
 import type { TunnelView } from '../tunnel/tunnel-view.ts';
 import type { AdminPort } from './port.ts';
 import type { Page } from './page.ts';
+import type { SparseLog } from './sparse-log.ts';
 import { statusOf, statusVersion } from './status.ts';
 
 /** How long the loops have to show that they live, in milliseconds. */
@@ -28,33 +31,40 @@ const aliveMs = 1_000;
 /** No request has more to say than this, in bytes. */
 const mostBodyBytes = 4 * 1024;
 
+/** What is asked without a token, by those who restart what does not answer. */
+export const probePaths: readonly string[] = ['/livez', '/readyz', '/startupz'];
+/** What a log line has room for, in characters. */
+const longestPath = 200;
+const longestReason = 500;
+
+/** What the routes need. */
+export interface RoutesNeeds {
+  readonly port: AdminPort;
+  readonly followers: Followers;
+  readonly connections: Connections;
+  readonly page: Page;
+  readonly log: Log;
+  /** For what anybody can cause. */
+  readonly sparse: SparseLog;
+}
+
 /** The routes of the admin listener. `docs/admin.md` lists them, and a test compares. */
-export function adminRoutes(
-  config: AdminConfig,
-  port: AdminPort,
-  followers: Followers,
-  page: Page,
-  log: Log,
-): Hono<AdminEnv> {
+export function adminRoutes(config: AdminConfig, needs: RoutesNeeds): Hono<AdminEnv> {
+  const { port, page, log, sparse } = needs;
   const app = new Hono<AdminEnv>();
-  const withToken = onlyWithToken(config.token);
+  const withToken = onlyWithToken(config.token, needs.connections);
   const metrics = new Metrics(() => port.overview());
-  app.use(
-    withSecurityHeaders,
-    onlyKnownHosts(config.hosts),
-    onlyOwnOrigin,
-    bodyLimit({ maxSize: mostBodyBytes, onError: tooLarge }),
-  );
+  app.use(withSecurityHeaders, onlyKnownHosts(config.hosts), onlyOwnOrigin);
 
   let hasStarted = false;
   app.get('/livez', async (asked) => {
     const silent = await port.alive(aliveMs);
-    return asked.json({ live: silent.length === 0, silent }, silent.length === 0 ? 200 : 503);
+    return answerJson(asked, { live: silent.length === 0, silent }, silent.length === 0 ? 200 : 503);
   });
   app.get('/readyz', (asked) => {
     const { ready, reasons, databases } = statusOf(port.overview());
     const told = databases.map(({ name, ready: isReady, reason }) => ({ name, ready: isReady, reason }));
-    return asked.json({ ready, reasons, databases: told }, ready ? 200 : 503);
+    return answerJson(asked, { ready, reasons, databases: told }, ready ? 200 : 503);
   });
   app.get('/startupz', (asked) => {
     // Once is for ever: what comes to be missing later is a matter of readiness.
@@ -65,18 +75,20 @@ export function adminRoutes(
           .tunnels.filter(isUnresolved)
           .map(({ name }) => name);
     hasStarted ||= waiting.length === 0;
-    return asked.json({ started: hasStarted, waiting }, hasStarted ? 200 : 503);
+    return answerJson(asked, { started: hasStarted, waiting }, hasStarted ? 200 : 503);
   });
 
-  app.get('/status', withToken, (asked) => asked.json(statusOf(port.overview())));
+  app.get('/status', withToken, (asked) => answerJson(asked, statusOf(port.overview())));
   app.get('/metrics', withToken, async (asked) => {
     const { contentType, text } = await metrics.scrape(asked.req.header('accept'));
     return asked.body(text, 200, { 'Content-Type': contentType });
   });
   app.get('/failovers', withToken, (asked) => listFailovers(asked, port));
-  app.get('/events', withToken, (asked) => followEvents(asked, port, followers, log));
+  app.get('/events', withToken, (asked) => followEvents(asked, needs));
 
-  const actions = [onlyWhereTokens(config.token), withToken] as const;
+  // What a request carries is read last: of strangers nothing is.
+  const limit = bodyLimit({ maxSize: mostBodyBytes, onError: tooLarge });
+  const actions = [onlyWhereTokens(config.token), withToken, limit] as const;
   app.post('/reload', ...actions, async (asked) => {
     if (!port.reload) return refuse(asked, 501, 'There is no configuration file to read again');
     log.info('admin.acted', { who: whoOf(asked), action: 'reload' });
@@ -93,8 +105,11 @@ export function adminRoutes(
   );
   app.notFound((asked) => refuse(asked, 404, `Nothing is at "${asked.req.method} ${asked.req.path}"`));
   app.onError((error, asked) => {
-    log.error('admin.defect', { path: asked.req.path, reason: messageOf(error) });
-    return asked.json({ error: 'A defect: the log says more' }, 500);
+    const path = asked.req.path.slice(0, longestPath);
+    // A connection that ends in the middle of its request is no defect.
+    if (!asked.env.incoming.errored && !asked.env.incoming.socket.destroyed)
+      sparse.note('error', 'admin.defect', { path, reason: messageOf(error).slice(0, longestReason) });
+    return answerJson(asked, { error: 'A defect: the log says more' }, 500);
   });
   return app;
 }
@@ -117,10 +132,13 @@ function listFailovers(asked: Context<AdminEnv>, port: AdminPort): Response {
     return refuse(asked, 404, `No database "${database}"`);
   const stories = port.stories().filter((story) => database === undefined || story.database === database);
   const failovers = stories.toSorted((a, b) => (a.at < b.at ? -1 : 1));
-  return asked.json({ version: statusVersion, failovers: count === 0 ? [] : failovers.slice(-count) });
+  return answerJson(asked, { version: statusVersion, failovers: count === 0 ? [] : failovers.slice(-count) });
 }
 
-function followEvents(asked: Context<AdminEnv>, port: AdminPort, followers: Followers, log: Log): Response {
+function followEvents(
+  asked: Context<AdminEnv>,
+  { port, followers, connections, sparse }: RoutesNeeds,
+): Response {
   const { level = 'info', since = asked.req.header('last-event-id'), last } = asked.req.query();
   const count = countFrom(last);
   if (!isLevel(level)) return refuse(asked, 400, `"level": expected one of ${logLevels.join(', ')}`);
@@ -129,7 +147,7 @@ function followEvents(asked: Context<AdminEnv>, port: AdminPort, followers: Foll
   const kept = since !== undefined ? port.feed.since(since) : last !== undefined ? port.feed.last(count) : [];
   const backlog = kept.filter((event) => logLevels.indexOf(event.level) >= importance);
   if (asked.req.header('accept') === 'application/json')
-    return asked.json({
+    return answerJson(asked, {
       version: statusVersion,
       latestId: port.feed.latestId,
       events: backlog.map(toldEvent),
@@ -137,8 +155,9 @@ function followEvents(asked: Context<AdminEnv>, port: AdminPort, followers: Foll
   if (followers.isFull) return refuse(asked, 503, 'Too many follow the events already');
   const who = whoOf(asked);
   const dropped = (): void => {
-    log.info('admin.follower-dropped', { who });
+    sparse.note('info', 'admin.follower-dropped', { who });
   };
+  connections.know(asked.env.incoming.socket);
   followers.add(asked.env.outgoing, { level, backlog, dropped });
   return RESPONSE_ALREADY_SENT;
 }

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import type { AdminConfig } from '../config/config.ts';
 import { messageOf } from '../errors.ts';
@@ -9,13 +9,13 @@ import { whyNotListening } from '../net/errno.ts';
 import { formatListenAddress, type ListenAddress } from '../net/endpoint.ts';
 import { claim, prepareClaim, release, temporaryPath, type SocketFile } from '../relay/unix-socket.ts';
 import type { Log } from '../telemetry/log.ts';
+import { Connections } from './connections.ts';
 import { Followers } from './follow.ts';
 import type { Page } from './page.ts';
 import type { AdminPort } from './port.ts';
-import { adminRoutes } from './routes.ts';
+import { adminRoutes, probePaths } from './routes.ts';
+import { SparseLog } from './sparse-log.ts';
 
-/** Those who follow the events hold one each; a scraper and a probe need one or two. */
-const mostConnections = 64;
 /** Nobody who means it needs longer for these, in milliseconds. */
 const headersMs = 5_000;
 const requestMs = 10_000;
@@ -38,6 +38,7 @@ export class AdminServer {
   readonly #log: Log;
   readonly #server: Server;
   readonly #followers: Followers;
+  readonly #sparse: SparseLog;
   readonly #closing = new AbortController();
   readonly #opening: Promise<void>;
   #file: SocketFile | undefined;
@@ -48,7 +49,18 @@ export class AdminServer {
     this.#config = config;
     this.#log = log;
     this.#followers = new Followers(port.feed);
-    const app = adminRoutes(config, port, this.#followers, page, log);
+    this.#sparse = new SparseLog(log);
+    const connections = new Connections(() => {
+      this.#sparse.note('warn', 'admin.crowded');
+    });
+    const app = adminRoutes(config, {
+      port,
+      followers: this.#followers,
+      connections,
+      page,
+      log,
+      sparse: this.#sparse,
+    });
     this.#server = createServer(
       {
         headersTimeout: headersMs,
@@ -58,9 +70,11 @@ export class AdminServer {
         maxHeaderSize: mostHeaderBytes,
         noDelay: true,
       },
-      listenerOf(getRequestListener(app.fetch, { overrideGlobalObjects: false })),
+      listenerOf(getRequestListener(app.fetch, { overrideGlobalObjects: false }), connections),
     );
-    this.#server.maxConnections = mostConnections;
+    this.#server.on('connection', (socket) => {
+      connections.add(socket);
+    });
     this.#server.setTimeout(stalledMs);
     this.#opening = this.#open();
   }
@@ -83,6 +97,7 @@ export class AdminServer {
     }
     if (this.#file) await release(this.#file);
     this.#listening = undefined;
+    this.#sparse.close();
   }
 
   async #open(): Promise<void> {
@@ -117,7 +132,10 @@ export class AdminServer {
       this.#file = await claim(listen.path, { mode: socketMode, owner: undefined });
     }
     this.#server.on('error', (error) => {
-      this.#log.warn('admin.failed', { address: formatListenAddress(listen), reason: messageOf(error) });
+      this.#sparse.note('warn', 'admin.failed', {
+        address: formatListenAddress(listen),
+        reason: messageOf(error),
+      });
     });
     this.#listening = bound(this.#server, listen);
     this.#log.info('admin.opened', { address: formatListenAddress(this.#listening) });
@@ -127,8 +145,17 @@ export class AdminServer {
 /** What goes wrong is answered by the routes themselves; their promise has nothing to say. */
 function listenerOf(
   listener: ReturnType<typeof getRequestListener>,
-): (...args: Parameters<typeof listener>) => void {
-  return (incoming, outgoing) => void listener(incoming, outgoing);
+  connections: Connections,
+): RequestListener {
+  return (incoming, outgoing) => {
+    if (isProbe(incoming)) connections.probed(incoming.socket, outgoing);
+    void listener(incoming, outgoing);
+  };
+}
+
+function isProbe({ method, url = '' }: IncomingMessage): boolean {
+  const [path = ''] = url.split('?', 1);
+  return (method === 'GET' || method === 'HEAD') && probePaths.includes(path);
 }
 
 function bound(server: Server, asked: ListenAddress): ListenAddress {

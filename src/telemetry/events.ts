@@ -29,6 +29,8 @@ export const eventSentences = {
   'admin.failed': 'Cannot answer probes, metrics and operators on {address}: {reason}',
   'admin.acted': '{who} asks for {action}',
   'admin.follower-dropped': 'Cut off a follower of the events at {who}, who reads too slowly',
+  'admin.crowded':
+    'Admin listener: closed connections that had not shown a token, to make room for others: {count}',
   'admin.defect': 'A request for {path} has met a defect: {reason}',
   // listeners and sessions
   'listener.opened': '{database}: listening on {address}',
