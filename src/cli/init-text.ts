@@ -1,5 +1,7 @@
 import { stringify } from 'yaml';
+import { escapeReferences } from '../config/expand.ts';
 import { formatEndpoint, type Endpoint } from '../net/endpoint.ts';
+import { isPrintable, printableYaml } from '../printable.ts';
 import { version } from '../version.ts';
 
 /** How to speak to Sentinels, as it is written. */
@@ -37,9 +39,7 @@ export function configurationText({ sentinels, access, redis, silent, databases 
     ...silent.map((endpoint) => `  # - ${scalar(formatEndpoint(endpoint))} # did not answer`),
     '',
     ...accessLines(access),
-    ...(redis
-      ? ['# How to speak to Redis, which wants TLS as well.', ...stringify({ redis }).split('\n')]
-      : []),
+    ...(redis ? ['# How to speak to Redis, which wants TLS as well.', 'redis:', ...keyLines(redis), ''] : []),
     '# One entry for each master, named as in "sentinel monitor NAME".',
     'databases:',
     ...databases.flatMap(databaseLines),
@@ -67,7 +67,7 @@ const adminLines = [
 
 function accessLines(access: Access): string[] {
   if (Object.keys(access).length > 0)
-    return ['# How to speak to them.', ...stringify({ sentinel: access }).split('\n')];
+    return ['# How to speak to them.', 'sentinel:', ...keyLines(access), ''];
   return [
     '# How to speak to them, where they want a password or TLS.',
     '# sentinel:',
@@ -75,6 +75,14 @@ function accessLines(access: Access): string[] {
     '#   passwordFile: /run/secrets/sentinel',
     '#   tls: true',
     '',
+  ];
+}
+
+function keyLines({ username, passwordFile, tls }: Access): string[] {
+  return [
+    ...(username === undefined ? [] : [`  username: ${scalar(username)}`]),
+    ...(passwordFile === undefined ? [] : [`  passwordFile: ${scalar(passwordFile)}`]),
+    ...(tls === undefined ? [] : tls === true ? ['  tls: true'] : ['  tls:', `    ca: ${scalar(tls.ca)}`]),
   ];
 }
 
@@ -94,7 +102,12 @@ function databaseLines({ name, port }: Draft['databases'][number], index: number
   return [`  - name: ${scalar(name)}`, ...lines, ''];
 }
 
-/** As YAML has it: quoted where it would otherwise mean something else. */
+/**
+ * As it reads back to the same text: quoted where YAML would take it for something else or it cannot be printed, and with
+ * nothing in it that is expanded.
+ */
 function scalar(text: string): string {
-  return stringify(text, { lineWidth: 0, defaultStringType: 'PLAIN' }).trimEnd();
+  const literal = escapeReferences(text);
+  if (!isPrintable(literal)) return printableYaml(literal);
+  return stringify(literal, { lineWidth: 0, defaultStringType: 'PLAIN' }).trimEnd();
 }

@@ -6,6 +6,7 @@ import { show } from '../config/show.ts';
 import { parseText } from '../config/text.ts';
 import { TunnelError } from '../errors.ts';
 import { formatEndpoint } from '../net/endpoint.ts';
+import { printable } from '../printable.ts';
 import { takeInventory } from '../sentinel/inventory.ts';
 import { survey, type DatabaseSurvey } from '../sentinel/survey.ts';
 import { fileTrouble } from '../telemetry/file-trouble.ts';
@@ -38,7 +39,7 @@ export async function init(flags: InitFlags, host: Host): Promise<number> {
     throw new TunnelError('ST_USAGE', 'Nobody to ask: give --sentinel HOST:PORT, once or more often');
   }
   const warn = (text: string): void => {
-    host.stderr.write(`Warning: ${text.replace(/\p{Cc}/gu, '?')}\n`);
+    host.stderr.write(`Warning: ${printable(text)}\n`);
   };
   const access = accessOf(flags);
   const given = parseConfig(
@@ -83,7 +84,7 @@ export async function init(flags: InitFlags, host: Host): Promise<number> {
   for (const { database, adopted, trouble } of results) {
     if (trouble !== undefined) warn(`${database.name} could not be served now: ${trouble}`);
     else if (adopted)
-      host.stderr.write(`${database.name}: ${formatEndpoint(adopted.endpoint)} is its master\n`);
+      host.stderr.write(`${printable(database.name)}: ${formatEndpoint(adopted.endpoint)} is its master\n`);
   }
   await write(text, flags, host);
   return exitCodes.done;
@@ -92,7 +93,8 @@ export async function init(flags: InitFlags, host: Host): Promise<number> {
 /** What would be written, and what is found with it. */
 async function tried(draft: Draft): Promise<{ readonly text: string; readonly results: readonly Result[] }> {
   const text = configurationText(draft);
-  const written = parseConfig(parseText(text, 'what was written'), 'what was written');
+  // As `run` will read it, in an environment in which no name has a value: nothing of it may refer to one.
+  const written = parseConfig(parseText(text, 'what was written'), 'what was written', { env: {} });
   const surveys = await survey(written);
   return { text, results: surveys.map((each) => ({ ...each, trouble: verdictOf(each)?.what })) };
 }

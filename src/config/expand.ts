@@ -15,6 +15,14 @@ export function expand(input: unknown, env: Environment): { input: unknown; prob
   return { input: expandAt(input, [], env, problems), problems };
 }
 
+/**
+ * A text from outside as it is written into a configuration, so that `expand` gives the same text back: each `${` becomes
+ * `$${`. For whoever writes a configuration; what is read is never escaped.
+ */
+export function escapeReferences(text: string): string {
+  return text.replaceAll('${', '$$$${'); // in a replacement `$$` is one `$`
+}
+
 function expandAt(value: unknown, path: Path, env: Environment, problems: Problem[]): unknown {
   if (typeof value === 'string') return expandText(value, path, env, problems);
   if (Array.isArray(value))
