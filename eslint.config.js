@@ -73,20 +73,23 @@ export default tseslint.config(
   },
   {
     files: ['src/**/*.ts'],
-    ignores: ['src/cli/**', 'src/main.ts'],
+    // What a process of its own runs, and what starts it with its executable and its environment, need it as well.
+    ignores: ['src/cli/**', 'src/main.ts', 'src/net/names-main.ts', 'src/net/names-process.ts'],
     rules: {
       'no-restricted-globals': [
         'error',
         {
           name: 'process',
-          message: 'Only cli/ and main.ts know the process: take what you need as an argument.',
+          message:
+            'Only cli/, main.ts and what makes a process of its own know the process: take what you need as an argument.',
         },
       ],
       'no-restricted-imports': [
         'error',
         {
           name: 'node:process',
-          message: 'Only cli/ and main.ts know the process: take what you need as an argument.',
+          message:
+            'Only cli/, main.ts and what makes a process of its own know the process: take what you need as an argument.',
         },
       ],
     },

@@ -37,6 +37,7 @@ const standIns = {
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /^koffi$/ }, () => ({ path: join(compiled, 'koffi.js') }));
     onResolve({ filter: /\/thread-module\.js$/ }, () => ({ path: join(compiled, 'thread-module.js') }));
+    onResolve({ filter: /\/child-arguments\.js$/ }, () => ({ path: join(compiled, 'child-arguments.js') }));
     onResolve({ filter: /\/page-files\.js$/ }, () => ({ path: join(compiled, 'page-files.js') }));
     onLoad({ filter: /\/src\/version\.js$/ }, () => ({
       contents: `export const version = ${JSON.stringify(version)};`,

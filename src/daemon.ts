@@ -5,6 +5,7 @@ import { changeLine, type Change } from './config/diff.ts';
 import { messageOf, TunnelError } from './errors.ts';
 import { within } from './lifecycle/within.ts';
 import type { ListenAddress } from './net/endpoint.ts';
+import { names } from './net/names.ts';
 import { OwnListeners } from './net/own-listeners.ts';
 import { chooseEngine } from './relay/choose.ts';
 import { shortageFor } from './relay/descriptor-limit.ts';
@@ -131,6 +132,7 @@ class RunningDaemon implements Daemon {
   readonly #admin: AdminListener;
   readonly #reload: Reload;
   readonly #cutting = new AbortController();
+  readonly #leaveNames = names.use();
   readonly #startedMs = performance.now();
   readonly #startedAt = new Date().toISOString();
   #stop: Promise<StopOutcome> | undefined;
@@ -219,6 +221,7 @@ class RunningDaemon implements Daemon {
     this.#parts.sentinels.close();
     await this.#parts.engine.close();
     await this.#admin.close();
+    this.#leaveNames();
   }
 
   #overview(): Overview {

@@ -7,6 +7,7 @@ import { Backoff } from '../lifecycle/backoff.ts';
 import { sleep } from '../lifecycle/sleep.ts';
 import { whyNotListening } from '../net/errno.ts';
 import { formatListenAddress, type ListenAddress } from '../net/endpoint.ts';
+import { names } from '../net/names.ts';
 import { claim, prepareClaim, release, temporaryPath, type SocketFile } from '../relay/unix-socket.ts';
 import type { Log } from '../telemetry/log.ts';
 import { Connections } from './connections.ts';
@@ -125,7 +126,7 @@ export class AdminServer {
     this.#server.listen(
       listen.kind === 'unix'
         ? { path: temporaryPath(listen.path) }
-        : { host: listen.host, port: listen.port, exclusive: true },
+        : { host: await names.addressOf(listen.host), port: listen.port, exclusive: true },
     );
     await once(this.#server, 'listening');
     if (listen.kind === 'unix') {

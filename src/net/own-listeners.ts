@@ -1,7 +1,7 @@
-import { lookup } from 'node:dns';
 import { type LookupFunction, isIP } from 'node:net';
 import type { Endpoint, ListenAddress } from './endpoint.ts';
 import { canonicalHost } from './address-map.ts';
+import { lookupUnless } from './names.ts';
 import { isOfThisHost } from './this-host.ts';
 
 /** Why an endpoint is not dialled at which we listen ourselves. */
@@ -31,19 +31,9 @@ export class OwnListeners {
 
   /** Looks a name up for a connection to `port`, and fails where it leads here. */
   lookupFor(port: number): LookupFunction {
-    return (name, options, answer) => {
-      lookup(name, { ...options, all: true }, (error, addresses) => {
-        if (error) {
-          answer(error, ''); // there are no addresses then, whatever the types say
-          return;
-        }
-        const [first] = addresses;
-        const isOwn = addresses.some(({ address }) => this.has({ host: address, port }));
-        if (!first || isOwn) answer(ownListenerError(), '');
-        else if (options.all) answer(null, addresses);
-        else answer(null, first.address, first.family);
-      });
-    };
+    return lookupUnless((addresses) =>
+      addresses.some((address) => this.has({ host: address, port })) ? ownListenerError() : undefined,
+    );
   }
 
   /** @returns the error with which a connection to the endpoint fails; `undefined` where it may be tried */

@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { TunnelError } from '../errors.ts';
 import type { Endpoint } from '../net/endpoint.ts';
+import { lookupAny } from '../net/names.ts';
 import type { OwnListeners } from '../net/own-listeners.ts';
 import { secure, whyNoTls, type ClientTls } from '../net/tls.ts';
 import { cannotReach, noTls, timedOut, wordless } from './connection-errors.ts';
@@ -27,8 +28,8 @@ export function openSocket<T>(
   if (objection) return Promise.reject(cannotReach(endpoint, objection));
   return new Promise((resolve, reject) => {
     const { host, port } = endpoint;
-    const lookup = own && { lookup: own.lookupFor(port) };
-    const plain = connect({ host, port, noDelay: true, keepAlive: true, ...lookup });
+    const lookup = own?.lookupFor(port) ?? lookupAny;
+    const plain = connect({ host, port, noDelay: true, keepAlive: true, lookup });
     let isConnected = false;
     plain.once('connect', () => {
       isConnected = true;

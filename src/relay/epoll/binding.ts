@@ -1,8 +1,8 @@
-import { lookup } from 'node:dns/promises';
 import type { ListenerConfig } from '../../config/config.ts';
 import { TunnelError } from '../../errors.ts';
 import { formatListenAddress, type ListenAddress } from '../../net/endpoint.ts';
 import { whyNotListening } from '../../net/errno.ts';
+import { names } from '../../net/names.ts';
 import { listenBacklog } from '../../net/socket-options.ts';
 import {
   abandon,
@@ -90,7 +90,7 @@ async function bindTcp(
   allow: readonly string[],
   threads: number,
 ): Promise<Bound> {
-  const ip = inetAddress(host, port) ? host : (await lookup(host)).address;
+  const ip = inetAddress(host, port) ? host : await names.addressOf(host);
   const descriptors: number[] = [];
   let bound = port;
   try {

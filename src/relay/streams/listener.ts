@@ -5,6 +5,7 @@ import { TunnelError } from '../../errors.ts';
 import { Backoff } from '../../lifecycle/backoff.ts';
 import { formatListenAddress, type ListenAddress } from '../../net/endpoint.ts';
 import { whyNotListening } from '../../net/errno.ts';
+import { names } from '../../net/names.ts';
 import { keepAliveIdleMs, listenBacklog, noDelay } from '../../net/socket-options.ts';
 import { AllowList, notAllowedLine } from '../allow-list.ts';
 import { refusalLine } from '../refusal.ts';
@@ -64,7 +65,7 @@ export class Listener {
       const own =
         address.kind === 'unix'
           ? { path: temporaryPath(address.path) }
-          : { host: address.host, port: address.port };
+          : { host: await names.addressOf(address.host), port: address.port };
       const where = handed === undefined ? own : { fd: handed };
       server.listen({ ...where, backlog: listenBacklog, exclusive: true });
       await once(server, 'listening');

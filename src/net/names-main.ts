@@ -1,0 +1,4 @@
+import process from 'node:process';
+import { runNamesChild } from './names-child.ts';
+
+runNamesChild(process);
