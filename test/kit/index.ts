@@ -21,6 +21,7 @@ export { awaitFormed, failoverMs, Group, isReplyError, pairs, rows } from './gro
 export { cannotNameHosts, HostsFile } from './hosts-file.ts';
 export { withoutLeaks } from './leaks.ts';
 export { cannotMakeNamespaces, Network, type Namespace } from './netns.ts';
+export { cannotServeNames, NameServer } from './name-server.ts';
 export { NotifyReceiver } from './notify-receiver.ts';
 export { cannotRun, phpWithRedis, pythonWithRedis } from './peers.ts';
 export { connectionsTo, descriptorsOf, lacksProc, residentMiB } from './proc.ts';

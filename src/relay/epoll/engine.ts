@@ -1,4 +1,5 @@
 import { TunnelError, messageOf } from '../../errors.ts';
+import { names } from '../../net/names.ts';
 import type { Engine, EngineTunnel, TunnelEvent, TunnelSpec } from '../engine.ts';
 import type { LoopLag } from '../lag.ts';
 import { OpenListeners } from '../open-listeners.ts';
@@ -144,6 +145,12 @@ export class EpollEngine implements Engine {
     if (answer.kind === 'stalled') {
       void this.#catchUp().finally(() => {
         thread.release();
+      });
+    }
+    if (answer.kind === 'look-up') {
+      const { host } = answer;
+      names.find(host, (found) => {
+        thread.send({ kind: 'looked-up', host, found });
       });
     }
     if ('tunnel' in answer) this.#tunnels.get(answer.tunnel)?.answered(thread, answer);

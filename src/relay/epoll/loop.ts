@@ -87,7 +87,7 @@ export class Loop {
     }
   }
 
-  /** Works until this thread's own event loop has something to do: a message, an answer of the resolver, its end. */
+  /** Works until this thread's own event loop has something to do: a message, its end. */
   run(): void {
     this.#wantsOwnLoop = false;
     this.settle(); // what this thread's own event loop has done meanwhile

@@ -10,6 +10,7 @@ import type { GatePlaces } from '../places.ts';
 import { Durations, durationsLength } from '../durations.ts';
 import type { Quiescence } from '../engine.ts';
 import type { ListenAddress } from '../../net/endpoint.ts';
+import type { Found } from '../../net/look-up.ts';
 
 /** What the engine tells a thread. */
 export type Command =
@@ -36,6 +37,8 @@ export type Command =
   | { readonly kind: 'close'; readonly tunnel: number }
   /** Where this process listens now: what is not to be dialled. */
   | { readonly kind: 'own'; readonly addresses: readonly ListenAddress[] }
+  /** What a `look-up` has found. */
+  | { readonly kind: 'looked-up'; readonly host: string; readonly found: Found }
   /** To be answered with `alive`, in the turn in which it is heard. */
   | { readonly kind: 'greet' }
   | { readonly kind: 'stop' };
@@ -47,6 +50,8 @@ export type Answer =
   | { readonly kind: 'alive' }
   /** The process has stood still. The thread does nothing until it is released. */
   | { readonly kind: 'stalled' }
+  /** To be answered with `looked-up`. */
+  | { readonly kind: 'look-up'; readonly host: string }
   | { readonly kind: 'told'; readonly tunnel: number; readonly events: readonly TunnelEvent[] }
   /** How many sessions it has cut. */
   | { readonly kind: 'evicted'; readonly tunnel: number; readonly count: number }

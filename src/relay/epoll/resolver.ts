@@ -1,5 +1,5 @@
-import { lookup } from 'node:dns';
 import type { Endpoint, ListenAddress } from '../../net/endpoint.ts';
+import type { Found as FoundHost } from '../../net/look-up.ts';
 import { OwnListeners, whyOwn } from '../../net/own-listeners.ts';
 import { inetAddress, type SocketAddress } from './sockaddr.ts';
 
@@ -14,13 +14,21 @@ interface Known {
   readonly untilMs: number;
 }
 
+/** Those who wait for the addresses of one endpoint. */
+interface Asking {
+  readonly endpoint: Endpoint;
+  readonly answers: ((found: Found) => void)[];
+}
+
 /**
- * Turns endpoints into socket addresses. Names are looked up by Node's own pool of threads, once for all who ask at
- * the same time, and the answer comes to this thread's event loop; the loop of the descriptors never waits for it.
+ * Turns endpoints into socket addresses. Names are looked up by the main thread, once for all who ask at the same time;
+ * the loop of the descriptors never waits for it.
  */
 export class Resolver {
   readonly #known = new Map<string, Known>();
-  readonly #asking = new Map<string, ((found: Found) => void)[]>();
+  readonly #ask: (host: string) => void;
+  /** By host, and by endpoint. */
+  readonly #asking = new Map<string, Map<string, Asking>>();
   /** How many of a name's addresses have been passed over because dialling there led nowhere. */
   readonly #skips = new Map<string, number>();
   /** The latest endpoint with an address for a host: nearly every dial goes where the last one went. */
@@ -28,6 +36,11 @@ export class Resolver {
 
   #listening: readonly ListenAddress[] = [];
   readonly #own = new OwnListeners(() => this.#listening);
+
+  /** @param ask has a host looked up, and `answered` called later */
+  constructor(ask: (host: string) => void) {
+    this.#ask = ask;
+  }
 
   /** What is not to be dialled, by an address or by a name that leads there: where this process itself listens. */
   avoid(listening: readonly ListenAddress[]): void {
@@ -50,19 +63,29 @@ export class Resolver {
   }
 
   resolve(endpoint: Endpoint, answer: (found: Found) => void): void {
+    const { host } = endpoint;
     const key = keyOf(endpoint);
-    const asking = this.#asking.get(key);
-    if (asking) {
-      asking.push(answer);
-      return;
+    const running = this.#asking.get(host);
+    const asking = running?.get(key);
+    if (asking) asking.answers.push(answer);
+    else {
+      const added: Asking = { endpoint, answers: [answer] };
+      if (running) running.set(key, added);
+      else {
+        this.#asking.set(host, new Map([[key, added]]));
+        this.#ask(host);
+      }
     }
-    this.#asking.set(key, [answer]);
-    lookup(endpoint.host, { all: true, verbatim: true }, (error, found) => {
-      const waiting = this.#asking.get(key) ?? [];
-      this.#asking.delete(key);
-      const result = error ? (error.code ?? 'ENOTFOUND') : this.#keep(endpoint, found);
-      for (const each of waiting) each(result);
-    });
+  }
+
+  /** What has been found for a host that was asked for. */
+  answered(host: string, found: FoundHost): void {
+    const asking = this.#asking.get(host)?.values() ?? [];
+    this.#asking.delete(host);
+    for (const { endpoint, answers } of asking) {
+      const result = typeof found === 'string' ? found : this.#keep(endpoint, found);
+      for (const answer of answers) answer(result);
+    }
   }
 
   /** Dialling the endpoint has failed: its name is looked up anew, and the next of its addresses is tried first. */
@@ -74,9 +97,9 @@ export class Resolver {
     if (known.addresses.length > 1) this.#skips.set(key, (this.#skips.get(key) ?? 0) + 1);
   }
 
-  #keep(endpoint: Endpoint, found: readonly { readonly address: string }[]): Found {
-    if (found.some(({ address }) => this.#own.has({ host: address, port: endpoint.port }))) return whyOwn;
-    const addresses = found.flatMap(({ address }) => inetAddress(address, endpoint.port) ?? []);
+  #keep(endpoint: Endpoint, found: readonly string[]): Found {
+    if (found.some((address) => this.#own.has({ host: address, port: endpoint.port }))) return whyOwn;
+    const addresses = found.flatMap((address) => inetAddress(address, endpoint.port) ?? []);
     if (addresses.length === 0) return 'ENOTFOUND';
     const key = keyOf(endpoint);
     const skip = (this.#skips.get(key) ?? 0) % addresses.length;

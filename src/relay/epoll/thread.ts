@@ -36,7 +36,7 @@ export interface ThreadPort {
 
 /**
  * The life of one thread of the engine. It blocks in `epoll_wait`, which also watches this thread's own event loop:
- * when that has something to do (a command, a name looked up, the end of the process), the loop of descriptors
+ * when that has something to do (a command, the end of the process), the loop of descriptors
  * returns to it and comes back. So nothing polls, and a command is carried out as soon as it wakes the thread.
  *
  * @param open where system calls come from; tests put faults in between
@@ -62,7 +62,9 @@ export async function runThread(
     port.close();
     return;
   }
-  const resolver = new Resolver();
+  const resolver = new Resolver((host) => {
+    answer({ kind: 'look-up', host });
+  });
   const doors = new Map<number, Door>();
   let isStopping = false;
 
@@ -129,6 +131,9 @@ export async function runThread(
       }
       case 'own':
         resolver.avoid(command.addresses);
+        return;
+      case 'looked-up':
+        resolver.answered(command.host, command.found);
         return;
       case 'greet':
         answer({ kind: 'alive' });
