@@ -19,16 +19,18 @@ export function errnoWords(code: string): string {
   return meaning === undefined ? code : `${meaning} (${code})`;
 }
 
-/** bind(2), listen(2). */
+/** bind(2), listen(2), getaddrinfo(3). */
 const hindrances: Readonly<Record<string, string>> = {
   EADDRINUSE: 'another program listens there',
   EADDRNOTAVAIL: 'this machine has no such address',
   EACCES: 'permission denied',
+  ENOTFOUND: 'its name does not resolve',
+  EAI_AGAIN: 'its name does not resolve now',
 };
 
 /** Why an address cannot be listened on, as the end of a sentence that has named it. */
 export function whyNotListening(thrown: unknown): string {
-  const [code = ''] = /\bE[A-Z]{4,}\b/.exec(messageOf(thrown)) ?? [];
+  const [code = ''] = /\bE[A-Z_]{4,}\b/.exec(messageOf(thrown)) ?? [];
   const meaning = hindrances[code];
   return meaning === undefined ? fileTrouble(thrown, 'its directory does not exist') : `${meaning} (${code})`;
 }

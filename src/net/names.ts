@@ -5,6 +5,9 @@ import { NamesProcess } from './names-process.ts';
 /** How long a name that had an address before is waited for, in milliseconds. Name servers that are well take 1 to 50. */
 const graceMs = 200;
 
+/** How long a listener waits for the name that it is to listen on, in milliseconds. It is tried again later. */
+const listenMs = 2_000;
+
 /** Of how many names the last good addresses are kept. */
 const mostKept = 1_024;
 
@@ -60,13 +63,17 @@ export class Names {
   }
 
   /**
-   * The address to bind for a host.
+   * The address to listen on for a host.
    *
-   * @throws Error with the `code` of the failure
+   * @throws Error with the `code` of the failure, `EAI_AGAIN` where there is no answer within 2 s
    */
   addressOf(host: string): Promise<string> {
     return new Promise((resolve, reject) => {
+      const tooLate = setTimeout(() => {
+        reject(lookUpError(host, 'EAI_AGAIN'));
+      }, listenMs);
       this.find(host, (found) => {
+        clearTimeout(tooLate);
         if (typeof found !== 'string' && found[0] !== undefined) resolve(found[0]);
         else reject(lookUpError(host, String(found)));
       });

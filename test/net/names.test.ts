@@ -30,7 +30,10 @@ class Asked implements LookUps {
 function setUp(): { asked: Asked; names: Names; find: (name: string) => Promise<Found> } {
   const asked = new Asked();
   const names = new Names(asked);
-  const find = (name: string): Promise<Found> => new Promise((resolve) => { names.find(name, resolve); });
+  const find = (name: string): Promise<Found> =>
+    new Promise((resolve) => {
+      names.find(name, resolve);
+    });
   return { asked, names, find };
 }
 
@@ -110,6 +113,7 @@ describe('Names', () => {
     const unbound = names.addressOf('b.test');
     asked.say('b.test', 'ENOTFOUND');
     await assert.rejects(unbound, { code: 'ENOTFOUND', message: 'getaddrinfo ENOTFOUND b.test' });
+    await assert.rejects(names.addressOf('c.test'), { code: 'EAI_AGAIN' }); // nobody has answered
   });
 
   test('closes what looks names up when its last user has left', () => {

@@ -73,6 +73,17 @@ describe('the single-file executable', { skip }, () => {
     assert.equal((await tunnel.stop()).code, 0);
   });
 
+  test('looks names up in a process of its own', async () => {
+    const [seed = ''] = cluster?.seeds ?? [];
+    const args = ['--sentinel', seed.replace('127.0.0.1', 'localhost'), '--database', 'mymaster=0'];
+    await using tunnel = await TunnelProcess.start({ program: [file], args });
+    await carries(tunnel);
+    const children = await readFile(`/proc/${tunnel.pid}/task/${tunnel.pid}/children`, 'utf8');
+    assert.match(children, /^\d+ $/);
+    assert.match(await readFile(`/proc/${children.trim()}/cmdline`, 'utf8'), /^sentinel-tunnel: names/);
+    assert.equal((await tunnel.stop()).code, 0);
+  });
+
   test('carries sessions with the portable engine, and says why, where its library cannot be unpacked', async () => {
     await using tunnel = await start(['--database', 'mymaster=0'], { TMPDIR: '/nonexistent' });
     assert.equal(tunnel.events('tunnel.started')[0]?.['engine'], 'streams', tunnel.log());
