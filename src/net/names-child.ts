@@ -1,3 +1,4 @@
+import { stat } from 'node:fs';
 import { lookUp } from './look-up.ts';
 
 /** What the process that looks names up is asked. */
@@ -6,7 +7,7 @@ export interface Question {
 }
 
 /** How a process tells that it can be asked. */
-export const ready = 'ready';
+const ready = 'ready';
 
 /** The life of the process that looks names up: it answers what its parent asks, and ends with it. */
 export function runNamesChild(self: NodeJS.Process): void {
@@ -18,5 +19,6 @@ export function runNamesChild(self: NodeJS.Process): void {
   self.on('message', ({ name }: Question) => {
     lookUp(name, (found) => self.send?.({ name, found }));
   });
-  self.send?.(ready);
+  // The first thing that needs a thread starts all of them, or ends the process where they are too many.
+  stat(self.execPath, () => self.send?.(ready));
 }

@@ -4,8 +4,11 @@ import { childArguments } from './child-arguments.ts';
 import { lookUp, type Found } from './look-up.ts';
 import type { Question } from './names-child.ts';
 
-/** How many names may be looked up at once. libuv uses half of its threads for that, and each takes 10 KiB of memory. */
-const mostAtOnce = 128;
+/**
+ * How many names may be looked up at once. libuv uses half of its threads for that, and each takes 10 KiB of memory. Where
+ * so many threads are not allowed (a limit of processes counts them) it ends the process, and there are fewer.
+ */
+const mostAtOnce = [128, 32, 8] as const;
 
 /** Where so many names are without an answer, others wait so long before all of these are given up, in milliseconds. */
 const mostWaitMs = 5_000;
@@ -23,7 +26,7 @@ type Answer = (found: Found) => void;
  * in this process would keep one of a few threads that names and files share, and keep the process from ending, for as
  * long as a name server is silent. The other process has a thread for each name, and can be killed.
  *
- * Where no process can be started, names are looked up in this one.
+ * Where no process can be started, with however few threads, names are looked up in this one.
  */
 export class NamesProcess {
   readonly #asked = new Map<string, Answer>();
@@ -31,6 +34,8 @@ export class NamesProcess {
   readonly #waiting = new Map<string, Answer>();
   #child: ChildProcess | undefined;
   #isReady = false;
+  /** Of `mostAtOnce`, which one is allowed here as far as is known. */
+  #size = 0;
   #unavailableUntilMs = 0;
   #impatience: NodeJS.Timeout | undefined;
   readonly #arguments: readonly string[];
@@ -48,12 +53,16 @@ export class NamesProcess {
   /** Looks up a name that is not being looked up. The answer comes later. */
   ask(name: string, answer: Answer): void {
     if (performance.now() < this.#unavailableUntilMs) lookUp(name, answer);
-    else if (this.#asked.size >= mostAtOnce) this.#wait(name, answer);
+    else if (this.#asked.size >= this.#mostAtOnce) this.#wait(name, answer);
     else {
       const child = (this.#child ??= this.#start());
       if (child) this.#send(child, name, answer);
       else lookUp(name, answer);
     }
+  }
+
+  get #mostAtOnce(): number {
+    return mostAtOnce[this.#size] ?? 1;
   }
 
   /** Ends the process at once, and answers what is asked of it. The next name starts another. */
@@ -88,7 +97,7 @@ export class NamesProcess {
       ...process.env,
       NODE_OPTIONS: undefined,
       NODE_V8_COVERAGE: undefined,
-      UV_THREADPOOL_SIZE: String(2 * mostAtOnce),
+      UV_THREADPOOL_SIZE: String(2 * this.#mostAtOnce),
     };
     const stdio: StdioOptions = ['ignore', 'ignore', 'ignore', 'ipc'];
     return spawn(process.execPath, this.#arguments, { stdio, env, windowsHide: true });
@@ -128,7 +137,10 @@ export class NamesProcess {
     if (this.#child !== child) return;
     this.#child = undefined;
     child.kill('SIGKILL');
-    if (!this.#isReady) this.#unavailableUntilMs = performance.now() + retryMs;
+    if (!this.#isReady) {
+      if (this.#size < mostAtOnce.length - 1) this.#size += 1;
+      else this.#unavailableUntilMs = performance.now() + retryMs;
+    }
     const waiting = new Map(this.#waiting);
     const all = this.#takeAll();
     for (const [name, answer] of all) {

@@ -72,6 +72,20 @@ describe('NamesProcess', () => {
       lookUps.close();
     }));
 
+  test('has fewer threads where so many are not allowed', () =>
+    withoutLeaks(async () => {
+      const limited = `if (process.env.UV_THREADPOOL_SIZE > 16) process.abort()
+        process.on('message', ({ name }) => process.send({ name, found: [process.env.UV_THREADPOOL_SIZE] }))
+        process.send('ready')`;
+      const lookUps = new NamesProcess(['-e', limited]);
+      const ask = asking(lookUps);
+      const found = await Promise.all(
+        Array.from({ length: 40 }, (_, index) => ask(`n${String(index)}.test`)),
+      );
+      assert.deepEqual(new Set(found.flat()), new Set(['16']));
+      lookUps.close();
+    }));
+
   for (const [why, args] of [
     ['ends at once', ['-e', 'process.exit(1)']],
     ['has no such program', ['/nonexistent/program.js']],

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
 import { layoutOf, SO_KEEPALIVE } from '../../src/relay/epoll/abi.ts';
 import { KeepAlive } from '../../src/relay/epoll/keep-alive.ts';
+import { whyOwn } from '../../src/net/own-listeners.ts';
+import { Resolver } from '../../src/relay/epoll/resolver.ts';
 import { inetAddress, portOf, unixAddress } from '../../src/relay/epoll/sockaddr.ts';
 import { roles, Socket } from '../../src/relay/epoll/socket.ts';
 import { Steering } from '../../src/relay/epoll/steering.ts';
@@ -117,4 +119,28 @@ describe('KeepAlive', () => {
     assert.deepEqual(perBeat, [512, 512, 177, 0]);
     assert.equal(new Set(probed).size, 1201);
   });
+});
+
+test('Resolver has a host looked up once for all of its ports, and keeps the judgement on each', () => {
+  const asked: string[] = [];
+  const resolver = new Resolver((host) => asked.push(host));
+  resolver.avoid([{ kind: 'tcp', host: '192.0.2.1', port: 2 }]);
+  const found: string[] = [];
+  const resolve = (host: string, port: number): void => {
+    resolver.resolve({ host, port }, (result) => {
+      found.push(typeof result === 'string' ? result : result.map(({ bytes }) => portOf(bytes)).join());
+    });
+  };
+  resolve('a.test', 1);
+  resolve('a.test', 1);
+  resolve('a.test', 2);
+  resolve('b.test', 1);
+  assert.deepEqual(asked, ['a.test', 'b.test']);
+  resolver.answered('a.test', ['192.0.2.1', '2001:db8::1']);
+  assert.deepEqual(found, ['1,1', '1,1', whyOwn]);
+  assert.notEqual(resolver.known({ host: 'a.test', port: 1 }), undefined);
+  resolver.answered('b.test', 'EAI_AGAIN');
+  assert.equal(found.at(-1), 'EAI_AGAIN');
+  resolve('b.test', 1);
+  assert.deepEqual(asked, ['a.test', 'b.test', 'b.test']);
 });
