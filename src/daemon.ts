@@ -86,10 +86,17 @@ export async function startDaemon(
   const log = feed.tee(given);
   for (const warning of config.warnings) log.warn('config.warning', { warning });
   const later: { sentinels?: Sentinels } = {};
-  const engine = await chooseEngine(config.engine, config.threads, log, async () => {
+  const leaveNames = names.use();
+  // What looks names up takes as long to start as an engine, so it starts beside it.
+  for (const { host } of config.sentinels) names.find(host, () => undefined);
+  const catchUp = async (): Promise<void> => {
     const beganMs = performance.now();
     await later.sentinels?.heardAnew();
     log.warn('tunnel.stalled', { askedMs: Math.round(performance.now() - beganMs) });
+  };
+  const engine = await chooseEngine(config.engine, config.threads, log, catchUp).catch((error: unknown) => {
+    leaveNames();
+    throw error;
   });
   engine.limit(config.maxConnections);
   warnOfShortage(config, log);
@@ -97,7 +104,11 @@ export async function startDaemon(
   const { addressMap, databases } = config;
   const sentinels = new Sentinels(config.sentinels, config.sentinel, log, { addressMap, own });
   later.sentinels = sentinels;
-  const daemon: RunningDaemon = new RunningDaemon(config, { log, feed, engine, sentinels }, surroundings);
+  const daemon: RunningDaemon = new RunningDaemon(
+    config,
+    { log, feed, engine, sentinels, leaveNames },
+    surroundings,
+  );
   const failures = await daemon.open();
   if (failures.length > 0 && daemon.listening().length === 0) {
     await daemon.close();
@@ -123,6 +134,8 @@ interface Parts {
   readonly feed: EventFeed;
   readonly engine: Engine;
   readonly sentinels: Sentinels;
+  /** Nothing is looked up any more. */
+  readonly leaveNames: () => void;
 }
 
 class RunningDaemon implements Daemon {
@@ -132,7 +145,6 @@ class RunningDaemon implements Daemon {
   readonly #admin: AdminListener;
   readonly #reload: Reload;
   readonly #cutting = new AbortController();
-  readonly #leaveNames = names.use();
   readonly #startedMs = performance.now();
   readonly #startedAt = new Date().toISOString();
   #stop: Promise<StopOutcome> | undefined;
@@ -221,7 +233,7 @@ class RunningDaemon implements Daemon {
     this.#parts.sentinels.close();
     await this.#parts.engine.close();
     await this.#admin.close();
-    this.#leaveNames();
+    this.#parts.leaveNames();
   }
 
   #overview(): Overview {

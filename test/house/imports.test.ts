@@ -50,6 +50,11 @@ test('only cli/, main.ts and what makes a process of its own name the process', 
   );
 });
 
+test('only net/look-up.ts has Node look names up, which takes a thread for as long as a name server is silent', () => {
+  const asking = [...sources].filter(([, { text }]) => text.includes('from \'node:dns')).map(([path]) => path);
+  assert.deepEqual(asking, ['net/look-up.ts']);
+});
+
 test('the import rule tells a breach, a circle and a type-only import', () => {
   const to = (target: string, isTypeOnly = false): Import => ({ from: 'relay/a.ts', to: target, isTypeOnly });
   assert.match(breachOf(to('tunnel/b.ts')) ?? '', /relay\/a.ts imports tunnel\/b.ts/);

@@ -1,6 +1,7 @@
 import { connect as connectPlain, type Socket } from 'node:net';
 import { connect, createSecureContext } from 'node:tls';
 import type { Endpoint } from '../../net/endpoint.ts';
+import { lookupAny } from '../../net/names.ts';
 import type { ClientTls } from '../../net/tls.ts';
 
 /** What is seen of a port by those who only look: nothing secret is said. */
@@ -45,6 +46,7 @@ function certificateAt(
   const socket = connect({
     host,
     port,
+    lookup: lookupAny,
     rejectUnauthorized: false,
     ...(tls?.servername !== undefined && { servername: tls.servername }),
     secureContext: createSecureContext({
@@ -72,7 +74,7 @@ function certificateAt(
 }
 
 function plainWordOf({ host, port }: Endpoint, ms: number): Promise<Glance | undefined> {
-  const socket = connectPlain({ host, port });
+  const socket = connectPlain({ host, port, lookup: lookupAny });
   return seenAt(socket, ms, (settle) => {
     socket.once('data', (chunk) => {
       const [line = ''] = chunk.toString('latin1', 0, 80).split('\r\n');

@@ -2,7 +2,9 @@ import { lstat } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { dirname } from 'node:path';
 import type { AdminConfig, Config } from '../../config/config.ts';
+import { messageOf } from '../../errors.ts';
 import { formatListenAddress, type ListenAddress } from '../../net/endpoint.ts';
+import { names } from '../../net/names.ts';
 import { shortageFor, type Shortage } from '../../relay/descriptor-limit.ts';
 import { AdminClient } from '../admin-client.ts';
 import { reachable } from '../admin-place.ts';
@@ -68,19 +70,25 @@ async function look(address: ListenAddress, database: string | undefined): Promi
 }
 
 /** Listens for a moment, which is the only way to know. Nobody is accepted. */
-function whyNoPort({
+async function whyNoPort({
   host,
   port,
 }: {
   readonly host: string;
   readonly port: number;
 }): Promise<string | undefined> {
-  return new Promise((resolve) => {
+  let address: string;
+  try {
+    address = await names.addressOf(host);
+  } catch (error) {
+    return error instanceof Error && 'code' in error ? String(error.code) : messageOf(error);
+  }
+  return await new Promise((resolve) => {
     const server = createServer((socket) => socket.destroy());
     server.once('error', (error: NodeJS.ErrnoException) => {
       resolve(error.code ?? error.message);
     });
-    server.listen({ host, port, exclusive: true }, () => {
+    server.listen({ host: address, port, exclusive: true }, () => {
       server.close(() => {
         resolve(undefined);
       });
