@@ -51,7 +51,7 @@ test('only cli/, main.ts and what makes a process of its own name the process', 
 });
 
 test('only net/look-up.ts has Node look names up, which takes a thread for as long as a name server is silent', () => {
-  const asking = [...sources].filter(([, { text }]) => text.includes('from \'node:dns')).map(([path]) => path);
+  const asking = [...sources].filter(([, { text }]) => text.includes("from 'node:dns")).map(([path]) => path);
   assert.deepEqual(asking, ['net/look-up.ts']);
 });
 
