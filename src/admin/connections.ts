@@ -4,9 +4,9 @@ import type { Socket } from 'node:net';
 /** Those that have not shown a token: they idle, speak slowly, or are answered. One more closes another. */
 export const mostStrangers = 48;
 /** So many more are kept while a probe of theirs is answered, whoever they are. */
-export const mostProbing = 16;
+const mostProbing = 16;
 /** Those that have shown the token, or follow the events. What is beyond is a stranger again. */
-export const mostKnown = 32;
+const mostKnown = 32;
 
 /**
  * Who is connected to the admin listener. Nobody is kept out by those who came before: where there are too many strangers,

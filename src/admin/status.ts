@@ -1,4 +1,4 @@
-import { formatEndpoint, formatListenAddress, sameEndpoint, type Endpoint } from '../net/endpoint.ts';
+import { formatEndpoint, formatListenAddress } from '../net/endpoint.ts';
 import type { EngineName, TunnelCounters } from '../relay/engine.ts';
 import type { Said, SentinelView } from '../sentinel/account.ts';
 import type { MasterView, Phase } from '../sentinel/view.ts';
@@ -54,6 +54,8 @@ export interface DatabaseStatus {
   readonly standing: 'confirmed' | 'provisional' | null;
   /** The replicas that the master counts, `host:port`; none where it does not tell of them. */
   readonly replicas: readonly string[];
+  /** Servers that the Sentinels list as its replicas and that it does not count: `down`, or up and `apart` from it. */
+  readonly absent: readonly { readonly address: string; readonly state: 'down' | 'apart' }[];
   readonly generation: number;
   readonly epoch: number | null;
   /** The view as the code runs on it. */
@@ -100,7 +102,9 @@ export interface SaidStatus {
   readonly flags: readonly string[];
   /** What it said instead, or why it could not be reached. */
   readonly text: string | null;
-  /** Whether it names the server that is served; `null` where it names none, or none is served. */
+  /** Whether it belongs to another deployment, and has no vote. */
+  readonly stranger: boolean;
+  /** Whether it names the server that is served, by whatever name; `null` where it names none, or none is served. */
   readonly agrees: boolean | null;
   /** Wall clock, ISO 8601. */
   readonly at: string;
@@ -111,7 +115,7 @@ export interface SaidStatus {
 export function statusOf(overview: Overview): Status {
   const { tunnels, sentinels, isDraining, lastEventId } = overview;
   const databases = tunnels.map(databaseStatus);
-  const served = new Map(tunnels.map(({ name, view }) => [name, servedBy(view)]));
+  const views = new Map(tunnels.map(({ name, view }) => [name, view]));
   const reasons = [
     ...(isDraining ? ['shutting down'] : []),
     ...databases.flatMap(({ name, reason }) => (reason === null ? [] : [`${name}: ${reason}`])),
@@ -122,7 +126,7 @@ export function statusOf(overview: Overview): Status {
     ready: reasons.length === 0,
     reasons,
     databases,
-    sentinels: sentinels.map((sentinel) => sentinelStatus(sentinel, served)),
+    sentinels: sentinels.map((sentinel) => sentinelStatus(sentinel, views)),
     lastEventId,
   };
 }
@@ -141,7 +145,7 @@ function programStatus(overview: Overview): ProgramStatus {
 }
 
 function databaseStatus(tunnel: TunnelView): DatabaseStatus {
-  const { name, listeners, view, replicas, since, counters, hold, lastStory } = tunnel;
+  const { name, listeners, view, replicas, absent, since, counters, hold, lastStory } = tunnel;
   const { phase, generation, epoch, degraded } = view;
   const reason = whyNotReady(tunnel);
   return {
@@ -153,6 +157,7 @@ function databaseStatus(tunnel: TunnelView): DatabaseStatus {
     master: phase.kind === 'serving' ? formatEndpoint(phase.endpoint) : null,
     standing: phase.kind === 'serving' ? phase.standing : null,
     replicas: replicas.map(formatEndpoint),
+    absent: absent.map(({ endpoint, state }) => ({ address: formatEndpoint(endpoint), state })),
     generation,
     epoch: epoch ?? null,
     view,
@@ -184,26 +189,26 @@ function withoutLines({ lines: _lines, ...story }: FailoverStory): Omit<Failover
   return story;
 }
 
-function servedBy({ phase }: MasterView): Endpoint | undefined {
-  return phase.kind === 'serving' ? phase.endpoint : undefined;
-}
-
-function sentinelStatus(
-  view: SentinelView,
-  served: ReadonlyMap<string, Endpoint | undefined>,
-): SentinelStatus {
-  const { sentinel, isSeed, id, state, subscription, answers, errors, failures, latencyMs } = view;
+function sentinelStatus(view: SentinelView, views: ReadonlyMap<string, MasterView>): SentinelStatus {
+  const { sentinel, isSeed, id, strangeTo, state, subscription, answers, errors, failures, latencyMs } = view;
   return {
     address: sentinel,
     seed: isSeed,
     id: id ?? null,
     ...{ state, subscription, answers, errors, failures },
     latencyMs: rounded(latencyMs),
-    said: view.said.map((said) => saidStatus(said, served.get(said.name))),
+    said: view.said.map((said) =>
+      saidStatus(sentinel, said, views.get(said.name), strangeTo.includes(said.name)),
+    ),
   };
 }
 
-function saidStatus({ name, answer, at, latencyMs }: Said, served: Endpoint | undefined): SaidStatus {
+function saidStatus(
+  sentinel: string,
+  { name, answer, at, latencyMs }: Said,
+  view: MasterView | undefined,
+  isStranger: boolean,
+): SaidStatus {
   const isAddress = answer.kind === 'address';
   return {
     database: name,
@@ -212,7 +217,8 @@ function saidStatus({ name, answer, at, latencyMs }: Said, served: Endpoint | un
     epoch: isAddress ? (answer.epoch ?? null) : null,
     flags: isAddress ? answer.flags : [],
     text: 'text' in answer ? answer.text : null,
-    agrees: isAddress && served ? sameEndpoint(answer.endpoint, served) : null,
+    stranger: isStranger,
+    agrees: isAddress && view?.phase.kind === 'serving' ? !view.dissenting.includes(sentinel) : null,
     at,
     latencyMs: rounded(latencyMs),
   };

@@ -44,9 +44,13 @@ function describeChanges({ config: before, file }: Against, after: Config): stri
 function describeSurvey(survey: DatabaseSurvey): string {
   const { database, sentinels, adopted, role } = survey;
   const trouble = verdictOf(survey)?.what;
-  const rows = sentinels.map(({ sentinel, answer, sameAs }) =>
+  const rows = sentinels.map(({ sentinel, answer, sameAs, isStranger }) =>
     sameAs === undefined
-      ? [sentinel, ...describeAnswer(answer, database.name)]
+      ? [
+          sentinel,
+          ...describeAnswer(answer, database.name),
+          ...(isStranger ? ['belongs to another deployment: it has no vote'] : []),
+        ]
       : [sentinel, `is the same Sentinel as ${sameAs}: the two have one vote`],
   );
   if (adopted && role) rows.push([formatEndpoint(adopted.endpoint), describeRole(role)]);

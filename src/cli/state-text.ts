@@ -82,6 +82,9 @@ export function saidText(said: SaidStatus, standing: DatabaseStatus['standing'])
     ...(epoch === null ? [] : [`epoch ${String(epoch)}`]),
     ...flags.map(printable),
   ].join(', ');
+  // Optional: a tunnel of before this was told may be asked.
+  if ((said.stranger as boolean | undefined) === true)
+    return { text: `STRANGER of another deployment, not counted: ${named}`, tone: 'odd' };
   if (agrees === false && standing === 'provisional')
     return { text: `${named}: the master before, as yet`, tone: 'plain' };
   if (agrees === false) return { text: `DISAGREES: ${named}`, tone: 'odd' };

@@ -71,6 +71,10 @@ function databaseLines(database: DatabaseStatus, now: Date, paint: Paint): strin
     ...((database.replicas as readonly string[] | undefined)?.length
       ? [[{ text: '  replicas' }, { text: printable(database.replicas.join(', ')) }]]
       : []),
+    ...((database.absent as DatabaseStatus['absent'] | undefined) ?? []).map(({ address, state }): Cell[] => [
+      { text: '  MISSING' },
+      { text: `${printable(address)}: ${absentWords[state]}`, style: 'bad' },
+    ]),
     ...database.listen.map(({ address, open, reason }): Cell[] => [
       { text: '  listens' },
       open
@@ -84,6 +88,11 @@ function databaseLines(database: DatabaseStatus, now: Date, paint: Paint): strin
   const title = `${paint('strong', printable(name))}  ${paint(style, titleOf(word, meaning))}`;
   return [title, ...table(rows, paint)];
 }
+
+const absentWords: Readonly<Record<DatabaseStatus['absent'][number]['state'], string>> = {
+  down: 'a replica that is down, by the word of Sentinel',
+  apart: 'a replica that is up and does not replicate from the master',
+};
 
 function titleOf(word: string, meaning: string): string {
   if (meaning === '') return word;

@@ -5,7 +5,7 @@ export const shuttingDown = 'shutting down';
 
 /** What a client is told that is refused: one RESP error. Whatever came into a reason from outside must not end it early. */
 export function refusalLine(reason: string): string {
-  return `-ERR sentinel-tunnel: ${printable(reason)}\r\n`;
+  return `-ERR sentinel-tunnel: ${printable(reason.replace(/[\r\n]+/g, ' '))}\r\n`;
 }
 
 /** Why nobody more is admitted to a tunnel. */

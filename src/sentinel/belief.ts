@@ -184,6 +184,13 @@ export function isUsable({ fence, adopted, role, isForbidden }: Belief): boolean
   return adopted !== undefined && role !== undefined && isServed[role.kind];
 }
 
+/** The server that sessions are led to; `undefined` while there is none. */
+export function servedBy(belief: Belief): Endpoint | undefined {
+  const { fence, adopted } = belief;
+  if (!isUsable(belief)) return undefined;
+  return fence && fence.kind !== 'asking' ? fence.candidate : adopted?.endpoint;
+}
+
 /** When `elapsed` has something to do next, in milliseconds on the belief's clock; `Infinity` for never. */
 export function nextDeadline({ fence }: Belief): number {
   return fence && fence.kind !== 'asking' ? fence.untilMs : Infinity;

@@ -1,7 +1,7 @@
-import { lookup } from 'node:dns';
 import type { SentinelConfig } from '../config/config.ts';
 import type { AddressMap } from '../net/address-map.ts';
 import type { Endpoint } from '../net/endpoint.ts';
+import { names } from '../net/names.ts';
 import type { OwnListeners } from '../net/own-listeners.ts';
 import type { Access } from '../net/tls.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -153,7 +153,7 @@ export class Sentinels {
 }
 
 function lookUp(host: string, found: (addresses: readonly string[]) => void): void {
-  lookup(host, { all: true }, (error, addresses) => {
-    found(error ? [] : addresses.map(({ address }) => address));
+  names.find(host, (answer) => {
+    found(typeof answer === 'string' ? [] : answer);
   });
 }

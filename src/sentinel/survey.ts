@@ -7,7 +7,9 @@ import type { Access } from '../net/tls.ts';
 import { choose, type Adopted, type Vote } from './choose.ts';
 import { Connection } from './connection.ts';
 import { assertLoggedIn } from './denial.ts';
+import { nobody, recognized, withIntroduction } from './identity.ts';
 import { Inquiry } from './inquiry.ts';
+import { introduce, type Acquaintance } from './introduce.ts';
 import { whyUnusable } from './probe.ts';
 import type { Role } from './role.ts';
 import { readAnswer, readMyId, type Answer } from './words.ts';
@@ -18,6 +20,15 @@ export interface SurveyedSentinel {
   readonly answer: Answer;
   /** An earlier one in the list that is the same Sentinel: the two have one vote. */
   readonly sameAs: string | undefined;
+  /** Its run id, where it tells it. */
+  readonly id: string | undefined;
+  /** Whether it belongs to another deployment than the others: it has no vote. */
+  readonly isStranger: boolean;
+}
+
+/** Those of a survey that have a vote. */
+export function votersIn({ sentinels }: DatabaseSurvey): readonly SurveyedSentinel[] {
+  return sentinels.filter(({ sameAs, isStranger }) => sameAs === undefined && !isStranger);
 }
 
 /** What every configured Sentinel says of one database, and what follows from it. */
@@ -49,17 +60,42 @@ async function surveyDatabase(database: DatabaseConfig, config: Config): Promise
       ...(await askSentinel(endpoint, database.name, config.sentinel, config.addressMap)),
     })),
   );
+  const strangers = strangersAmong(asked);
   const sentinels = asked.map(({ sentinel, answer, id }, index) => {
     const same = asked.slice(0, index).find((other) => id !== undefined && other.id === id);
-    return { sentinel, answer, sameAs: same?.sentinel };
+    return { sentinel, answer, sameAs: same?.sentinel, id, isStranger: strangers.has(sentinel) };
   });
-  const voters = sentinels.filter(({ sameAs }) => sameAs === undefined);
+  const survey: DatabaseSurvey = { database, sentinels, adopted: undefined, role: undefined };
+  const voters = votersIn(survey);
   const votes: Vote[] = voters.flatMap(({ sentinel, answer }) =>
     answer.kind === 'address' ? [{ sentinel, endpoint: answer.endpoint, epoch: answer.epoch }] : [],
   );
   const adopted = choose(votes, undefined, voters.length);
   const role = adopted && (await askRole(adopted.endpoint, database.redis, own));
-  return { database, sentinels, adopted, role };
+  return { ...survey, adopted, role };
+}
+
+interface Asked {
+  readonly sentinel: string;
+  readonly answer: Answer;
+  readonly id: string | undefined;
+  readonly acquaintances: readonly Acquaintance[];
+}
+
+/** Those that know none of the others and name another master, by the rules that a tunnel has at its start. */
+function strangersAmong(asked: readonly Asked[]): ReadonlySet<string> {
+  let identities = nobody;
+  for (const { sentinel, acquaintances } of asked)
+    for (const { id, sentinels, replicas } of acquaintances) {
+      const others = sentinels?.flatMap((each) => each.id ?? []);
+      identities = withIntroduction(identities, { sentinel, id, others, servers: replicas });
+    }
+  const speakers = asked.map(({ sentinel, answer, id }) => ({
+    ...{ sentinel, id, isSeed: true, isAnswering: answer.kind === 'address', hasAnswered: true },
+    master: answer.kind === 'address' ? formatEndpoint(answer.endpoint) : undefined,
+    runId: answer.kind === 'address' ? answer.runId : undefined,
+  }));
+  return new Set(recognized(identities, speakers, false, 0).strangers.keys());
 }
 
 async function askSentinel(
@@ -67,8 +103,9 @@ async function askSentinel(
   name: string,
   config: SentinelConfig,
   map: AddressMap,
-): Promise<{ answer: Answer; id: string | undefined }> {
+): Promise<Omit<Asked, 'sentinel'>> {
   const { replyMs } = config;
+  const introducing = introduce(endpoint, [name], map, replyMs, config, new AbortController().signal);
   let connection: Connection | undefined;
   try {
     connection = await Connection.open(endpoint, replyMs, undefined, config);
@@ -78,13 +115,14 @@ async function askSentinel(
       connection.ask(['SENTINEL', 'MASTER', name], replyMs),
       connection.ask(['SENTINEL', 'get-master-addr-by-name', name], replyMs),
     ]);
-    return { answer: readAnswer(address, master, { map, isRemote: connection.isRemote }), id: readMyId(id) };
+    const answer = readAnswer(address, master, { map, isRemote: connection.isRemote });
+    return { answer, id: readMyId(id), acquaintances: await introducing };
   } catch (error) {
     const isDenied = error instanceof TunnelError && error.code === 'ST_SENTINEL_AUTH';
     const answer: Answer = isDenied
       ? { kind: 'error', text: error.message, code: error.code }
       : { kind: 'unreachable', text: messageOf(error) };
-    return { answer, id: undefined };
+    return { answer, id: undefined, acquaintances: await introducing };
   } finally {
     connection?.close();
   }

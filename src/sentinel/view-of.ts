@@ -1,5 +1,5 @@
 import { formatEndpoint } from '../net/endpoint.ts';
-import { isUsable, type Belief } from './belief.ts';
+import { isUsable, servedBy, type Belief } from './belief.ts';
 import type { Adopted } from './choose.ts';
 import { agreeing, answering, isSame, knowing, latenessMs, voters } from './tally.ts';
 import type { Role } from './role.ts';
@@ -17,6 +17,7 @@ export function viewOf(belief: Belief, before?: MasterView): MasterView {
       answering: answering(belief),
       agreeing: agreeing(belief),
     }),
+    dissenting: Object.freeze(dissenting(belief)),
     strangers: Object.freeze(strangersOf(belief)),
     degraded: Object.freeze(degradedBy(belief)),
   });
@@ -114,6 +115,15 @@ function whyNotReplaced({ setback }: Belief): string {
   return `; the last failover was given up by ${by}: ${setbacks[channel] ?? channel} (${channel})`;
 }
 
+function dissenting(belief: Belief): readonly string[] {
+  const served = servedBy(belief);
+  if (!served) return [];
+  return belief.roster.filter((sentinel) => {
+    const answer = belief.reports.get(sentinel)?.answer;
+    return answer?.kind === 'address' && !isSame(belief, answer.endpoint, served);
+  });
+}
+
 /** A stranger is worth a word once the others have had time to name it: they hear of each other every 2 s (redis 7.0.15, sentinel.c, SENTINEL_PUBLISH_PERIOD). */
 const acquaintedMs = 3_000;
 
@@ -142,11 +152,10 @@ function degradedBy(belief: Belief): readonly string[] {
     reasons.push(`only ${String(answers)} of ${String(known.length)} Sentinels answer`);
   }
   if (latenessMs(belief) > belief.rules.replyMs) reasons.push('all Sentinels answer late');
-  for (const sentinel of known) {
+  for (const sentinel of dissenting(belief)) {
     const answer = belief.reports.get(sentinel)?.answer;
-    if (answer?.kind === 'address' && !isSame(belief, answer.endpoint, adopted.endpoint)) {
+    if (answer?.kind === 'address' && known.includes(sentinel))
       reasons.push(`${sentinel} names ${formatEndpoint(answer.endpoint)}`);
-    }
   }
   for (const { sentinel, names } of strangersOf(belief))
     reasons.push(`${sentinel} belongs to another deployment, and names ${formatEndpoint(names)}`);

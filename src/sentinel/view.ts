@@ -14,6 +14,8 @@ export interface MasterView {
   readonly epoch: number | undefined;
   /** Known Sentinels whose latest answer is fresh, and of those the ones that name the adopted address. */
   readonly sentinels: { readonly known: number; readonly answering: number; readonly agreeing: number };
+  /** The Sentinels that name another server than the one that is served, whatever it is called; each as `host:port`. */
+  readonly dissenting: readonly string[];
   /** Those that answer at a Sentinel's address and belong to another deployment: they have no vote. */
   readonly strangers: readonly Stranger[];
   /** Why serving is not as sound as it should be; empty when all is well. */

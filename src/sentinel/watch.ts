@@ -12,6 +12,7 @@ import {
   type Rules,
   type Word,
 } from './belief.ts';
+import { absentServers, type AbsentServer } from './absent.ts';
 import type { Login } from './connection.ts';
 import { step } from './step.ts';
 import { RoleProbe, type ProbeEntry, type ProbePace } from './probe.ts';
@@ -117,6 +118,11 @@ export class MasterWatch {
   /** The replicas of the master, by its own latest word; of the one before while there is none. */
   replicas(): readonly Endpoint[] {
     return this.#steady?.replicas ?? this.#replicas;
+  }
+
+  /** The servers that the Sentinels list as its replicas, and that it does not count. */
+  absent(): readonly AbsentServer[] {
+    return absentServers(this.#belief, this.#steady?.replicas);
   }
 
   /** The number to ask under: an answer to an older one is stale. */

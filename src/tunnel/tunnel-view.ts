@@ -1,6 +1,7 @@
 import type { Endpoint, ListenAddress } from '../net/endpoint.ts';
 import type { DurationsView } from '../relay/durations.ts';
 import type { TunnelCounters } from '../relay/engine.ts';
+import type { AbsentServer } from '../sentinel/absent.ts';
 import type { MasterView } from '../sentinel/view.ts';
 import type { FailoverCountsView } from './failover-counts.ts';
 import type { HoldView } from './operator-hold.ts';
@@ -22,6 +23,8 @@ export interface TunnelView {
   readonly view: MasterView;
   /** Of its master, by that one's own word. */
   readonly replicas: readonly Endpoint[];
+  /** Those that the Sentinels list beside them: down, or not replicating from it. */
+  readonly absent: readonly AbsentServer[];
   /** Since when the phase of the view is what it is: wall clock, ISO 8601. */
   readonly since: string;
   /** `undefined` while it does not listen. */

@@ -158,6 +158,7 @@ export class Tunnel {
       listeners: this.#isEnding ? closed : (this.#listeners?.views() ?? closed),
       view: this.#watch.view(),
       replicas: this.#watch.replicas(),
+      absent: this.#watch.absent(),
       since: this.#chronicle.since(),
       counters: this.counters(),
       durations: this.#relay?.durations(),

@@ -47,7 +47,9 @@ test('the probes say what is missing', async () => {
       (await ask(where, '/readyz')).text.includes('not listening on 127.0.0.1:6380: EADDRINUSE'),
       true,
     );
-    port.shown = overviewOf([tunnelWith(serving)], { isDraining: true });
+    port.shown = overviewOf([tunnelWith(serving, {}, { dissenting: ['127.0.0.1:26379'] })], {
+      isDraining: true,
+    });
     assert.deepEqual((await probe('/readyz'))[1], { ...ready, ready: false, reasons: ['shutting down'] });
     assert.deepEqual(await probe('/livez'), [200, { live: true, silent: [] }]);
     port.silent = ['relay thread 1'];
@@ -61,7 +63,7 @@ test('the status shows what the code runs on', async () => {
     const endpoint = { host: '127.0.0.1', port: 7002 };
     const answer = { kind: 'address', endpoint, epoch: 3, flags: ['master'] } as const;
     const latency = { bounds: [], counts: [0], sum: 0 };
-    stage.port.shown = overviewOf([tunnelWith(serving)], {
+    stage.port.shown = overviewOf([tunnelWith(serving, {}, { dissenting: ['127.0.0.1:26379'] })], {
       sentinels: [
         {
           sentinel: '127.0.0.1:26379',

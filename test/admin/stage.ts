@@ -28,18 +28,24 @@ function viewWith(phase: Phase, more: Partial<MasterView> = {}): MasterView {
     phase,
     epoch: 3,
     sentinels: { known: 3, answering: 3, agreeing: 3 },
+    dissenting: [],
     strangers: [],
     degraded: [],
     ...more,
   };
 }
 
-export function tunnelWith(phase: Phase, more: Partial<TunnelView> = {}): TunnelView {
+export function tunnelWith(
+  phase: Phase,
+  more: Partial<TunnelView> = {},
+  moreOfView: Partial<MasterView> = {},
+): TunnelView {
   const address = { kind: 'tcp', host: '127.0.0.1', port: 6379 } as const;
   return {
     name: 'mymaster',
     listeners: [{ address, isOpen: true, trouble: undefined }],
-    view: viewWith(phase),
+    view: viewWith(phase, moreOfView),
+    absent: [],
     replicas: [],
     since: '2026-01-31T12:00:00.000Z',
     counters: undefined,

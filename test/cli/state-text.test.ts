@@ -19,7 +19,7 @@ const endpoint = { host: '10.0.0.1', port: 6379 };
 const dead = database('mymaster', 0, {
   ...{ ready: false, phase: 'lost', master: null, standing: null, reason: 'lost: it is gone' },
   view: {
-    ...{ name: 'mymaster', generation: 1, epoch: 1, strangers: [], degraded: [] },
+    ...{ name: 'mymaster', generation: 1, epoch: 1, dissenting: [], strangers: [], degraded: [] },
     sentinels: { known: 1, answering: 1, agreeing: 1 },
     phase: { kind: 'lost', reason: 'it is gone', named: endpoint },
   },
@@ -54,7 +54,7 @@ test('a database is in one state, for one reason', () => {
 
 const said: SaidStatus = {
   ...{ database: 'mymaster', kind: 'address', address: '10.0.0.1:6379', epoch: 3, flags: ['master'] },
-  ...{ text: null, agrees: true, at: now, latencyMs: 1 },
+  ...{ stranger: false, text: null, agrees: true, at: now, latencyMs: 1 },
 };
 
 test('what a Sentinel says is told in its words, and what is odd is marked', () => {

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createPlainServer } from 'node:net';
 import { test } from 'node:test';
-import { freePort } from '../kit/index.ts';
-import { assertNoTrace, call } from './call.ts';
+import { eventually, freePort } from '../kit/index.ts';
+import { assertNoTrace, call, main } from './call.ts';
 
 type Answering = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -242,4 +243,33 @@ test('flags that make no sense are told before anybody is asked', async () => {
     assert.match(called.stderr, said);
     assertNoTrace(called);
   }
+});
+
+test('an event that holds a separator of Unicode is followed like any other', async () => {
+  const frame = { ...event, id: 'a.2', sentence: 'here\u2028there' };
+  const answering: Answering = ({ url = '', headers }, response) => {
+    if (headers.accept !== 'text/event-stream' && url.includes('last=')) {
+      response.end(JSON.stringify({ version: 1, latestId: 'a.1', events: [] }));
+      return;
+    }
+    if (url.includes('status')) {
+      response.end('{}');
+      return;
+    }
+    response.writeHead(200, { 'Content-Type': 'text/event-stream' });
+    response.write(`id: a.2\nevent: log\ndata: ${JSON.stringify(frame)}\n\n`);
+  };
+  await withServer(answering, async (admin) => {
+    const follower = spawn(process.execPath, [main, 'events', '--follow', '--admin', admin], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    let told = '';
+    follower.stdout.on('data', (chunk: Buffer) => (told += chunk.toString()));
+    try {
+      await eventually(() => told.includes('here\\u2028there'));
+    } finally {
+      follower.kill();
+      await once(follower, 'exit');
+    }
+  });
 });

@@ -56,6 +56,7 @@ test('frame() says in words what is not well', () => {
       address: '10.0.0.9:1',
       epoch: 1,
       flags: [],
+      stranger: false,
       text: null,
       at: now,
       latencyMs: 1,

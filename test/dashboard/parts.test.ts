@@ -67,6 +67,12 @@ test('a stream of events is read however it is cut', () => {
     for (let at = 0; at < text.length; at += size) reader.take(text.slice(at, at + size));
     assert.deepEqual(told, ['hello {}', 'log {"a":"b: c"}'], String(size));
   }
+  // JSON may hold the separators of Unicode, which end no line of a stream.
+  const separated: string[] = [];
+  new StreamReader((kind, data) => separated.push(`${kind} ${data}`)).take(
+    'event: log\ndata: "a\u2028b"\n\n',
+  );
+  assert.deepEqual(separated, ['log "a\u2028b"']);
   const endless = new StreamReader(() => undefined);
   assert.throws(() => {
     for (let count = 0; count < 6; count += 1) endless.take('x'.repeat(1024 * 1024));

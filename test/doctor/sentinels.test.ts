@@ -6,6 +6,7 @@ import {
   FakeSentinel,
   freePort,
   RedisProcess,
+  runIdOf,
   startCluster,
   withoutLeaks,
 } from '../kit/index.ts';
@@ -97,6 +98,24 @@ test('what is wrong with Sentinels is found, on real ones', async (t) => {
       );
     });
 
+    await t.test('a Sentinel of another deployment', async () => {
+      const own = {
+        id: runIdOf('foreign'),
+        masters: { mymaster: { host: '127.0.0.1', port: 1, epoch: 57 } },
+      };
+      await using foreign = await FakeSentinel.start(own);
+      for (const sentinels of [
+        [foreign.seed, first, second],
+        [first, second, foreign.seed],
+      ]) {
+        const findings = await diagnosed({ sentinels, databases });
+        const stranger = found(findings, 'sentinel-stranger');
+        assert.ok(stranger.what.startsWith(`${foreign.seed} belongs to another deployment: `));
+        assert.equal(stranger.evidence[0]?.answered, own.id);
+        assert.ok(!findings.some(({ severity }) => severity === 'broken'), 'its master is followed');
+      }
+    });
+
     await t.test('a quorum that cannot be reached, asked by CKQUORUM', async () => {
       await cluster.sentinel(0).command('SENTINEL', 'SET', 'mymaster', 'quorum', 4);
       const quorum = found(await diagnosed({ sentinels: seeds, databases }), 'quorum-unreachable');
@@ -145,8 +164,11 @@ test('what is wrong with Sentinels is found, on real ones', async (t) => {
         '1 Sentinel watches "mymaster": once one is lost no failover is possible',
       );
       assert.match(found(few, 'no-candidate').what, /has no replica/);
+      // One that does not tell who it is cannot be told from ours.
+      const place = { host: '127.0.0.1', port: other.port };
+      await using nameless = await FakeSentinel.start({ masters: { mymaster: place } });
       const split = found(
-        await diagnosed({ sentinels: [first, second, lone], databases }),
+        await diagnosed({ sentinels: [first, second, nameless.seed], databases }),
         'sentinels-disagree',
       );
       assert.match(split.what, /name 2 servers .*is followed, by the word of /);
@@ -155,7 +177,7 @@ test('what is wrong with Sentinels is found, on real ones', async (t) => {
         [
           [first, `127.0.0.1:${master.port}`],
           [second, `127.0.0.1:${master.port}`],
-          [lone, `127.0.0.1:${other.port}`],
+          [nameless.seed, `127.0.0.1:${other.port}`],
         ],
       );
       await stray.command('SENTINEL', 'REMOVE', 'mymaster');

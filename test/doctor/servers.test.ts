@@ -25,6 +25,21 @@ async function sentinelOf(
 
 const databases = [{ name: 'a', listen: 0 }];
 
+test('one replica of two that is down is found, and no candidate is missed', async () => {
+  await withoutLeaks(async () => {
+    await using cluster = await startCluster({ sentinels: 1, downAfterMs: 1000 });
+    const config = { sentinels: cluster.seeds, databases: [{ name: 'mymaster', listen: 0 }] };
+    assert.ok(!codesOf(await diagnosed(config)).includes('replica-down'));
+    const gone = cluster.replica(0);
+    await gone.kill();
+    const down = await eventually(async () =>
+      (await diagnosed(config)).find(({ code }) => code === 'replica-down'),
+    );
+    assert.ok(down.what.startsWith(`the replica 127.0.0.1:${String(gone.port)} of "mymaster" is down`));
+    assert.ok(!codesOf(await diagnosed(config)).includes('no-candidate'));
+  });
+});
+
 test('what is wrong with replicas is found, on real servers', async (t) => {
   await withoutLeaks(async () => {
     await using cluster = await startCluster({ replicas: 1, sentinels: 1 });

@@ -27,6 +27,14 @@ test('nothing is claimed where the two cannot be compared', () => {
     assert.deepEqual([loss.writes, loss.bytes], [null, null]);
 });
 
+test('what a replica calls itself begins no field of the reply', () => {
+  for (const end of ['\u2028', '\u2029', '\n', '\r']) {
+    const text = `role:master\r\nslave0:ip=x${end}master_repl_offset:1${end}role:slave,port=1\r\nmaster_repl_offset:42\r\n`;
+    const { role, offset } = readReplicationInfo(text);
+    assert.deepEqual([role, offset], ['master', 42], JSON.stringify(end));
+  }
+});
+
 test('the reply of Redis is read as it is', () => {
   const text =
     '# Replication\r\nrole:master\r\nconnected_slaves:0\r\nmaster_replid:abc\r\nmaster_replid2:def\r\nmaster_repl_offset:42\r\nsecond_repl_offset:-1\r\n';

@@ -12,6 +12,7 @@ function view(phase: Phase, generation = 3): MasterView {
     phase,
     epoch: 1,
     sentinels: { known: 3, answering: 3, agreeing: 3 },
+    dissenting: [],
     strangers: [],
     degraded: [],
   };

@@ -86,6 +86,8 @@ function serversOf(status: Status, database: DatabaseStatus): ServerNode[] {
     }
   }
   for (const replica of database.replicas) add(replica, 'idle', 'replica');
+  for (const { address, state } of database.absent)
+    add(address, 'bad', state === 'down' ? 'replica, down' : 'replica, apart');
   return [...servers.values()];
 }
 

@@ -106,6 +106,12 @@ export function saidWording(
       const epoch = said.epoch === null ? '' : `, epoch ${String(said.epoch)}`;
       const flags = said.flags.filter((flag) => flag !== 'master');
       const named = `It names ${[`${said.address ?? ''}${epoch}`, ...flags].join(', ')}`;
+      if (said.stranger)
+        return {
+          tone: 'poor',
+          word: 'stranger',
+          sentence: `${named}: it belongs to another deployment, and has no vote`,
+        };
       // Sentinels answer with the next master about a second after it has been promoted: that is no dispute.
       if (said.agrees === false && standing === 'provisional')
         return { tone: 'busy', word: 'not yet', sentence: `${named}: the master before, as yet` };

@@ -59,7 +59,21 @@ function candidateFindings(
     ];
   }
   const reasons = replicas.map(({ announced, row }) => ({ announced, why: whyNoCandidate(row) }));
-  if (reasons.some(({ why }) => why === undefined)) return [];
+  if (reasons.some(({ why }) => why === undefined)) {
+    return reasons
+      .filter(({ why }) => why === 'it is down')
+      .map(({ announced, why = '' }): Finding => {
+        const where = formatEndpoint(announced);
+        return {
+          code: 'replica-down',
+          severity: 'degraded',
+          database: name,
+          what: `the replica ${where} of "${name}" is down: a failover has one server less to go to`,
+          evidence: [{ by: decider.by, asked: question.join(' '), answered: `${where}: ${why}` }],
+          remedy: `Start it again; one that is gone for good is listed until SENTINEL RESET ${name}`,
+        };
+      });
+  }
   const evidence = reasons.map(({ announced, why = '' }) => ({
     by: decider.by,
     asked: question.join(' '),

@@ -1,6 +1,7 @@
 import { formatEndpoint } from '../../net/endpoint.ts';
 import { isOfNoSentinel } from '../../sentinel/denial.ts';
 import { asMap } from '../../sentinel/resp.ts';
+import { votersIn } from '../../sentinel/survey.ts';
 import { readRole } from '../../sentinel/role.ts';
 import { causeOf } from './failures.ts';
 import type { DatabaseFacts, Facts, SentinelFacts } from './facts.ts';
@@ -140,10 +141,31 @@ function tiltFindings(asked: Interview): readonly Finding[] {
 /** The Sentinels together, for each database: how many, whether they agree, whether they could act. */
 export function togetherFindings(facts: Facts): readonly Finding[] {
   return facts.databases.flatMap((each) => [
+    ...strangerFindings(each),
     ...numberFindings(each, facts),
     ...disagreementFindings(each, facts),
     ...quorumFindings(each, facts),
   ]);
+}
+
+function strangerFindings({ database, survey }: DatabaseFacts): readonly Finding[] {
+  return survey.sentinels.flatMap(({ sentinel, answer, id, isStranger }) => {
+    if (!isStranger || answer.kind !== 'address') return [];
+    const names = formatEndpoint(answer.endpoint);
+    return [
+      {
+        code: 'sentinel-stranger',
+        severity: 'degraded',
+        database: database.name,
+        what: `${sentinel} belongs to another deployment: no other Sentinel knows its run id, and it names ${names} as the master of "${database.name}". It has no vote`,
+        evidence: [
+          { by: sentinel, asked: myId.join(' '), answered: id ?? '' },
+          { by: sentinel, asked: questionsOf(database).address.join(' '), answered: names },
+        ],
+        remedy: `Write the address of the Sentinel that was meant, or take ${sentinel} out of "sentinels"`,
+      },
+    ];
+  });
 }
 
 /** With fewer than three a failover is impossible as soon as one is lost (Redis documentation, Sentinel, "Fundamental things to know"). */
@@ -152,7 +174,7 @@ const leastSentinels = 3;
 function numberFindings({ database, survey }: DatabaseFacts, { sentinels }: Facts): readonly Finding[] {
   const { name } = database;
   const { master, sentinels: others } = questionsOf(database);
-  const voters = survey.sentinels.filter(({ sameAs }) => sameAs === undefined).length;
+  const voters = votersIn(survey).length;
   const told = sentinels.flatMap(({ asked }) => {
     const known = rowsOf(replyTo(asked, ...others));
     const answered = replyTo(asked, ...others);
@@ -179,8 +201,8 @@ function numberFindings({ database, survey }: DatabaseFacts, { sentinels }: Fact
 
 function disagreementFindings({ database, survey }: DatabaseFacts, { sentinels }: Facts): readonly Finding[] {
   const { address, master } = questionsOf(database);
-  const answers = survey.sentinels.flatMap(({ sentinel, answer, sameAs }) =>
-    answer.kind === 'address' && sameAs === undefined ? [{ sentinel, answer }] : [],
+  const answers = votersIn(survey).flatMap(({ sentinel, answer }) =>
+    answer.kind === 'address' ? [{ sentinel, answer }] : [],
   );
   const addresses = new Set(answers.map(({ answer }) => formatEndpoint(answer.endpoint)));
   const epochs = new Set(answers.flatMap(({ answer }) => answer.epoch ?? []));

@@ -1,13 +1,14 @@
 import { formatEndpoint } from '../../net/endpoint.ts';
 import { whyOwn } from '../../net/own-listeners.ts';
-import type { DatabaseSurvey } from '../../sentinel/survey.ts';
+import { votersIn, type DatabaseSurvey } from '../../sentinel/survey.ts';
 import type { Evidence, Finding, FindingCode } from './finding.ts';
 
 /**
  * Why a database could not be served now, by what was asked once of everybody; `undefined` where it could. What `check` prints,
  * and where `doctor` begins.
  */
-export function verdictOf({ database, sentinels, adopted, role }: DatabaseSurvey): Finding | undefined {
+export function verdictOf(survey: DatabaseSurvey): Finding | undefined {
+  const { database, adopted, role } = survey;
   const { name, onSentinelLoss } = database;
   const broken = (
     code: FindingCode,
@@ -22,7 +23,7 @@ export function verdictOf({ database, sentinels, adopted, role }: DatabaseSurvey
     evidence,
     remedy,
   });
-  const voters = sentinels.filter(({ sameAs }) => sameAs === undefined);
+  const voters = votersIn(survey);
   const asked = `SENTINEL get-master-addr-by-name ${name}`;
   const answers = voters.map(({ sentinel, answer }): Evidence => {
     const answered =
@@ -103,7 +104,7 @@ export function verdictOf({ database, sentinels, adopted, role }: DatabaseSurvey
 
 /** That fewer than a majority of the Sentinels answer, where that keeps nobody from being served. */
 export function minorityOf(survey: DatabaseSurvey): Finding | undefined {
-  const voters = survey.sentinels.filter(({ sameAs }) => sameAs === undefined);
+  const voters = votersIn(survey);
   const answering = voters.filter(({ answer }) => answer.kind === 'address').length;
   if (answering * 2 > voters.length || answering === 0) return undefined;
   const evidence = voters.map(({ sentinel, answer }): Evidence => ({
