@@ -64,8 +64,8 @@ export interface Surroundings extends ConfigSource {
   readonly configFile?: string;
   /** Descriptors of sockets that listen already, for the listeners of the configuration. */
   readonly handed?: Map<ListenerConfig, number>;
-  /** Why the log cannot be written just now; `undefined` where it can. */
-  readonly logTrouble?: () => string | undefined;
+  /** Why the log is not written just now, where it is not, and how many lines have not been written so far. */
+  readonly logState?: () => { readonly trouble: string | undefined; readonly dropped: number };
 }
 
 /** `drained`: every session had ended by itself. `cut`: the deadline passed, or `cut()` was called, with sessions left. */
@@ -238,6 +238,7 @@ class RunningDaemon implements Daemon {
 
   #overview(): Overview {
     const { engine, sentinels, feed } = this.#parts;
+    const logState = this.#surroundings.logState?.();
     return {
       version,
       engine: engine.name,
@@ -247,7 +248,8 @@ class RunningDaemon implements Daemon {
       startedAt: this.#startedAt,
       uptimeMs: performance.now() - this.#startedMs,
       configFile: this.#surroundings.configFile,
-      logTrouble: this.#surroundings.logTrouble?.(),
+      logTrouble: logState?.trouble,
+      logDropped: logState?.dropped ?? 0,
       tunnels: this.#tunnels.overviews(),
       sentinels: sentinels.views(),
       lastEventId: feed.latestId,

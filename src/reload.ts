@@ -18,7 +18,7 @@ export interface ConfigSource {
    *
    * @throws TunnelError `ST_LOG_UNWRITABLE`; the log and everything else stay as they are then
    */
-  readonly adjustLog?: (log: LogConfig) => void;
+  readonly adjustLog?: (log: LogConfig) => Promise<void>;
 }
 
 /** All that a configuration is about. */
@@ -89,7 +89,10 @@ export class Reload {
       return changes;
     }
     // First, for it alone may fail: then nothing has changed.
-    if (!isDeepStrictEqual(before.log, next.log)) this.#source.adjustLog?.(next.log);
+    if (!isDeepStrictEqual(before.log, next.log)) {
+      await this.#source.adjustLog?.(next.log);
+      this.#assertRunning(); // a log file may take its time to be opened
+    }
     // What only a restart changes stays what it is, and is said again by the next reload.
     this.#config = { ...next, engine: before.engine, threads: before.threads };
     const { engine, sentinels, tunnels, admin } = this.#configured;

@@ -22,6 +22,8 @@ export interface Overview {
   readonly configFile: string | undefined;
   /** Why the log cannot be written just now, where it cannot. */
   readonly logTrouble: string | undefined;
+  /** Lines of the log that have not been written so far. */
+  readonly logDropped: number;
   readonly tunnels: readonly TunnelView[];
   readonly sentinels: readonly SentinelView[];
   readonly lastEventId: string;

@@ -38,6 +38,8 @@ export interface ProgramStatus {
   readonly configFile: string | null;
   /** Why the log cannot be written just now; `null` where it can. */
   readonly logTrouble: string | null;
+  /** How many lines of the log have not been written so far. */
+  readonly logDropped: number;
 }
 
 export interface DatabaseStatus {
@@ -132,7 +134,8 @@ export function statusOf(overview: Overview): Status {
 }
 
 function programStatus(overview: Overview): ProgramStatus {
-  const { version, engine, threads, isDraining, startedAt, uptimeMs, configFile, logTrouble } = overview;
+  const { version, engine, threads, isDraining, startedAt, uptimeMs, configFile } = overview;
+  const { logTrouble, logDropped } = overview;
   return {
     ...{ version, engine, threads },
     state: isDraining ? 'draining' : 'running',
@@ -141,6 +144,7 @@ function programStatus(overview: Overview): ProgramStatus {
     uptimeMs: Math.round(uptimeMs),
     configFile: configFile ?? null,
     logTrouble: logTrouble ?? null,
+    logDropped,
   };
 }
 

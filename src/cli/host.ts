@@ -1,7 +1,10 @@
 import { fstatSync } from 'node:fs';
 import { printableLines } from '../printable.ts';
+import { inspect } from 'node:util';
 import { terminalOf, type Terminal } from './terminal.ts';
 import type { StandardOutput } from '../telemetry/open-log.ts';
+import { standardOutlet, type Outlet } from '../telemetry/outlet.ts';
+import { exitCodes } from './exit-codes.ts';
 
 /** The process as a command sees it. Tests may pass their own. */
 export interface Host {
@@ -10,17 +13,33 @@ export interface Host {
   /** Takes a variable away, so that children do not inherit it. */
   unsetEnv(name: string): void;
   readonly stdout: HostOutput;
-  readonly stderr: { write(text: string): void };
+  readonly stderr: {
+    /** Waits for a terminal or a file. */
+    write(text: string): void;
+    /** Opens a way there by which nobody waits. */
+    outlet(): Outlet;
+  };
   /** `undefined` where either end is something else. */
   readonly terminal: Terminal | undefined;
   /** @returns what stops listening */
   onSignal(signal: Signal, then: () => void): () => void;
+  /**
+   * Gives what Node would print of a defect, and of what it warns of, to whoever writes it without waiting for standard error.
+   *
+   * @param crashed is told of a defect; the process ends when that has resolved
+   * @returns what leaves it to Node again
+   */
+  onComplaint(warned: (text: string) => void, crashed: (text: string) => Promise<void>): () => void;
 }
 
 /** What a reader of our output may leave unread before lines are dropped, beyond what the kernel holds for it. */
 const mostUnreadBytes = 1024 * 1024;
 
 export interface HostOutput extends StandardOutput {
+  /** Waits for a terminal or a file. */
+  write(text: string): void;
+  /** Whether its reader is so far behind that more would only fill memory. */
+  readonly isBehind: boolean;
   readonly columns: number;
   /** Calls back when its reader has gone. @returns what stops listening */
   onGone(then: () => void): () => void;
@@ -45,6 +64,7 @@ export function hostOf(self: NodeJS.Process): Host {
       get isBehind() {
         return stdout.writableLength > mostUnreadBytes;
       },
+      outlet: () => standardOutlet(stdout),
       isTerminal,
       // https://no-color.org: present and not empty.
       isColoured: isTerminal && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb',
@@ -58,7 +78,10 @@ export function hostOf(self: NodeJS.Process): Host {
       },
     },
     // Messages alone go there, and each may quote what came from outside.
-    stderr: { write: (text) => void stderr.write(printableLines(text)) },
+    stderr: {
+      write: (text) => void stderr.write(printableLines(text)),
+      outlet: () => standardOutlet(stderr),
+    },
     // `stdin` is only touched where it is asked for: it opens what stands behind it.
     get terminal() {
       return isTerminal && self.stdin.isTTY && env['TERM'] !== 'dumb' ? terminalOf(self) : undefined;
@@ -69,7 +92,35 @@ export function hostOf(self: NodeJS.Process): Host {
         self.off(signal, then);
       };
     },
+    onComplaint: (warned, crashed) => {
+      const ofNode = self.listeners('warning');
+      for (const listener of ofNode) self.off('warning', listener);
+      const warn = (warning: Error): void => {
+        warned(`sentinel-tunnel: ${inspect(warning)}\n`);
+      };
+      const crash = (error: unknown): void => {
+        void crashed(`${inspect(error)}\n\nNode.js ${self.version}\n`).finally(() => {
+          leave(self, exitCodes.failed);
+        });
+      };
+      self.on('warning', warn);
+      self.on('uncaughtException', crash);
+      return () => {
+        self.off('warning', warn);
+        self.off('uncaughtException', crash);
+        for (const listener of ofNode) self.on('warning', listener);
+      };
+    },
   };
+}
+
+/**
+ * Ends the process. Node waits at its end for what its thread pool does, which may be a write to a terminal or a disk that does not
+ * come to an end: then only the kernel can end it.
+ */
+export function leave(self: NodeJS.Process, exitCode?: number): void {
+  if (self.getActiveResourcesInfo().some((name) => name.startsWith('FSReq'))) self.kill(self.pid, 'SIGKILL');
+  self.exit(exitCode);
 }
 
 /** Whether standard output is the journal's stream: its device and inode are given (systemd.exec(5), $JOURNAL_STREAM). */

@@ -1,6 +1,7 @@
 import type { Config } from '../config/config.ts';
 import { startDaemon, type Daemon } from '../daemon.ts';
 import { messageOf } from '../errors.ts';
+import { LineSink, type SinkPort } from '../telemetry/line-sink.ts';
 import { openLog, type OpenLog } from '../telemetry/open-log.ts';
 import { assignSockets, closeUnused, handedSockets } from './activation.ts';
 import { exitCodes } from './exit-codes.ts';
@@ -21,14 +22,27 @@ export async function run(
   configFile: string | undefined,
 ): Promise<number> {
   const config = await read();
-  const opened = openLog(config.log, host.stdout, (text) => {
-    host.stderr.write(`sentinel-tunnel: ${text}\n`);
+  const complaints = new LineSink(host.stderr.outlet(), silentSink);
+  const opened = await openLog(config.log, host.stdout, (text) => {
+    complaints.add(`sentinel-tunnel: ${text}\n`);
   });
+  const close = async (): Promise<void> => {
+    await Promise.all([opened.close(), complaints.close(partingMs)]);
+  };
+  const forgetComplaints = host.onComplaint(
+    (text) => {
+      complaints.add(text);
+    },
+    (text) => {
+      complaints.add(text);
+      return close();
+    },
+  );
   const signals = listenToStop(host);
   const supervisor = await Supervisor.open(host, opened.log);
   let daemon: Daemon | undefined;
   const forgetHangup = host.onSignal('SIGHUP', () => {
-    reopen(opened);
+    void reopen(opened);
     // What fails is in the log; everything goes on as it was.
     const running = daemon;
     if (running) void supervisor.reload(() => running.reload().catch(() => undefined));
@@ -40,10 +54,8 @@ export async function run(
       ...(configFile !== undefined && { configFile }),
       read,
       handed: assigned,
-      logTrouble: () => opened.trouble,
-      adjustLog: (log) => {
-        opened.adjust(log);
-      },
+      logState: () => ({ trouble: opened.trouble, dropped: opened.dropped }),
+      adjustLog: (log) => opened.adjust(log),
     });
     const running = daemon;
     supervisor.ready(running);
@@ -58,13 +70,20 @@ export async function run(
     forgetHangup();
     signals.forget();
     supervisor.close();
-    opened.close();
+    await close();
+    forgetComplaints();
   }
 }
 
-function reopen(opened: OpenLog): void {
+/** There is nobody else to tell that standard error cannot be written to. */
+const silentSink: SinkPort = { troubled: () => undefined, resumed: () => undefined };
+
+/** What the last words on standard error may take, in milliseconds. */
+const partingMs = 1_000;
+
+async function reopen(opened: OpenLog): Promise<void> {
   try {
-    opened.reopen();
+    await opened.reopen();
     opened.log.info('log.reopened', { signal: 'SIGHUP' });
   } catch (error) {
     opened.log.error('log.reopen-failed', { signal: 'SIGHUP', reason: messageOf(error) });

@@ -1,8 +1,10 @@
 import { pino } from 'pino';
 import { escapedJson } from '../printable.ts';
+import { within } from '../lifecycle/within.ts';
 import type { EventName } from './events.ts';
-import { FileSink } from './file-sink.ts';
+import { LineSink } from './line-sink.ts';
 import { type Fields, type Log, type LogLevel, logLevels, withoutSecrets } from './log.ts';
+import { openLogFile, unwritable, type Outlet } from './outlet.ts';
 import { journalLines, prettyLine } from './pretty.ts';
 
 export interface LogOptions {
@@ -15,9 +17,8 @@ export interface LogOptions {
 
 /** Standard output, and what is known of it. */
 export interface StandardOutput {
-  write(text: string): void;
-  /** Whether its reader is so far behind that more would only fill memory. */
-  readonly isBehind?: boolean;
+  /** Opens the way by which the log goes there. */
+  outlet(): Outlet;
   readonly isTerminal: boolean;
   /** Whether the journal of systemd reads it. */
   readonly isJournal?: boolean;
@@ -27,120 +28,147 @@ export interface StandardOutput {
 
 export interface OpenLog {
   readonly log: Log;
-  /** Why the last line could not be written, such as a full disk; `undefined` where it was. */
+  /** Why lines are not written just now, such as a full disk; `undefined` where they are. */
   readonly trouble: string | undefined;
+  /** How many lines have not been written, ever. */
+  readonly dropped: number;
   /**
    * Opens a log file anew, for those who rotate it. Nothing to do for standard output.
    *
    * @throws TunnelError `ST_LOG_UNWRITABLE`; the old file is written on then
    */
-  reopen(): void;
+  reopen(): Promise<void>;
   /**
    * Goes on with other options.
    *
    * @throws TunnelError `ST_LOG_UNWRITABLE` where another file cannot be opened; everything stays as it was then
    */
-  adjust(options: LogOptions): void;
-  /** Nothing may be logged after it. */
-  close(): void;
+  adjust(options: LogOptions): Promise<void>;
+  /** Writes the last lines, for which it takes a second at most. What is logged after it is not written. */
+  close(): Promise<void>;
 }
 
+/** How long a file may take to be opened, in milliseconds. */
+const openMs = 2_000;
+/** What the last lines may take to be written, in milliseconds. */
+const partingMs = 1_000;
+
 /**
- * @param troubled told once when lines cannot be written any more, in a sentence; there is no log to tell it
+ * @param troubled told when lines cannot be written any more, in a sentence; there is no log to tell it
  * @throws TunnelError `ST_LOG_UNWRITABLE` where the file cannot be opened
  */
-export function openLog(
+export async function openLog(
   options: LogOptions,
   standardOutput: StandardOutput,
   troubled: (text: string) => void = () => undefined,
-): OpenLog {
-  let trouble: string | undefined;
-  const written = (why: string | undefined): void => {
-    if (why !== undefined && trouble === undefined)
-      troubled(`Cannot write log "${file}": ${why}; lines are lost until it can be written again`);
-    trouble = why;
+): Promise<OpenLog> {
+  let { file } = options;
+  const opener = new Opener(standardOutput);
+  const sink = new LineSink(await opener.open(file), {
+    troubled: (why) => {
+      const what = file === '-' ? 'log to standard output' : `log "${file}"`;
+      troubled(`Cannot write ${what}: ${why}; lines are lost until it can be written again`);
+    },
+    resumed: (count, reason) => {
+      present.warn('log.dropped', { count, reason });
+    },
+  });
+  const write = (line: string): void => {
+    sink.add(line);
   };
-  let present = openTarget(options, standardOutput, written);
-  let file = options.file;
+  let present = formatted(options, standardOutput, write);
+  let changing: Promise<unknown> = Promise.resolve();
+  async function goOnWith(next: string): Promise<void> {
+    // Whatever does not end occupies one of the few threads that also look up names and read configurations.
+    await sink.former(openMs);
+    if (sink.isHaunted) throw unwritable(next, 'the log file of before still has not taken its last lines');
+    sink.redirect(await opener.open(next));
+  }
+  /** One change after another, in the order in which they were asked for. */
+  function change(run: () => Promise<void>): Promise<void> {
+    const changed = changing.then(run);
+    changing = changed.catch(() => undefined);
+    return changed;
+  }
   return {
     log: {
       get isDebugging() {
-        return present.log.isDebugging;
+        return present.isDebugging;
       },
       debug: (event, fields) => {
-        present.log.debug(event, fields);
+        present.debug(event, fields);
       },
       info: (event, fields) => {
-        present.log.info(event, fields);
+        present.info(event, fields);
       },
       warn: (event, fields) => {
-        present.log.warn(event, fields);
+        present.warn(event, fields);
       },
       error: (event, fields) => {
-        present.log.error(event, fields);
+        present.error(event, fields);
       },
     },
     get trouble() {
-      return trouble;
+      return sink.trouble;
     },
-    reopen: () => {
-      present.sink?.reopen();
+    get dropped() {
+      return sink.dropped;
     },
-    adjust: (changed) => {
-      const before = present;
-      const isSameFile = changed.file === file;
-      present = openTarget(changed, standardOutput, written, isSameFile ? before.sink : undefined);
-      if (!isSameFile) before.sink?.close();
-      file = changed.file;
-    },
-    close: () => {
-      present.sink?.close();
-    },
+    reopen: () =>
+      change(async () => {
+        if (file !== '-') await goOnWith(file);
+      }),
+    adjust: (changed) =>
+      change(async () => {
+        if (changed.file !== file) await goOnWith(changed.file);
+        file = changed.file;
+        present = formatted(changed, standardOutput, write);
+      }),
+    close: () => sink.close(partingMs),
   };
 }
 
-/**
- * @param written is told of every line why it could not be written to its file, or `undefined`
- * @param open the file's sink, where it is open already
- */
-function openTarget(
-  options: LogOptions,
-  standardOutput: StandardOutput,
-  written: (why: string | undefined) => void,
-  open?: FileSink,
-): { readonly log: Log; readonly sink: FileSink | undefined } {
+/** Opens outlets, and gives up on those that take too long; of these there is one at a time. */
+class Opener {
+  readonly #standardOutput: StandardOutput;
+  #late: Promise<Outlet> | undefined;
+
+  constructor(standardOutput: StandardOutput) {
+    this.#standardOutput = standardOutput;
+  }
+
+  /** @throws TunnelError `ST_LOG_UNWRITABLE` */
+  async open(file: string): Promise<Outlet> {
+    if (file === '-') return this.#standardOutput.outlet();
+    if (this.#late) throw unwritable(file, 'another log file is still being opened');
+    const opening = openLogFile(file);
+    const opened: Outlet[] = [];
+    await within(
+      openMs,
+      opening.then((outlet) => opened.push(outlet)),
+    );
+    const [inTime] = opened;
+    if (inTime) return inTime;
+    this.#late = opening;
+    const forget = (): void => {
+      this.#late = undefined;
+    };
+    opening.then((outlet) => {
+      outlet.close();
+      forget();
+    }, forget);
+    throw unwritable(file, `it could not be opened within ${String(openMs)} ms`);
+  }
+}
+
+function formatted(options: LogOptions, standardOutput: StandardOutput, write: (line: string) => void): Log {
   const isStandard = options.file === '-';
-  const sink = isStandard ? undefined : (open ?? new FileSink(options.file));
-  let dropped = 0;
-  let reason = 'nobody read them';
-  const write = (line: string): void => {
-    if (!sink && standardOutput.isBehind === true) {
-      dropped += 1;
-      return;
-    }
-    if (sink) {
-      const why = sink.write(line);
-      written(why);
-      if (why !== undefined) {
-        dropped += 1;
-        reason = why;
-        return;
-      }
-    } else standardOutput.write(line);
-    if (dropped === 0) return;
-    const count = dropped;
-    dropped = 0;
-    log.warn('log.dropped', { count, reason });
-  };
   const isPretty =
     options.format === 'pretty' || (options.format === 'auto' && isStandard && standardOutput.isTerminal);
   const isJournal = options.format === 'auto' && isStandard && standardOutput.isJournal === true;
-  const log = isJournal
-    ? journalLog(options.level, write)
-    : isPretty
-      ? prettyLog(options.level, isStandard && standardOutput.isColoured, write)
-      : jsonLog(options.level, write);
-  return { log, sink };
+  if (isJournal) return journalLog(options.level, write);
+  if (isPretty) return prettyLog(options.level, isStandard && standardOutput.isColoured, write);
+  return jsonLog(options.level, write);
 }
 
 /** `{"level":"info","time":"2026-01-31T12:00:00.000Z","event":"master.serving",…}` */

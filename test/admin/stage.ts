@@ -68,6 +68,7 @@ export function overviewOf(tunnels: readonly TunnelView[], more: Partial<Overvie
     uptimeMs: 3_600_000,
     configFile: '/etc/sentinel-tunnel.yaml',
     logTrouble: undefined,
+    logDropped: 0,
     tunnels,
     sentinels: [],
     lastEventId: 'run.0',

@@ -73,6 +73,7 @@ export function lookAt(
       ...{ version: '1.2.3', engine: 'epoll', threads: 1, state: 'running', startedAt: now, now, uptimeMs },
       configFile: null,
       logTrouble: null,
+      logDropped: 0,
     },
     ready: shown.every(({ ready }) => ready),
     reasons: shown.flatMap(({ name, reason }) => (reason === null ? [] : [`${name}: ${reason}`])),

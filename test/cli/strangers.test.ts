@@ -39,6 +39,7 @@ function statusWith(changes: object): object {
       uptimeMs: 5,
       configFile: evil,
       logTrouble: evil,
+      logDropped: 0,
     },
     ready: false,
     reasons: [evil],
