@@ -16,6 +16,7 @@ export {
 } from './fake-sentinel.ts';
 export { FakeServer, type Answer, type FakeConnection } from './fake-server.ts';
 export { freePort } from './free-port.ts';
+export { cannotFreezeDisks, FrozenDisk } from './frozen-disk.ts';
 export { FullBacklog } from './full-backlog.ts';
 export { awaitFormed, failoverMs, Group, isReplyError, pairs, rows } from './group.ts';
 export { cannotNameHosts, HostsFile } from './hosts-file.ts';
@@ -40,5 +41,6 @@ export {
 } from './through.ts';
 export { TunnelProcess, type LoggedEvent, type TunnelOptions } from './tunnel-process.ts';
 export { awaitSubscribed } from './subscribed.ts';
+export { cannotFillOutput, withUnreadOutput, type OutputKind } from './unread-output.ts';
 export { unresolvable } from './unresolvable.ts';
 export { Writer, type WriterError } from './writer.ts';
