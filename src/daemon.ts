@@ -10,6 +10,7 @@ import { OwnListeners } from './net/own-listeners.ts';
 import { chooseEngine } from './relay/choose.ts';
 import { shortageFor } from './relay/descriptor-limit.ts';
 import type { Engine, TunnelCounters } from './relay/engine.ts';
+import type { CatchUp, Stood } from './relay/stood.ts';
 import { Reload, type ConfigSource } from './reload.ts';
 import { Sentinels } from './sentinel/sentinels.ts';
 import type { MasterView } from './sentinel/view.ts';
@@ -89,11 +90,9 @@ export async function startDaemon(
   const leaveNames = names.use();
   // What looks names up takes as long to start as an engine, so it starts beside it.
   for (const { host } of config.sentinels) names.find(host, () => undefined);
-  const catchUp = async (): Promise<void> => {
-    const beganMs = performance.now();
+  const catchUp = catchingUp(log, async () => {
     await later.sentinels?.heardAnew();
-    log.warn('tunnel.stalled', { askedMs: Math.round(performance.now() - beganMs) });
-  };
+  });
   const engine = await chooseEngine(config.engine, config.threads, log, catchUp).catch((error: unknown) => {
     leaveNames();
     throw error;
@@ -116,6 +115,24 @@ export async function startDaemon(
   }
   log.info('tunnel.started', { version, databases: databases.length, engine: engine.name });
   return daemon;
+}
+
+/** Each that has stood still has the Sentinels asked anew, for what was heard before it says so may be old; the log tells of it once. */
+function catchingUp(log: Log, hearAnew: () => Promise<void>): CatchUp {
+  const stoodStill = new Set<Stood>();
+  let asking = 0;
+  return async (stood) => {
+    const beganMs = performance.now();
+    stoodStill.add(stood);
+    asking += 1;
+    await hearAnew();
+    asking -= 1;
+    if (asking > 0) return;
+    const askedMs = Math.round(performance.now() - beganMs);
+    // A thread that did not stand still itself knows better than the timers of the main thread.
+    log.warn(stoodStill.has('main thread') ? 'tunnel.unsteered' : 'tunnel.stalled', { askedMs });
+    stoodStill.clear();
+  };
 }
 
 function warnOfShortage({ databases, maxConnections }: Config, log: Log): void {

@@ -4,10 +4,8 @@ import type { Log } from '../telemetry/log.ts';
 import type { Engine } from './engine.ts';
 import { EpollEngine } from './epoll/engine.ts';
 import { PairedEngine } from './paired.ts';
+import type { CatchUp } from './stood.ts';
 import { StreamsEngine } from './streams/engine.ts';
-
-/** Brings what is believed up to date after a standstill; resolves when routes are as they should be, within seconds. */
-export type CatchUp = () => Promise<void>;
 
 /**
  * The engine for a choice: `auto` is the first of `io_uring`, `epoll` and `streams` that runs here; the log says why one does not.

@@ -11,6 +11,8 @@ export const eventSentences = {
   'config.warning': 'Configuration: {warning}',
   'tunnel.stalled':
     'This process stood still, and knew nothing of what happened meanwhile: it relayed nothing until it had asked the Sentinels, for {askedMs} ms',
+  'tunnel.unsteered':
+    'The main thread was silent for more than a second, and nobody heard the Sentinels: nothing was relayed until they had been asked, for {askedMs} ms',
   'engine.failed': 'A relay thread has ended by a defect, and this process with it: {reason}',
   'engine.epoll': 'Using engine "epoll": {reason}',
   'engine.fallback': 'Using engine "streams": {reason}',

@@ -4,6 +4,7 @@ import type { Engine, EngineTunnel, TunnelEvent, TunnelSpec } from '../engine.ts
 import type { LoopLag } from '../lag.ts';
 import { OpenListeners } from '../open-listeners.ts';
 import { Places, unlimited } from '../places.ts';
+import type { CatchUp } from '../stood.ts';
 import { bindListener, releaseListener, type Bound } from './binding.ts';
 import type { Answer } from './messages.ts';
 import { checkRing } from './ring-check.ts';
@@ -17,7 +18,7 @@ export interface EpollOptions {
   /** Whether threads carry what is short through an io_uring. Otherwise there is only epoll. */
   readonly usesRing?: boolean;
   /** Brings routes up to date after a standstill of this process. Threads relay nothing until it resolves. */
-  readonly catchUp?: () => Promise<void>;
+  readonly catchUp?: CatchUp;
   /**
    * A thread has ended that should not have. Its sessions are closed and nobody accepts for it any more: the tunnel
    * is not whole, and only a new process makes it so.
@@ -26,6 +27,9 @@ export interface EpollOptions {
   /** The module that the threads run; tests pass one that puts faults between the engine and the kernel. */
   readonly thread?: ThreadModule;
 }
+
+/** How often threads are told that the main thread runs, in milliseconds. */
+const mainBeatMs = 250;
 
 /** Linux: system calls by FFI, in threads of their own that block in `epoll_wait`. */
 export class EpollEngine implements Engine {
@@ -37,7 +41,9 @@ export class EpollEngine implements Engine {
   readonly places = Places.of(unlimited);
   /** Likewise, so that neither dials the other. */
   readonly listeners = new OpenListeners();
-  readonly #catchUp: () => Promise<void>;
+  readonly #catchUp: CatchUp;
+  /** Tells the threads that they are steered. */
+  readonly #pulse: NodeJS.Timeout;
   #nextTunnel = 1;
   #isClosed = false;
 
@@ -45,12 +51,16 @@ export class EpollEngine implements Engine {
     name: EpollEngine['name'],
     sys: Syscalls,
     threads: readonly ThreadHandle[],
-    catchUp: () => Promise<void>,
+    catchUp: CatchUp,
   ) {
     this.name = name;
     this.#sys = sys;
     this.#catchUp = catchUp;
     this.#threads = threads;
+    this.#pulse = setInterval(() => {
+      for (const thread of threads) thread.beat();
+    }, mainBeatMs);
+    this.#pulse.unref();
     this.listeners.onChange = () => {
       if (this.#isClosed) return;
       const { addresses } = this.listeners;
@@ -133,6 +143,7 @@ export class EpollEngine implements Engine {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    clearInterval(this.#pulse);
     await Promise.all([...this.#tunnels.values()].map((tunnel) => tunnel.close()));
     await Promise.all(this.#threads.map((thread) => thread.stop()));
   }
@@ -143,7 +154,7 @@ export class EpollEngine implements Engine {
 
   #answered(thread: ThreadHandle, answer: Answer): void {
     if (answer.kind === 'stalled') {
-      void this.#catchUp().finally(() => {
+      void this.#catchUp(answer.stood).finally(() => {
         thread.release();
       });
     }

@@ -10,6 +10,7 @@ import type { Ring } from './ring.ts';
 import { RingCarrier } from './ring-carrier.ts';
 import { roles, Socket, ways, type Role, type TunnelSession } from './socket.ts';
 import type { Lag } from '../lag.ts';
+import type { Stood } from '../stood.ts';
 import { checked, type EventArray, type Kernel, type Syscalls } from './syscalls.ts';
 
 /** Events taken by one `epoll_wait`. */
@@ -19,6 +20,19 @@ const eventsPerTurn = 512;
 const lastTag = 2 ** 31 - 1;
 const failed = abi.EPOLLERR | abi.EPOLLHUP;
 const ends = abi.EPOLLRDHUP | abi.EPOLLHUP | abi.EPOLLERR;
+
+/** What a loop has from its thread. */
+export interface LoopPort {
+  /** Carries out what has been asked for meanwhile; called before anything else of its turn. */
+  readonly command: () => void;
+  /** Whether the main thread is silent. Asked at every beat. */
+  readonly isUnsteered: () => boolean;
+  /** Returns when what has been asked for is up to date, after a standstill. */
+  readonly catchUp: (stood: Stood) => void;
+  /** Is told how late this loop comes to its beats. */
+  readonly lag: Lag;
+  readonly ring: Ring | undefined;
+}
 
 /**
  * One thread's descriptors and the turns in which their events are worked off. A descriptor that is closed leaves
@@ -35,7 +49,8 @@ export class Loop {
   readonly epoll: EpollSet;
   readonly #own: Socket;
   readonly #command: () => void;
-  readonly #catchUp: () => void;
+  readonly #isUnsteered: () => boolean;
+  readonly #catchUp: (stood: Stood) => void;
   readonly #beat: Beat;
   readonly #events: EventArray;
   readonly #carrier: Carrier;
@@ -58,14 +73,12 @@ export class Loop {
   #wantsOwnLoop = false;
 
   /**
-   * @param command carries out what has been asked for meanwhile; called before anything else of its turn
-   * @param catchUp returns when what has been asked for is up to date, after a standstill of this process
-   * @param lag is told how late this loop comes to its beats
-   * @param ring is this loop's own from now on, unless it throws
+   * @param port its ring is this loop's own from now on, unless it throws
    * @throws Error where epoll cannot be used here
    */
-  constructor(kernel: Kernel, command: () => void, catchUp: () => void, lag: Lag, ring?: Ring) {
+  constructor(kernel: Kernel, { command, isUnsteered, catchUp, lag, ring }: LoopPort) {
     this.#command = command;
+    this.#isUnsteered = isUnsteered;
     this.#catchUp = catchUp;
     this.sys = kernel.sys;
     this.keepAlive = new KeepAlive(kernel.sys, (fd, tag) => this.socketOf(fd, tag));
@@ -298,14 +311,16 @@ export class Loop {
   }
 
   /**
-   * Beats that were missed mean that this process has stood still. The routes are those of before, and what clients have
-   * sent meanwhile may not be for the server that was the master then.
+   * Beats that were missed mean that this process has stood still, and a silent main thread that nobody hears the Sentinels. The
+   * routes are those of before, and what clients have sent meanwhile may not be for the server that was the master then.
    */
   #heedBeat(): void {
     const beats = this.#beat.heard();
     if (beats >= 1) this.keepAlive.beat();
-    if (beats < 2) return;
-    this.#catchUp();
+    if (beats < 1) return;
+    const isUnsteered = this.#isUnsteered();
+    if (beats < 2 && !isUnsteered) return;
+    this.#catchUp(beats < 2 ? 'main thread' : 'process');
     this.#command();
     this.settle();
     this.#beat.heard(); // those of the time it took

@@ -8,6 +8,7 @@ import {
 } from '../engine.ts';
 import type { GatePlaces } from '../places.ts';
 import { Durations, durationsLength } from '../durations.ts';
+import type { Stood } from '../stood.ts';
 import type { Quiescence } from '../engine.ts';
 import type { ListenAddress } from '../../net/endpoint.ts';
 import type { Found } from '../../net/look-up.ts';
@@ -48,8 +49,8 @@ export type Answer =
   | { readonly kind: 'ready' }
   | { readonly kind: 'unavailable'; readonly reason: string }
   | { readonly kind: 'alive' }
-  /** The process has stood still. The thread does nothing until it is released. */
-  | { readonly kind: 'stalled' }
+  /** The process has stood still, or the main thread alone was silent. The thread does nothing until it is released. */
+  | { readonly kind: 'stalled'; readonly stood: Stood }
   /** To be answered with `looked-up`. */
   | { readonly kind: 'look-up'; readonly host: string }
   | { readonly kind: 'told'; readonly tunnel: number; readonly events: readonly TunnelEvent[] }

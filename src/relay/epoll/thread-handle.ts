@@ -22,6 +22,7 @@ export class ThreadHandle {
   /** How late the thread came to its beats. It counts in memory that it shares. */
   readonly lag = new Lag(this.#late);
   readonly #release = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  readonly #steered = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
   readonly #greeted = new Set<(isAlive: boolean) => void>();
   #isStopping = false;
 
@@ -35,7 +36,14 @@ export class ThreadHandle {
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     const worker = new Worker(module, {
-      workerData: { port: port2, release: this.#release, late: this.#late, usesRing, data },
+      workerData: {
+        port: port2,
+        release: this.#release,
+        steered: this.#steered,
+        late: this.#late,
+        usesRing,
+        data,
+      },
       // Flags of the process (a loader, `--input-type`) are about its own main module.
       execArgv: [],
       transferList: [port2],
@@ -79,6 +87,11 @@ export class ThreadHandle {
 
   send(command: Command): void {
     this.#port.postMessage(command);
+  }
+
+  /** Tells the thread that it is steered: the main thread hears the Sentinels. */
+  beat(): void {
+    Atomics.add(this.#steered, 0, 1);
   }
 
   /** Lets the thread go on after a standstill, with what it has been sent before this. */

@@ -7,6 +7,8 @@ import type { Quiescence } from '../engine.ts';
 import { Lag } from '../lag.ts';
 import { Resolver } from './resolver.ts';
 import { Ring, type RingSizes } from './ring.ts';
+import type { Stood } from '../stood.ts';
+import { Steersman } from './steersman.ts';
 import { openKernel, type Kernel } from './syscalls.ts';
 
 /** 256 receipts of up to 8 KiB between two calls; memory is touched as far as messages are long. */
@@ -19,7 +21,10 @@ const ringSizes: RingSizes = {
   shortRepliesAgain: 64,
 };
 
-/** Should the main thread not come round to it, a thread goes on by itself after this, in milliseconds. */
+/**
+ * Should the main thread run, but not come to an end with the Sentinels, a thread goes on by itself after this, in
+ * milliseconds.
+ */
 const mostStallMs = 2_000;
 
 /**
@@ -29,6 +34,8 @@ const mostStallMs = 2_000;
 export interface ThreadPort {
   readonly port: MessagePort;
   readonly release: Int32Array;
+  /** Counts the beats of the main thread. */
+  readonly steered: Int32Array;
   readonly late: Float64Array;
   /** Whether it is to carry what is short through an io_uring. */
   readonly usesRing: boolean;
@@ -43,7 +50,7 @@ export interface ThreadPort {
  * @param sizes of its ring, where it uses one
  */
 export async function runThread(
-  { port, release, late, usesRing }: ThreadPort,
+  { port, release, steered, late, usesRing }: ThreadPort,
   open: () => Promise<Kernel> = openKernel,
   sizes: RingSizes = ringSizes,
 ): Promise<void> {
@@ -55,7 +62,12 @@ export async function runThread(
   try {
     const kernel = await open();
     ring = usesRing ? Ring.open(kernel, sizes) : undefined;
-    loop = new Loop(kernel, carryOutAll, catchUp, new Lag(late), ring);
+    const steersman = new Steersman(steered);
+    const isUnsteered = (): boolean => steersman.isSilent();
+    const catchUp = (stood: Stood): void => {
+      awaitRelease(stood, steersman);
+    };
+    loop = new Loop(kernel, { command: carryOutAll, isUnsteered, catchUp, lag: new Lag(late), ring });
   } catch (error) {
     ring?.close();
     answer({ kind: 'unavailable', reason: messageOf(error) });
@@ -170,11 +182,15 @@ export async function runThread(
     }
   }
 
-  /** Waits for the main thread, which is to hear the Sentinels first. What it asks for meanwhile lies in the port then. */
-  function catchUp(): void {
+  /**
+   * Waits for the main thread, which is to hear the Sentinels first. What it asks for meanwhile lies in the port then. While it is
+   * silent itself nobody hears them, and there is no end to this.
+   */
+  function awaitRelease(stood: Stood, steersman: Steersman): void {
     const before = Atomics.load(release, 0);
-    answer({ kind: 'stalled' });
-    Atomics.wait(release, 0, before, mostStallMs);
+    answer({ kind: 'stalled', stood });
+    while (Atomics.wait(release, 0, before, mostStallMs) === 'timed-out' && steersman.isSilent());
+    steersman.heard();
   }
 
   port.on('message', (command: Command) => {
@@ -192,17 +208,19 @@ export function portOfThread(workerData: unknown): ThreadPort {
     workerData !== null &&
     'port' in workerData &&
     'release' in workerData &&
+    'steered' in workerData &&
     'late' in workerData &&
     'usesRing' in workerData
   ) {
-    const { port, release, late, usesRing } = workerData;
+    const { port, release, steered, late, usesRing } = workerData;
     if (
       port instanceof MessagePort &&
       release instanceof Int32Array &&
+      steered instanceof Int32Array &&
       late instanceof Float64Array &&
       typeof usesRing === 'boolean'
     )
-      return { port, release, late, usesRing };
+      return { port, release, steered, late, usesRing };
   }
   throw new Error('This module is run by the epoll engine as a thread of it');
 }

@@ -2,6 +2,7 @@ import { OwnListeners } from '../../net/own-listeners.ts';
 import type { Engine, EngineTunnel, TunnelEvent, TunnelSpec } from '../engine.ts';
 import { OpenListeners } from '../open-listeners.ts';
 import type { LoopLag } from '../lag.ts';
+import type { CatchUp } from '../stood.ts';
 import { Places, unlimited } from '../places.ts';
 import { dialOthersThan, type Dial } from './dial.ts';
 import { Standstill } from './standstill.ts';
@@ -10,7 +11,7 @@ import { StreamsTunnel } from './tunnel.ts';
 export interface StreamsOptions {
   readonly dial?: Dial;
   /** Brings routes up to date after a standstill of this process; without it none is noticed. */
-  readonly catchUp?: () => Promise<void>;
+  readonly catchUp?: CatchUp;
   /** Those of another engine beside it, where one limit holds for both. */
   readonly places?: Places;
   /** Those of another engine beside it, where neither is to dial the other. */

@@ -1,4 +1,5 @@
 import { Lag } from '../lag.ts';
+import type { CatchUp } from '../stood.ts';
 
 /** How often it is noticed that the process runs, in milliseconds. */
 const beatMs = 250;
@@ -6,11 +7,11 @@ const beatMs = 250;
 const lateMs = 500;
 
 /**
- * Notices that this process has stood still (SIGSTOP, a paused virtual machine) by a timer that rings late. Until what is
+ * Notices that this process has stood still (SIGSTOP, a paused virtual machine), or this thread in it, by a timer that rings late. Until what is
  * believed has been brought up to date nothing is to be relayed.
  */
 export class Standstill {
-  readonly #catchUp: () => Promise<void>;
+  readonly #catchUp: CatchUp;
   readonly #turned: (isOver: boolean) => void;
   readonly #timer: NodeJS.Timeout;
   /** How late the timer rings. */
@@ -22,7 +23,7 @@ export class Standstill {
    * @param catchUp brings what is believed up to date
    * @param turned is told that a standstill was noticed, and then that it is over
    */
-  constructor(catchUp: () => Promise<void>, turned: (isOver: boolean) => void) {
+  constructor(catchUp: CatchUp, turned: (isOver: boolean) => void) {
     this.#catchUp = catchUp;
     this.#turned = turned;
     this.#timer = setInterval(() => {
@@ -51,7 +52,7 @@ export class Standstill {
     this.#isGoingOn = true;
     this.#beat();
     this.#turned(false);
-    await this.#catchUp();
+    await this.#catchUp('process');
     this.#lastMs = performance.now();
     this.#isGoingOn = false;
     this.#turned(true);
