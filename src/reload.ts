@@ -29,6 +29,9 @@ export interface Configured {
   readonly admin: AdminListener;
 }
 
+/** Changes that the log names one by one. */
+const mostLines = 100;
+
 /** Holds the configuration that is in force, and goes over to another one, what does not differ being left alone. */
 export class Reload {
   readonly #configured: Configured;
@@ -101,7 +104,9 @@ export class Reload {
     await tunnels.adjust(next.databases, next.drainMs);
     if (!isDeepStrictEqual(before.admin, next.admin)) admin.change(next.admin);
     const lines = changes.map(changeLine);
-    this.#log.info('config.reloaded', { changes: changes.length, lines });
+    const left = lines.length - mostLines;
+    const told = left > 0 ? [...lines.slice(0, mostLines), `and ${String(left)} more`] : lines;
+    this.#log.info('config.reloaded', { changes: changes.length, lines: told });
     return changes;
   }
 }

@@ -2,7 +2,7 @@ import { messageOf } from '../errors.ts';
 import { isLoopback, type ListenAddress } from '../net/endpoint.ts';
 import { Secret } from '../net/secret.ts';
 import type { AdminConfig } from './config.ts';
-import { readSmallFile } from './files.ts';
+import type { ReadFile } from './files.ts';
 import { readListenAddress } from './listen.ts';
 import type { Path, Problem } from './problems.ts';
 
@@ -23,6 +23,7 @@ const defaultAdminListen = '127.0.0.1:9121';
 export function settleAdmin(
   input: AdminInput | 'off' | false | undefined,
   isDefault: boolean,
+  readFile: ReadFile,
 ): { readonly admin: AdminConfig | undefined; readonly problems: readonly Problem[] } {
   // YAML 1.1 reads off as false, and YAML 1.2 as a text.
   if (input === false || input === 'off' || (input === undefined && !isDefault))
@@ -33,7 +34,7 @@ export function settleAdmin(
   if (!listen) return { admin: undefined, problems };
   if (token !== undefined && tokenFile !== undefined)
     problems.push({ path: at('tokenFile'), text: 'there is a "token" too, expected one of them' });
-  const secret = tokenFile === undefined ? token : readToken(tokenFile, problems);
+  const secret = tokenFile === undefined ? token : readToken(tokenFile, readFile, problems);
   if (secret !== undefined && !isToken(secret)) {
     const place = at(tokenFile === undefined ? 'token' : 'tokenFile');
     problems.push({ path: place, text: 'expected at least 16 printable characters without spaces' });
@@ -60,9 +61,9 @@ function at(key: string): Path {
   return ['admin', key];
 }
 
-function readToken(file: string, problems: Problem[]): string | undefined {
+function readToken(file: string, readFile: ReadFile, problems: Problem[]): string | undefined {
   try {
-    return readSmallFile(file).text.replace(/\r?\n$/, '');
+    return readFile(file).text.replace(/\r?\n$/, '');
   } catch (error) {
     problems.push({ path: at('tokenFile'), text: `cannot read "${file}": ${messageOf(error)}` });
     return undefined;

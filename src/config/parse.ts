@@ -54,8 +54,9 @@ export function parseConfig(input: unknown, source: string, overlay: Overlay = {
     origins.add(originOf(overlayName(path, overlay), source));
     return sentence(placeName(path), text);
   };
+  const readFile = overlay.readFile ?? readSmallFile;
   const parsed = configSchema.safeParse(whole);
-  const settled = settleAdmin(parsed.data?.admin, overlay.hasAdmin ?? false);
+  const settled = settleAdmin(parsed.data?.admin, overlay.hasAdmin ?? false, readFile);
   const unset = new Set(expanded.problems.map(({ path }) => formatPath(path)));
   const problems = [
     ...written.problems.map(({ path, text }) => {
@@ -72,7 +73,7 @@ export function parseConfig(input: unknown, source: string, overlay: Overlay = {
       .map(tell),
   ];
   if (!parsed.success) throw invalid(problems, origins, source);
-  const loader = new Loader(overlay.readFile ?? readSmallFile, Date.now());
+  const loader = new Loader(readFile, Date.now());
   const config = settle(parsed.data, settled.admin, loader);
   problems.push(...[...loader.problems, ...engineProblems(config)].map(tell));
   if (problems.length > 0) throw invalid(problems, origins, source);

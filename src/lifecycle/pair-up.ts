@@ -15,11 +15,24 @@ export function pairUp<B, A>(
   after: readonly A[],
   keyOf: (each: B | A) => string,
 ): readonly Pair<B, A>[] {
-  const left = before.map((each) => ({ key: keyOf(each), each }));
+  const keys = before.map(keyOf);
+  // The places of each key, the first one last: where it is taken from.
+  const places = new Map<string, number[]>();
+  for (let at = keys.length - 1; at >= 0; at -= 1) {
+    const key = keys[at] ?? '';
+    const known = places.get(key);
+    if (known) known.push(at);
+    else places.set(key, [at]);
+  }
+  const taken = new Set<number>();
   const pairs = after.map((each) => {
     const key = keyOf(each);
-    const at = left.findIndex((other) => other.key === key);
-    return { key, before: at < 0 ? undefined : left.splice(at, 1)[0]?.each, after: each };
+    const at = places.get(key)?.pop();
+    if (at !== undefined) taken.add(at);
+    return { key, before: at === undefined ? undefined : before[at], after: each };
   });
-  return [...pairs, ...left.map(({ key, each }) => ({ key, before: each, after: undefined }))];
+  const gone = keys.flatMap((key, at) =>
+    taken.has(at) ? [] : [{ key, before: before[at], after: undefined }],
+  );
+  return [...pairs, ...gone];
 }

@@ -64,6 +64,14 @@ export function networkHolds({ bytes, bits }: Network, address: Uint8Array): boo
   return differing >> (8 - rest) === 0;
 }
 
+/** An address with all but its first `bits` bits cleared. */
+export function withinNetwork(address: Uint8Array, bits: number): Uint8Array {
+  return address.map((byte, index) => {
+    const kept = Math.min(8, Math.max(0, bits - index * 8));
+    return byte & (0xff << (8 - kept));
+  });
+}
+
 /** The eight groups of a valid IPv6 address, `::` and a dotted tail unfolded. */
 export function groupsOf(ip: string): number[] {
   const [head = '', tail] = ip.split('::');

@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { changeLine, diffConfigs, effectAt } from '../../src/config/diff.ts';
 import { parseConfig } from '../../src/config/parse.ts';
+import { parseText } from '../../src/config/text.ts';
+import { pairUp } from '../../src/lifecycle/pair-up.ts';
+import { mapEndpoint } from '../../src/net/address-map.ts';
 import { jsonSchema } from '../../scripts/reference.ts';
 
 const whole = {
@@ -100,3 +103,43 @@ function placesOf(node: Node, at = ''): string[] {
 function isWithin(place: string, at: string): boolean {
   return place === at || place.startsWith(`${at}.`) || place.startsWith(`${at}[`);
 }
+
+/** What grows with the square takes minutes for so many; a second and more is what a loaded machine may take. */
+const many = 20_000;
+
+test('the changes of a long addressMap are found as fast as they can be read', () => {
+  const mapOf = (port: number): object =>
+    Object.fromEntries(
+      Array.from({ length: many }, (_, at) => [`10.1.${at >> 8}.${at & 255}:6379`, `10.2.0.1:${port}`]),
+    );
+  const written = { sentinels: ['s:1'], databases: [{ name: 'm', listen: 1 }] };
+  const text = (map: object): string => JSON.stringify({ ...written, addressMap: map });
+  const beganMs = performance.now();
+  const [before, after, none] = [mapOf(1), mapOf(2), {}].map((map) =>
+    parseConfig(parseText(text(map), 'file'), 'file'),
+  );
+  assert.ok(before && after && none);
+  assert.equal(diffConfigs(before, after).length, many);
+  assert.equal(diffConfigs(after, none).length, many);
+  for (let at = 0; at < 10_000; at += 1)
+    mapEndpoint(after.addressMap, { host: `10.9.0.${at & 255}`, port: at });
+  assert.deepEqual(mapEndpoint(after.addressMap, { host: '10.1.78.31', port: 6379 }), {
+    host: '10.2.0.1',
+    port: 2,
+  });
+  assert.ok(performance.now() - beganMs < 20_000);
+});
+
+test('pairUp() pairs of several with one key the first with the first, and gives the order of both', () => {
+  const pairs = pairUp(['a1', 'b1', 'a2', 'c1'], ['c2', 'a3', 'a4', 'a5'], (each) => each[0] ?? '');
+  assert.deepEqual(
+    pairs.map(({ before, after }) => [before, after]),
+    [
+      ['c1', 'c2'],
+      ['a1', 'a3'],
+      ['a2', 'a4'],
+      [undefined, 'a5'],
+      ['b1', undefined],
+    ],
+  );
+});

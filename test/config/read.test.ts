@@ -88,6 +88,20 @@ test('parseText() refuses aliases nested to exhaust memory', () => {
   assert.throws(() => parseText(levels.join('\n'), 'bomb.yaml'), { code: 'ST_CONFIG_INVALID' });
 });
 
+test('readConfig() refuses what would take long to parse', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'st-long-'));
+  try {
+    const file = join(dir, 'long.yaml');
+    await writeFile(file, `#${'x'.repeat(1024 * 1024)}`);
+    await assert.rejects(readConfig(file), {
+      code: 'ST_CONFIG_UNREADABLE',
+      message: `Cannot read configuration "${file}": it is longer than 1048576 bytes`,
+    });
+  } finally {
+    await rm(dir, { recursive: true });
+  }
+});
+
 test('readConfig() says why a file cannot be read', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'st-'));
   try {
