@@ -16,6 +16,7 @@ import { Sentinels } from './sentinel/sentinels.ts';
 import type { MasterView } from './sentinel/view.ts';
 import { EventFeed } from './telemetry/feed.ts';
 import type { Log } from './telemetry/log.ts';
+import { Restraint } from './telemetry/restraint.ts';
 import type { FailoverStory } from './tunnel/story.ts';
 import { Tunnels } from './tunnel/tunnels.ts';
 import { version } from './version.ts';
@@ -84,7 +85,8 @@ export async function startDaemon(
   surroundings: Surroundings = {},
 ): Promise<Daemon> {
   const feed = new EventFeed();
-  const log = feed.tee(given);
+  const restraint = new Restraint(feed.tee(given));
+  const { log } = restraint;
   for (const warning of config.warnings) log.warn('config.warning', { warning });
   const later: { sentinels?: Sentinels } = {};
   const leaveNames = names.use();
@@ -105,7 +107,7 @@ export async function startDaemon(
   later.sentinels = sentinels;
   const daemon: RunningDaemon = new RunningDaemon(
     config,
-    { log, feed, engine, sentinels, leaveNames },
+    { log, feed, engine, sentinels, leaveNames, restraint },
     surroundings,
   );
   const failures = await daemon.open();
@@ -153,6 +155,7 @@ interface Parts {
   readonly sentinels: Sentinels;
   /** Nothing is looked up any more. */
   readonly leaveNames: () => void;
+  readonly restraint: Restraint;
 }
 
 class RunningDaemon implements Daemon {
@@ -251,6 +254,7 @@ class RunningDaemon implements Daemon {
     await this.#parts.engine.close();
     await this.#admin.close();
     this.#parts.leaveNames();
+    this.#parts.restraint.close();
   }
 
   #overview(): Overview {

@@ -123,6 +123,9 @@ function isUnresolved({ listeners, view }: TunnelView): boolean {
   return view.phase.kind === 'unknown' || listeners.every(({ isOpen }) => !isOpen);
 }
 
+/** Told in one answer: it is put together by the thread that hears the Sentinels. */
+const mostStories = 500;
+
 function listFailovers(asked: Context<AdminEnv>, port: AdminPort): Response {
   const { database, last } = asked.req.query();
   const count = countFrom(last);
@@ -132,7 +135,8 @@ function listFailovers(asked: Context<AdminEnv>, port: AdminPort): Response {
     return refuse(asked, 404, `No database "${database}"`);
   const stories = port.stories().filter((story) => database === undefined || story.database === database);
   const failovers = stories.toSorted((a, b) => (a.at < b.at ? -1 : 1));
-  return answerJson(asked, { version: statusVersion, failovers: count === 0 ? [] : failovers.slice(-count) });
+  const most = Math.min(count, mostStories);
+  return answerJson(asked, { version: statusVersion, failovers: most === 0 ? [] : failovers.slice(-most) });
 }
 
 function followEvents(

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { getSystemErrorName } from 'node:util';
 import type { KoffiFunc } from 'koffi';
 
@@ -8,7 +9,12 @@ export type Notify = (assignments: readonly string[]) => Promise<void>;
 const AF_UNIX = 1;
 const SOCK_DGRAM = 2;
 const SOCK_CLOEXEC = 0o2000000;
+const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
+
+/** The manager may be busy, and nobody here is to wait for it: so it is tried again, after so long, in milliseconds, and so often. */
+const againMs = 50;
+const mostTries = 100;
 
 /**
  * The service manager's socket (sd_notify(3)). Node has no unix datagram sockets, so the message is sent by a system
@@ -31,10 +37,15 @@ export async function openNotify(address: string, pid: number): Promise<Notify> 
     >;
     const fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0) throw new Error(getSystemErrorName(-koffi.errno()));
-    return (assignments) => {
+    return async (assignments) => {
       const bytes = new TextEncoder().encode(assignments.join('\n'));
-      const sent = sendto(fd, bytes, bytes.length, MSG_NOSIGNAL, name, name.length);
-      return sent < 0 ? Promise.reject(new Error(getSystemErrorName(-koffi.errno()))) : Promise.resolve();
+      for (let tries = 1; ; tries += 1) {
+        const flags = MSG_NOSIGNAL | MSG_DONTWAIT;
+        if (sendto(fd, bytes, bytes.length, flags, name, name.length) >= 0) return;
+        const code = getSystemErrorName(-koffi.errno());
+        if (code !== 'EAGAIN' || tries === mostTries) throw new Error(code);
+        await sleep(againMs);
+      }
     };
   } catch {
     return (assignments) => bySystemdNotify(assignments, address, pid);

@@ -15,7 +15,7 @@ export type ReadFile = (path: string) => FileContent;
  * Configurations, which are parsed in one go by the thread that hears the Sentinels, passwords, keys and bundles of CAs; the bundle of a
  * whole distribution has about 220 kB.
  */
-export const mostBytes = 1024 * 1024;
+export const mostFileBytes = 1024 * 1024;
 
 /** Without waiting for somebody to write to a pipe. */
 const toRead = constants.O_RDONLY | constants.O_NONBLOCK;
@@ -50,7 +50,7 @@ export function readSmallFile(path: string): FileContent {
 function assertSmall(stats: Stats): void {
   if (stats.isDirectory()) throw new Error('it is a directory');
   if (!stats.isFile()) throw new Error('it is not a file');
-  if (stats.size > mostBytes) throw new Error(`it is longer than ${String(mostBytes)} bytes`);
+  if (stats.size > mostFileBytes) throw new Error(`it is longer than ${String(mostFileBytes)} bytes`);
 }
 
 function contentOf(text: string, { mode }: Stats): FileContent {

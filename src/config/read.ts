@@ -3,7 +3,7 @@ import { text } from 'node:stream/consumers';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { TunnelError } from '../errors.ts';
 import type { Config } from './config.ts';
-import { fetchSmallFile, mostBytes, type FileContent, type ReadFile, whyUnreadable } from './files.ts';
+import { fetchSmallFile, mostFileBytes, type FileContent, type ReadFile, whyUnreadable } from './files.ts';
 import { type Overlay, parseConfig } from './parse.ts';
 import { parseText } from './text.ts';
 
@@ -54,8 +54,9 @@ function attempt(input: unknown, file: string, overlay: Overlay): () => Config {
 async function textOf(file: string): Promise<string> {
   try {
     // It may be a pipe: the shell gives one for `<(command)`.
-    const read = await text(createReadStream(file, { end: mostBytes }));
-    if (Buffer.byteLength(read) > mostBytes) throw new Error(`it is longer than ${String(mostBytes)} bytes`);
+    const read = await text(createReadStream(file, { end: mostFileBytes }));
+    if (Buffer.byteLength(read) > mostFileBytes)
+      throw new Error(`it is longer than ${String(mostFileBytes)} bytes`);
     return read;
   } catch (cause) {
     const why = whyUnreadable(cause);

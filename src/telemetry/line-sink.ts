@@ -4,7 +4,7 @@ import { fileTrouble } from './file-trouble.ts';
 import type { Outlet } from './outlet.ts';
 
 /** What may wait to be written, beyond what is being written, in bytes of UTF-8 as far as lines are ASCII. */
-const mostWaiting = 1024 * 1024;
+const mostWaitingBytes = 1024 * 1024;
 /** One write, in bytes; a single line may be longer. */
 const mostPerWrite = 64 * 1024;
 /** How soon it is tried again where a terminal or a pipe has no room, in milliseconds. */
@@ -52,7 +52,7 @@ export class LineSink {
 
   add(line: string): void {
     if (this.#isClosed) return;
-    if (this.#isFull || this.#waitingBytes + line.length > mostWaiting) {
+    if (this.#isFull || this.#waitingBytes + line.length > mostWaitingBytes) {
       // What follows is dropped too, until there is room for more than the next line: one gap instead of many.
       this.#isFull = true;
       this.#drop(1, this.#outlet.slowness);
@@ -144,7 +144,7 @@ export class LineSink {
   }
 
   #settle(outlet: Outlet, lines: readonly string[], left: Uint8Array, why: string | undefined): void {
-    const hasRoom = this.#waitingBytes <= mostWaiting / 2;
+    const hasRoom = this.#waitingBytes <= mostWaitingBytes / 2;
     if (hasRoom) this.#isFull = false;
     if (why !== undefined) this.#drop(countLines(lines, left), why);
     else if (hasRoom && this.#outlet === outlet) this.#report();

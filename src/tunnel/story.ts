@@ -1,3 +1,4 @@
+import { cutAt } from '../telemetry/restraint.ts';
 import { courseOf, roundMs, stepsOf, type Milestones } from './steps.ts';
 
 /** One thing that somebody said or did during a failover. */
@@ -33,6 +34,9 @@ export interface FailoverStory extends Readonly<Milestones> {
 const preludeMs = 10_000;
 const maxPrelude = 30;
 const maxLines = 200;
+/** Of what somebody said so much is kept, in characters. */
+const longestWhat = 300;
+const longestWho = 100;
 
 interface OpenStory {
   readonly startedMs: number;
@@ -67,7 +71,8 @@ export class Storyteller {
     return this.#story?.milestones;
   }
 
-  said(who: string, what: string): void {
+  said(speaker: string, words: string): void {
+    const [who, what] = [cutAt(speaker, longestWho), cutAt(words, longestWhat)];
     const saidMs = this.#now();
     const story = this.#story;
     if (story) {
@@ -88,7 +93,7 @@ export class Storyteller {
     this.#story = {
       startedMs,
       at: new Date().toISOString(),
-      trigger,
+      trigger: cutAt(trigger, longestWhat),
       from,
       to: from,
       generation: 0,

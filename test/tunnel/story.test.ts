@@ -136,3 +136,12 @@ test('the steps of a failover are told in the order in which they were reached',
   assert.deepEqual([0, 4.25, 99.94, 100.2, 1835.7].map(roundMs), ['0', '4.3', '99.9', '100', '1836']);
   assert.equal(courseOf({ from: 'a:1', to: 'a:1' }), 'back on a:1');
 });
+
+test('a story keeps the beginning of long words', () => {
+  const teller = new Storyteller('m', () => 0);
+  teller.said('s'.repeat(10_000), 'w'.repeat(1_000_000));
+  teller.left('10.0.0.1:6379', 't'.repeat(1_000_000));
+  for (let count = 0; count < 1_000; count += 1) teller.said('s', 'w'.repeat(1_000_000));
+  const story = teller.end();
+  assert.ok(JSON.stringify(story).length < 100_000);
+});

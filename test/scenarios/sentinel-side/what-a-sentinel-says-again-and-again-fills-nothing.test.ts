@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ask, eventually, FakeRedis, serveThrough, withoutLeaks } from '../../kit/index.ts';
+import { announcePromotion, name, Trio } from './trio.ts';
+
+const rounds = 1_500;
+const payload = 'x'.repeat(60_000);
+
+test('promotions without end and words of 60 kB fill neither the log nor the memory of failovers', async () => {
+  await withoutLeaks(async () => {
+    await using old = await FakeRedis.start();
+    await using candidate = await FakeRedis.start({ role: 'slave' });
+    await using trio = await Trio.start(old);
+    const [leader] = trio.sentinels;
+    await using tunnel = await serveThrough(trio.source, { config: { admin: { listen: 0 } } });
+    await announcePromotion(leader, candidate, old);
+    await tunnel.waitFor(({ event }) => event === 'master.fenced');
+    const given = `master ${name} ${old.host} ${String(old.port)}`;
+    const promoted = `slave ${candidate.host}:${String(candidate.port)} ${candidate.host} ${String(candidate.port)} @ ${name} ${old.host} ${String(old.port)}`;
+    for (let round = 0; round < rounds; round += 1) {
+      leader.publish('-failover-abort-slave-timeout', given);
+      leader.publish('+sdown', `slave ${payload} ${payload} 1 @ ${name} ${old.host} ${String(old.port)}`);
+      leader.publish('+failover-state-send-slaveof-noone', promoted);
+      // Each round is a failover of its own only where the tunnel gets round to it.
+      if (round % 10 === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    leader.publish('-failover-abort-slave-timeout', given);
+    await eventually(() => tunnel.events('log.limited').length > 0);
+    await using client = await tunnel.connect(name);
+    assert.equal(await client.command('PING'), 'PONG');
+    for (const event of ['master.fenced', 'master.serving'] as const)
+      assert.ok(tunnel.events(event).length < 400, event);
+    const longest = Math.max(...tunnel.events().map((event) => JSON.stringify(event).length));
+    assert.ok(longest < 40_000, String(longest));
+    const failovers = (await ask(tunnel.adminPort, '/failovers')).text;
+    assert.ok(failovers.length < 8_000_000, String(failovers.length));
+  });
+});
