@@ -4,9 +4,9 @@ import { ask, eventually, FakeRedis, serveThrough, withoutLeaks } from '../../ki
 import { announcePromotion, name, Trio } from './trio.ts';
 
 const rounds = 1_500;
-const payload = 'x'.repeat(60_000);
+const payload = 'x'.repeat(50_000);
 
-test('promotions without end and words of 60 kB fill neither the log nor the memory of failovers', async () => {
+test('promotions without end and words of 50 kB fill neither the log nor the memory of failovers', async () => {
   await withoutLeaks(async () => {
     await using old = await FakeRedis.start();
     await using candidate = await FakeRedis.start({ role: 'slave' });
@@ -16,11 +16,14 @@ test('promotions without end and words of 60 kB fill neither the log nor the mem
     await announcePromotion(leader, candidate, old);
     await tunnel.waitFor(({ event }) => event === 'master.fenced');
     const given = `master ${name} ${old.host} ${String(old.port)}`;
-    const promoted = `slave ${candidate.host}:${String(candidate.port)} ${candidate.host} ${String(candidate.port)} @ ${name} ${old.host} ${String(old.port)}`;
     for (let round = 0; round < rounds; round += 1) {
       leader.publish('-failover-abort-slave-timeout', given);
-      leader.publish('+sdown', `slave ${payload} ${payload} 1 @ ${name} ${old.host} ${String(old.port)}`);
-      leader.publish('+failover-state-send-slaveof-noone', promoted);
+      leader.publish('+sdown', `slave ${payload} x 1 @ ${name} ${old.host} ${String(old.port)}`);
+      const port = String(1 + (round % 1_000));
+      leader.publish(
+        '+failover-state-wait-promotion',
+        `slave ${candidate.host}:${port} ${candidate.host} ${port} @ ${name} ${old.host} ${String(old.port)}`,
+      );
       // Each round is a failover of its own only where the tunnel gets round to it.
       if (round % 10 === 0) await new Promise((resolve) => setImmediate(resolve));
     }
