@@ -114,13 +114,18 @@ export function hostOf(self: NodeJS.Process): Host {
   };
 }
 
+/** How often it is looked whether the thread pool has come to its end, in milliseconds. */
+const lookMs = 50;
+
 /**
  * Ends the process. Node waits at its end for what its thread pool does, which may be a write to a terminal or a disk that does not
  * come to an end: then only the kernel can end it.
  */
-export function leave(self: NodeJS.Process, exitCode?: number): void {
-  if (self.getActiveResourcesInfo().some((name) => name.startsWith('FSReq'))) self.kill(self.pid, 'SIGKILL');
-  self.exit(exitCode);
+export function leave(self: NodeJS.Process, exitCode?: number, looks = 10): void {
+  const isWaiting = self.getActiveResourcesInfo().some((name) => name.startsWith('FSReq'));
+  if (!isWaiting) self.exit(exitCode);
+  if (looks === 0) self.kill(self.pid, 'SIGKILL');
+  else setTimeout(leave, lookMs, self, exitCode, looks - 1); // most of them end in microseconds
 }
 
 /** Whether standard output is the journal's stream: its device and inode are given (systemd.exec(5), $JOURNAL_STREAM). */
