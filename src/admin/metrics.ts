@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { collectDefaultMetrics, Registry, type Metric, type OpenMetricsContentType } from 'prom-client';
 import { families, type Family, type Labels, type Sample } from './families.ts';
 import { openDescriptors } from './open-descriptors.ts';
@@ -38,23 +39,50 @@ export class Metrics {
   readonly #overview: () => Overview;
   readonly #prometheus = new Registry();
   readonly #open = openMetrics();
+  readonly #running = new Map<Registry | Registry<OpenMetricsContentType>, Promise<Scrape>>();
   #seen: Overview | undefined;
+  #turns: Promise<unknown> = Promise.resolve();
 
   constructor(overview: () => Overview) {
     this.#overview = overview;
     // Each registry has metrics of its own, for printing OpenMetrics strips `_total` off the names for good.
     for (const registry of [this.#prometheus, this.#open] as const) {
-      for (const family of families) register(registry, family, () => samplesOf(family, this.#look()));
+      for (const family of families)
+        register(registry, family, async () => {
+          await this.#turn();
+          return samplesOf(family, this.#look());
+        });
       for (const metric of processMetrics())
         register(registry, metric, async () => (await metric.get()).values);
     }
   }
 
-  /** @param accept the header of the request */
-  async scrape(accept: string | undefined): Promise<Scrape> {
+  /**
+   * Those who ask while one is made get that one.
+   *
+   * @param accept the header of the request
+   */
+  scrape(accept: string | undefined): Promise<Scrape> {
     const registry = accept?.includes('application/openmetrics-text') ? this.#open : this.#prometheus;
+    const running = this.#running.get(registry) ?? this.#scrape(registry);
+    this.#running.set(registry, running);
+    return running;
+  }
+
+  async #scrape(registry: Registry | Registry<OpenMetricsContentType>): Promise<Scrape> {
     this.#seen = undefined; // made anew, once per scrape
-    return { contentType: registry.contentType, text: await registry.metrics() };
+    try {
+      return { contentType: registry.contentType, text: await registry.metrics() };
+    } finally {
+      this.#running.delete(registry);
+    }
+  }
+
+  /** One family in a turn of the event loop: printing those of a thousand databases at once would keep everything else waiting. */
+  async #turn(): Promise<void> {
+    const turn = this.#turns.then(() => nextTurn());
+    this.#turns = turn;
+    await turn;
   }
 
   #look(): Overview {
