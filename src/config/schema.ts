@@ -33,9 +33,10 @@ const database = z.strictObject(
       description:
         'How long a connection may wait for a master and for the connection to it, together, in milliseconds. Then it is refused.',
     }),
-    holdMax: whole(0, 1_000_000).default(1024).meta({
+    // As many as may be connected: whoever was served comes back at a failover, and may wait then.
+    holdMax: whole(0, 1_000_000).default(10_000).meta({
       description:
-        'How many connections may wait at once. One more is refused; with 0, every one that would have to wait.',
+        'How many connections may wait at once. One more is refused; with 0, every one that would have to wait. Below `maxConnections`, some of those that a failover cuts are refused when they come back.',
     }),
     dialMs: milliseconds(1)
       .default(1500)

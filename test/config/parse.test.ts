@@ -54,7 +54,7 @@ test('parseConfig() fills in every default', () => {
         failover: 'promoted',
         onSentinelLoss: 'serve',
         holdMs: 10_000,
-        holdMax: 1024,
+        holdMax: 10_000,
         dialMs: 1500,
         maxConnections: 10_000,
         idleMs: 0,
