@@ -13,6 +13,11 @@ export interface GatePort<S extends Session> extends RestPort<S> {
   abandonDial(session: S): void;
   /** Writes one line to the client, half-closes, and closes for good shortly after. A dial has been abandoned before. */
   refuse(session: S, line: string): void;
+  /**
+   * Whether the client of a session that has waited is known to send nothing more, although nothing has been reported of it yet:
+   * what it has sent before that may be unread still.
+   */
+  hasClientEnded(session: S): boolean;
   /** Closes both sockets in good order: what the kernel has of either is still sent. */
   finish(session: S): void;
   /** Destroys both sockets now; nothing more is read from or written to either. */

@@ -124,13 +124,25 @@ export class Gate<S extends Session> {
   dialFailed(session: S, code: string): void {
     if (session.phase.kind !== 'dialling') return;
     const { generation, endpoint } = session.phase;
-    if (this.#admission.takeWaiting(session)) this.#sessions.retry(session, this.#now() + retryMs);
+    if (session.hasClientEnded) this.#leave(session);
+    else if (this.#admission.takeWaiting(session)) this.#sessions.retry(session, this.#now() + retryMs);
     else this.#refuse(session, tooManyWait(this.#spec, unreached(this.#spec.name)));
     this.#ledger.dialFailed({ generation, endpoint, code });
   }
 
   /**
-   * Both sides of a session are done, or its downstream has gone while it waited: the engine has closed its sockets.
+   * The client of a session that does not relay yet sends nothing more. While it waits that means that it has given up, and what
+   * it has sent is not to be carried out without it: Redis forgets a client at the end of its stream too. While it is dialled, or
+   * its server is merely asked for a sign of life, it may be one that sends all of its commands at once and then reads.
+   */
+  clientEnded(session: S): void {
+    session.hasClientEnded = true;
+    const { kind } = session.phase;
+    if (kind === 'retrying' || (kind === 'waiting' && !this.#isMereMisgiving)) this.#leave(session);
+  }
+
+  /**
+   * Both sides of a session are done, or its downstream has gone before it relayed: the engine has closed its sockets.
    * Ending twice is harmless.
    */
   ended(session: S, reason: EndReason): void {
@@ -209,19 +221,21 @@ export class Gate<S extends Session> {
       const isSame = session.phase.kind === 'dialling' && session.phase.generation === route.generation;
       if (isSame && route.kind === 'serve') continue;
       this.#takeBack(session);
+      if (session.hasClientEnded) continue;
       // More may dial at once than may wait; the latest of them are told so.
       if (route.kind === 'hold' && !this.#admission.takeWaiting(session))
         this.#refuse(session, tooManyWait(this.#spec, route.reason));
     }
     for (const session of this.#sessions.retrying) this.#sessions.wait(session);
+    for (const session of this.#sessions.pending)
+      if (session.hasClientEnded && session.phase.kind === 'waiting') this.#leave(session);
     if (route.kind === 'serve') this.#rest.end();
     let released = 0;
     if (route.kind !== 'hold') {
       for (const session of this.#sessions.pending) {
         if (session.phase.kind !== 'waiting') continue;
         if (route.kind === 'serve') {
-          released += 1;
-          this.#dial(session, route);
+          if (this.#release(session, route)) released += 1;
         } else this.#refuse(session, route.reason);
       }
     }
@@ -298,7 +312,7 @@ export class Gate<S extends Session> {
     }
     for (const session of this.#sessions.retrying) {
       if (session.phase.kind !== 'retrying' || session.phase.atMs > nowMs) break;
-      if (this.#route.kind === 'serve' && !this.#misgiving.isOpen) this.#dial(session, this.#route);
+      if (this.#route.kind === 'serve' && !this.#misgiving.isOpen) this.#release(session, this.#route);
       else this.#sessions.wait(session);
     }
     for (const [session, by] of this.#linger.tick(nowMs)) this.#cut(session, by);
@@ -333,6 +347,25 @@ export class Gate<S extends Session> {
     this.#admission.giveWaiting(session);
     this.#sessions.dial(session, generation, endpoint, this.#now() + this.#spec.dialMs);
     this.#port.dial(session, endpoint);
+  }
+
+  /** Whether there is a master, and nothing but its answer to our question is waited for. */
+  get #isMereMisgiving(): boolean {
+    return this.#route.kind === 'serve' && this.#misgiving.isOpen;
+  }
+
+  /** Dials for a session that has waited, unless its client has given up. @returns whether it does */
+  #release(session: S, route: Route & { kind: 'serve' }): boolean {
+    const isWanted = !this.#port.hasClientEnded(session);
+    if (isWanted) this.#dial(session, route);
+    else this.#leave(session);
+    return isWanted;
+  }
+
+  /** Ends a session whose client has given up. Nothing of it is at a server. */
+  #leave(session: S): void {
+    this.#port.finish(session);
+    this.#end(session, 'downstream');
   }
 
   /** Nothing of a session that dials has gone anywhere: it waits instead. */

@@ -49,6 +49,8 @@ export class Session {
   wantsRest = false;
   /** Nothing is read from its client. Written by the engine. */
   isResting = false;
+  /** Its client sends nothing more. The gate's. */
+  hasClientEnded = false;
   upstreamBytes = 0;
   downstreamBytes = 0;
   readonly id: number;

@@ -25,7 +25,7 @@ export { cannotMakeNamespaces, Network, type Namespace } from './netns.ts';
 export { cannotServeNames, NameServer } from './name-server.ts';
 export { NotifyReceiver } from './notify-receiver.ts';
 export { cannotRun, phpWithRedis, pythonWithRedis } from './peers.ts';
-export { connectionsTo, descriptorsOf, lacksProc, residentMiB } from './proc.ts';
+export { connectionsTo, descriptorsOf, endedPeers, lacksProc, residentMiB } from './proc.ts';
 export { RedisProcess, type RedisOptions } from './redis-process.ts';
 export { RespClient, type Ending } from './resp-client.ts';
 export { encodeCommand, encodeReply, ReplyError, RespDecoder, type Reply } from './resp.ts';

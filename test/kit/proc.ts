@@ -35,3 +35,15 @@ export async function connectionsTo(pid: number, port: number): Promise<number> 
     return fields[2]?.endsWith(wanted) && fields[3] === '01' && owned.has(fields[9] ?? '');
   }).length;
 }
+
+/** The ports of the peers that have ended their side of a connection to this port, which has not ended its own. */
+export async function endedPeers(port: number): Promise<ReadonlySet<number>> {
+  const closeWait = '08';
+  const lines = (await readFile('/proc/net/tcp', 'utf8')).trim().split('\n').slice(1);
+  const peers = lines.flatMap((line) => {
+    const [, local = '', remote = '', state] = line.trim().split(/\s+/);
+    const portOf = (address: string): number => Number.parseInt(address.split(':')[1] ?? '', 16);
+    return state === closeWait && portOf(local) === port ? [portOf(remote)] : [];
+  });
+  return new Set(peers);
+}

@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import type { Status } from '../../src/admin/status.ts';
 import {
   ask,
+  awaitServing,
   encodeCommand,
   eventually,
   FakeRedis,
@@ -30,6 +31,7 @@ test('replies that come after the client has half-closed arrive', async () => {
     await using redis = await RedisProcess.start();
     await using sentinel = await sentinelOf(redis);
     await using tunnel = await startDropIn([sentinel.seed], ['db1']);
+    await awaitServing(tunnel, 'db1'); // one that ends its side while it waits has left
     await using client = await tunnel.connect('db1');
     const ping = encodeCommand(['PING']);
     for (let count = 0; count < 500; count++) client.write(ping);

@@ -30,6 +30,8 @@ export class GateRig {
   readonly finished: Session[] = [];
   readonly cut: Session[] = [];
   readonly sessions: Session[] = [];
+  /** Whose clients have ended without a word of it so far. */
+  readonly endedUnheard = new Set<Session>();
   isFlushed = true;
 
   constructor(changes: Partial<TunnelSpec> = {}) {
@@ -43,6 +45,7 @@ export class GateRig {
       refuse: (session: Session, line: string): void => {
         this.refused.push({ session, line });
       },
+      hasClientEnded: (session: Session): boolean => this.endedUnheard.has(session),
       finish: (session: Session): void => {
         this.finished.push(session);
       },

@@ -53,6 +53,66 @@ describe('the gate', () => {
     assert.equal(rig.told('steered').at(-1)?.cut, 1);
   });
 
+  it('forgets a client that ends its side while it waits, and keeps one that does so while it is dialled', () => {
+    const rig = new GateRig({ holdMax: 2 });
+    const [waiting, patient] = [rig.admit(), rig.admit()];
+    rig.gate.clientEnded(waiting);
+    assert.deepEqual(waiting.phase, { kind: 'ended', reason: 'downstream' });
+    assert.deepEqual(rig.finished, [waiting]);
+    assert.equal(rig.admit().phase.kind, 'waiting', 'its place is free');
+    rig.serve(1);
+    rig.gate.clientEnded(patient);
+    assert.equal(rig.gate.dialled(patient), true);
+  });
+
+  it('forgets a client that ended its side while it was dialled as soon as it would have to wait', () => {
+    const rig = new GateRig();
+    rig.serve(1);
+    const [failing, moved, refused] = [rig.admit(), rig.admit(), rig.admit()];
+    for (const session of [failing, moved, refused]) rig.gate.clientEnded(session);
+    rig.gate.dialFailed(failing, 'ECONNREFUSED');
+    rig.serve(2, b);
+    for (const session of [failing, moved, refused])
+      assert.deepEqual(session.phase, { kind: 'ended', reason: 'downstream' });
+    assert.deepEqual(rig.refused, []);
+    const retrying = rig.admit();
+    rig.gate.dialFailed(retrying, 'ECONNREFUSED');
+    rig.gate.clientEnded(retrying);
+    assert.equal(retrying.phase.kind, 'ended');
+  });
+
+  it('asks, before it dials for who has waited, whether the client has ended unheard', () => {
+    const rig = new GateRig();
+    const [left, kept] = [rig.admit(), rig.admit()];
+    rig.endedUnheard.add(left);
+    rig.serve(1);
+    assert.deepEqual(rig.dials, [{ session: kept, endpoint: a }]);
+    assert.equal(left.phase.kind, 'ended');
+    rig.gate.dialFailed(kept, 'ECONNREFUSED');
+    rig.endedUnheard.add(kept);
+    rig.pass(200);
+    assert.equal(kept.phase.kind, 'ended');
+    assert.equal(rig.dials.length, 1);
+  });
+
+  it('keeps a client that ends its side while the server is merely asked whether it lives', () => {
+    const rig = new GateRig();
+    rig.serve(1);
+    rig.gate.dropped(rig.relaying());
+    const session = rig.admit();
+    rig.gate.clientEnded(session);
+    assert.equal(session.phase.kind, 'waiting');
+    rig.gate.reassured([1]);
+    assert.equal(session.phase.kind, 'dialling');
+    const other = new GateRig();
+    other.serve(1);
+    other.gate.dropped(other.relaying());
+    const gone = other.admit();
+    other.gate.clientEnded(gone);
+    other.hold(2);
+    assert.equal(gone.phase.kind, 'ended');
+  });
+
   it('abandons a dial under an old route and lets the session go on under the new one', () => {
     const rig = new GateRig();
     rig.serve(1);

@@ -143,8 +143,11 @@ export class Door implements GatePort<TunnelSession>, LoopMember {
   }
 
   downstreamEnded(session: TunnelSession, isBroken: boolean): void {
-    // One that has asked something and half-closed still wants its answer. One that has not is gone.
-    if (!isBroken && this.#loop.sys.peek(session.downstream.fd) > 0) return;
+    // One that has asked something and half-closed may still want its answer. One that has not is gone.
+    if (!isBroken && this.#loop.sys.peek(session.downstream.fd) > 0) {
+      this.#touch().clientEnded(session);
+      return;
+    }
     session.dial += 1;
     this.#touch().ended(session, 'downstream');
     this.#closeBoth(session);
@@ -232,6 +235,10 @@ export class Door implements GatePort<TunnelSession>, LoopMember {
       this.#parting += 1;
       this.#loop.parting.begin(downstream, performance.now());
     }
+  }
+
+  hasClientEnded({ downstream }: TunnelSession): boolean {
+    return this.#loop.sys.hasPeerEnded(downstream.fd);
   }
 
   finish(session: TunnelSession): void {

@@ -17,6 +17,8 @@ export interface Syscalls {
   sendRest(fd: number, bytes: Uint8Array, from: number): number;
   /** Whether anything is left to read: 1, or 0 at the end of the stream, or an error. Takes nothing. */
   peek(fd: number): number;
+  /** Whether the peer sends nothing more, or the connection is broken: looks past what is left to read. */
+  hasPeerEnded(fd: number): boolean;
   accept(fd: number): number;
   /** The same, and fills `peer`, of `peerBytes`, with the address of who connected. */
   acceptFrom(fd: number, peer: Uint8Array): number;
@@ -181,6 +183,9 @@ function bindSyscalls(
     [number, number, number, number]
   >;
   const epollCreate = library.func('int epoll_create1(int flags)') as Numbers<[number]>;
+  const poll = library.func('int poll(size_t fds, unsigned long n, int timeout)') as Numbers<
+    [number, number, number]
+  >;
   const accept4 = library.func('int accept4(int fd, size_t addr, size_t len, int flags)') as Numbers<
     [number, number, number, number]
   >;
@@ -271,6 +276,12 @@ function bindSyscalls(
       return done(sendBytes(valid(fd), rest, within(rest.length, bytes.length), abi.MSG_NOSIGNAL));
     },
     peek: (fd) => done(recv(valid(fd), peekAt, 1, abi.MSG_PEEK)),
+    hasPeerEnded(fd) {
+      // struct pollfd { int fd; short events; short revents; }: both bits and layout are those of epoll's, little-endian
+      words[0] = valid(fd);
+      words[1] = abi.EPOLLRDHUP;
+      return poll(scratch.address, 1, 0) > 0 && (words.at(1) ?? 0) >>> 16 !== 0;
+    },
     accept: (fd) => done(accept4(valid(fd), 0, 0, abi.SOCK_NONBLOCK | abi.SOCK_CLOEXEC)),
     acceptFrom(fd, peer) {
       words[peerLengthWord] = peerBytes;

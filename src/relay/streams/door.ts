@@ -144,6 +144,7 @@ export class StreamsDoor implements GatePort<StreamsSession> {
       this.#downstreamBroke(session);
     });
     this.#gate.admit(session);
+    session.isNew = false;
     this.#arm();
   }
 
@@ -159,6 +160,14 @@ export class StreamsDoor implements GatePort<StreamsSession> {
   // What the gate asks.
 
   dial(session: StreamsSession, endpoint: Endpoint): void {
+    if (session.isNew) this.#connect(session, endpoint);
+    else
+      session.look(() => {
+        this.#connect(session, endpoint);
+      });
+  }
+
+  #connect(session: StreamsSession, endpoint: Endpoint): void {
     const upstream = this.#dial(endpoint, this.#upstreamTls, () => {
       if (session.upstream !== upstream) return;
       if (isSelfConnected(upstream)) upstream.destroy(failure('ECONNREFUSED'));
@@ -177,6 +186,7 @@ export class StreamsDoor implements GatePort<StreamsSession> {
   }
 
   abandonDial(session: StreamsSession): void {
+    session.stopLooking();
     session.upstream?.destroy();
     session.upstream = undefined;
   }
@@ -188,7 +198,12 @@ export class StreamsDoor implements GatePort<StreamsSession> {
     this.#parting.set(session, performance.now() + partingMs);
   }
 
+  hasClientEnded({ downstream }: StreamsSession): boolean {
+    return downstream.readableEnded;
+  }
+
   finish(session: StreamsSession): void {
+    session.stopLooking();
     session.sink = undefined;
     session.dropEarly();
     session.upstream?.destroy();
@@ -210,6 +225,7 @@ export class StreamsDoor implements GatePort<StreamsSession> {
   }
 
   cut(session: StreamsSession): void {
+    session.stopLooking();
     session.sink = undefined;
     session.dropEarly();
     if (session.upstream) reset(session.upstream);
@@ -259,9 +275,11 @@ export class StreamsDoor implements GatePort<StreamsSession> {
     if (session.sink) {
       this.#halfClosed(session, 'downstream');
       session.sink.end();
-    } else if (session.isPending && !session.hasEarlyBytes) {
-      // It has asked for nothing and will not: it has left. One that has sent something waits for its answer.
-      this.#leave(session);
+    } else if (session.isPending) {
+      // One that has asked for nothing and will not has left, as has one that waited. Another may want its answer.
+      if (session.isLooking || !session.hasEarlyBytes) this.#leave(session);
+      else this.#gate.clientEnded(session);
+      this.#arm();
     }
   }
 
@@ -291,6 +309,7 @@ export class StreamsDoor implements GatePort<StreamsSession> {
   /** Ends a session whose client has gone before it relayed. */
   #leave(session: StreamsSession): void {
     this.#gate.ended(session, 'downstream');
+    session.stopLooking();
     session.dropEarly();
     session.upstream?.destroy();
     session.downstream.destroy();

@@ -4,6 +4,10 @@ import { Session, type Side } from '../session.ts';
 
 /** What a client may send before its session relays is kept up to this many bytes; the rest waits in the kernel. */
 const mostEarlyBytes = 64 * 1024;
+/** More of a client that has waited is read before it is dialled, to find out whether its end is behind: what a kernel keeps of who is not read from. */
+const mostLookedBytes = 512 * 1024;
+/** One turn of the event loop tells what has come in, the next that it was the last; the first may be over already. */
+const lookTurns = 3;
 
 /** A session with its two sockets. */
 export class StreamsSession extends Session {
@@ -16,6 +20,10 @@ export class StreamsSession extends Session {
   isQuitting = false;
   /** Whoever ended first. */
   endedBy: Side | undefined;
+  /** Its dial is to begin from within `admit`: it has never waited. */
+  isNew = true;
+  #looking: NodeJS.Immediate | undefined;
+  #mostEarlyBytes = mostEarlyBytes;
   #early: Buffer[] = [];
   #earlyBytes = 0;
 
@@ -33,11 +41,42 @@ export class StreamsSession extends Session {
     return this.#earlyBytes > 0;
   }
 
+  #look(goOn: () => void, turns: number): void {
+    const before = this.#earlyBytes;
+    this.#looking = setImmediate(() => {
+      if (turns > 1) {
+        // What was read has made room for more, which the client had tried to send before.
+        const isMore = this.#earlyBytes > before && this.#earlyBytes < mostLookedBytes;
+        this.#look(goOn, isMore ? lookTurns : turns - 1);
+        return;
+      }
+      this.#looking = undefined;
+      goOn();
+    });
+  }
+
   /** Keeps bytes until there is somewhere to send them. Reading goes on meanwhile, or a client's leaving would not be seen. */
   keepEarly(chunk: Buffer): void {
     this.#early.push(chunk);
     this.#earlyBytes += chunk.length;
-    if (this.#earlyBytes >= mostEarlyBytes) this.downstream.pause();
+    if (this.#earlyBytes >= this.#mostEarlyBytes) this.downstream.pause();
+  }
+
+  /** Whether it is being found out that the client has ended while it waited. */
+  get isLooking(): boolean {
+    return this.#looking !== undefined;
+  }
+
+  /** Reads whatever has come in by now; then goes on, unless `stopLooking` was called. */
+  look(goOn: () => void): void {
+    this.#mostEarlyBytes = mostLookedBytes;
+    if (this.#earlyBytes < mostLookedBytes) this.downstream.resume();
+    this.#look(goOn, lookTurns);
+  }
+
+  stopLooking(): void {
+    clearImmediate(this.#looking);
+    this.#looking = undefined;
   }
 
   /** Begins to send the client's bytes on, those kept so far first. */

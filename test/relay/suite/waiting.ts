@@ -134,15 +134,50 @@ export function describeWaiting(engine: EngineUnderTest): void {
       assert.ok(Buffer.concat(peer.chunks).equals(request));
     });
 
-    it('serves a client that half-closed while it waited', async () => {
+    for (const request of [Buffer.from('PING\r\n'), Buffer.alloc(50_000)]) {
+      it(`lets a client go that ended its side while it waited, with ${request.length} bytes sent before`, async () => {
+        await using upstream = await Upstream.echo();
+        await using rig = await Rig.open(engine, { holdMax: 1 });
+        rig.hold(1);
+        const leaving = await rig.connect();
+        leaving.send(request);
+        leaving.end();
+        await rig.endedBy('downstream', 1);
+        await leaving.ended();
+        const next = await rig.connect();
+        await rig.counts({ held: 1 });
+        rig.serve(upstream.port);
+        next.send('x');
+        await next.says('x');
+        assert.equal(upstream.peers.length, 1);
+      });
+    }
+
+    it('sends nothing of clients that end in the moment in which the master appears', async () => {
+      await using upstream = await Upstream.echo();
+      await using rig = await Rig.open(engine);
+      for (let round = 1; round <= 10; round += 1) {
+        rig.hold(round);
+        const clients = await Promise.all(Array.from({ length: 20 }, () => rig.connect()));
+        for (const client of clients) client.send('INCR k\r\n');
+        await rig.counts({ held: 20 });
+        const ended = clients.map(
+          (client) => new Promise<void>((resolve) => client.socket.end('INCR k\r\n', resolve)),
+        );
+        await Promise.all(ended); // their last words are in the kernel, and nobody has looked at them yet
+        rig.serve(upstream.port, round);
+        await rig.endedBy('downstream', 20 * round);
+      }
+      assert.equal(upstream.peers.length, 0);
+    });
+
+    it('serves a client that half-closes while it is dialled', async () => {
       await using upstream = await Upstream.answering('+PONG\r\n');
       await using rig = await Rig.open(engine);
+      rig.serve(upstream.port);
       const client = await rig.connect();
       client.send('PING\r\n');
       client.end();
-      await new Promise((resolve) => setTimeout(resolve, 100));
-      await rig.counts({ held: 1 });
-      rig.serve(upstream.port);
       await client.says('+PONG\r\n');
       assert.equal(await client.ended(), 'fin');
       await rig.endedBy('downstream', 1);
