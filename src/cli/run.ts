@@ -4,6 +4,7 @@ import { messageOf } from '../errors.ts';
 import { LineSink, type SinkPort } from '../telemetry/line-sink.ts';
 import { openLog, type OpenLog } from '../telemetry/open-log.ts';
 import { assignSockets, closeUnused, handedSockets } from './activation.ts';
+import { printableLines } from '../printable.ts';
 import { exitCodes } from './exit-codes.ts';
 import type { Host } from './host.ts';
 import { Supervisor } from './systemd.ts';
@@ -24,17 +25,17 @@ export async function run(
   const config = await read();
   const complaints = new LineSink(host.stderr.outlet(), silentSink);
   const opened = await openLog(config.log, host.stdout, (text) => {
-    complaints.add(`sentinel-tunnel: ${text}\n`);
+    complaints.add(printableLines(`sentinel-tunnel: ${text}\n`));
   });
   const close = async (): Promise<void> => {
     await Promise.all([opened.close(), complaints.close(partingMs)]);
   };
   const forgetComplaints = host.onComplaint(
     (text) => {
-      complaints.add(text);
+      complaints.add(printableLines(text));
     },
     (text) => {
-      complaints.add(text);
+      complaints.add(printableLines(text));
       return close();
     },
   );

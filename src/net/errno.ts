@@ -9,13 +9,25 @@ const meanings: Readonly<Record<string, string>> = {
   ENETUNREACH: 'no way there',
   ENOTFOUND: 'its name does not resolve',
   EAI_AGAIN: 'its name does not resolve now',
-  EMFILE: 'no file descriptor is left to this process',
-  ENFILE: 'no file descriptor is left on this machine',
 };
+
+/** What is short here, when a connection to somebody else fails by it: socket(2), connect(2). */
+const shortages: Readonly<Record<string, string>> = {
+  EMFILE: 'this process has no file descriptor left',
+  ENFILE: 'this host has no file descriptor left',
+  EADDRNOTAVAIL: 'this host has no local port left for it',
+  ENOBUFS: 'this host has no buffers left',
+  ENOMEM: 'this host has no memory left',
+};
+
+/** Whether a connection failed for want of something of this host: it says nothing of whoever was to be connected to. */
+export function isOwnShortage(code: string): boolean {
+  return Object.hasOwn(shortages, code);
+}
 
 /** The code of a connection that failed, for a sentence: what it means, where that is known, and the code itself. */
 export function errnoWords(code: string): string {
-  const meaning = meanings[code];
+  const meaning = meanings[code] ?? shortages[code];
   return meaning === undefined ? code : `${meaning} (${code})`;
 }
 

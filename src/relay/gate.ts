@@ -40,6 +40,8 @@ export class Gate<S extends Session> {
 
   #route: Route = { kind: 'hold', generation: 0, reason: 'the master is not known yet' };
   #isDraining = false;
+  /** The errno name of the dial that failed last. */
+  #lastFailure = '';
   readonly #sessions = new Sessions<S>();
   readonly #misgiving = new Misgiving();
   readonly #linger = new Linger<S>();
@@ -124,9 +126,10 @@ export class Gate<S extends Session> {
   dialFailed(session: S, code: string): void {
     if (session.phase.kind !== 'dialling') return;
     const { generation, endpoint } = session.phase;
+    this.#lastFailure = code;
     if (session.hasClientEnded) this.#leave(session);
     else if (this.#admission.takeWaiting(session)) this.#sessions.retry(session, this.#now() + retryMs);
-    else this.#refuse(session, tooManyWait(this.#spec, unreached(this.#spec.name)));
+    else this.#refuse(session, tooManyWait(this.#spec, unreached(this.#spec.name, code)));
     this.#ledger.dialFailed({ generation, endpoint, code });
   }
 
@@ -406,6 +409,6 @@ export class Gate<S extends Session> {
   #whyHeldTooLong({ phase }: S): string {
     if (this.#route.kind !== 'serve') return this.#route.reason;
     const { name } = this.#spec;
-    return phase.kind === 'dialling' ? unanswered(name) : unreached(name);
+    return phase.kind === 'dialling' ? unanswered(name) : unreached(name, this.#lastFailure);
   }
 }

@@ -1,4 +1,5 @@
 import { printable } from '../printable.ts';
+import { errnoWords, isOwnShortage } from '../net/errno.ts';
 import type { TunnelLimits } from './engine.ts';
 
 export const shuttingDown = 'shutting down';
@@ -18,12 +19,19 @@ export function wholeIsFull(most: number): string {
   return `the limit of ${String(most)} connections of the whole tunnel is reached`;
 }
 
+/** Why nobody more is accepted, whatever the configuration allows. @param most how many connections there are descriptors for */
+export function descriptorsAreTaken(most: number): string {
+  return `this host has file descriptors for ${String(most)} connections of the tunnel, and all are taken (ulimit -n)`;
+}
+
 /** @param reason why there is something to wait for */
 export function tooManyWait({ holdMax }: Pick<TunnelLimits, 'holdMax'>, reason: string): string {
   return `${String(holdMax)} connections are waiting already: ${reason}`;
 }
 
-export function unreached(name: string): string {
+/** @param code the errno name of the last failure */
+export function unreached(name: string, code: string): string {
+  if (isOwnShortage(code)) return `cannot connect to the master of "${name}": ${errnoWords(code)}`;
   return `the master of "${name}" cannot be reached`;
 }
 

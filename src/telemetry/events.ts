@@ -17,7 +17,7 @@ export const eventSentences = {
   'engine.epoll': 'Using engine "epoll": {reason}',
   'engine.fallback': 'Using engine "streams": {reason}',
   'descriptors.few':
-    'At most {limit} descriptors may be open, and {connections} connections take {needed}: raise the limit, or lower maxConnections',
+    'At most {connections} connections, not the {configured} of maxConnections: of {limit} file descriptors of this process {reserved} are kept for Sentinels, probes, operators and the log, and a connection takes two. Raise the limit (LimitNOFILE, ulimit -n), or lower maxConnections',
   'engine.secured': '{database}: carried by engine "streams", because it speaks TLS',
   'config.reloaded': 'Configuration reloaded, changes: {changes}',
   'config.reload-failed': 'Configuration not reloaded, going on as before: {reason}',
@@ -46,6 +46,8 @@ export const eventSentences = {
   'session.ended': '{database}: session {session} ended by {reason} after {lastedMs} ms',
   'session.refused': '{database}: refused {count} connections: {reason}',
   'dial.failed': '{database}: cannot connect to {endpoint} ({code}), {count} times',
+  'dial.short':
+    '{database}: cannot connect to {endpoint}, {count} times, through no fault of its own: {reason}',
   'reply.doubtful': '{database}: {endpoint} answered -{word} to a client',
   // Sentinels
   'sentinel.up': 'Sentinel {sentinel} answers',

@@ -1,3 +1,4 @@
+import { errnoWords, isOwnShortage } from '../net/errno.ts';
 import { unreachable } from '../lifecycle/unreachable.ts';
 import { formatEndpoint, formatListenAddress, sameEndpoint, type Endpoint } from '../net/endpoint.ts';
 import type { TunnelEvent } from '../relay/engine.ts';
@@ -127,8 +128,13 @@ export class Chronicle {
         return;
       case 'dial-failed': {
         const endpoint = formatEndpoint(event.endpoint);
-        if (this.#repeats.warn('dial.failed', { database, endpoint, code: event.code }, event.count))
-          this.#storyteller.said(endpoint, `dial failed: ${event.code}`);
+        const { code, count } = event;
+        if (isOwnShortage(code)) {
+          const reason = errnoWords(code);
+          if (this.#repeats.warn('dial.short', { database, endpoint, reason, code }, count))
+            this.#storyteller.said('the tunnel', `cannot dial ${endpoint}: ${reason}`);
+        } else if (this.#repeats.warn('dial.failed', { database, endpoint, code }, count))
+          this.#storyteller.said(endpoint, `dial failed: ${code}`);
         return;
       }
       case 'doubt': {

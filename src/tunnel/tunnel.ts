@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { DatabaseConfig, ListenerConfig } from '../config/config.ts';
 import { TunnelError } from '../errors.ts';
 import type { ListenAddress } from '../net/endpoint.ts';
+import { isOwnShortage } from '../net/errno.ts';
 import { speaksTls } from '../net/tls.ts';
 import type {
   Engine,
@@ -283,7 +284,9 @@ export class Tunnel {
   }
 
   #relayed(event: TunnelEvent): void {
-    if (event.kind === 'dial-failed' || event.kind === 'doubt') this.#watch.suspect(event.endpoint);
+    // Our own shortage is no sign of how the master does.
+    if ((event.kind === 'dial-failed' && !isOwnShortage(event.code)) || event.kind === 'doubt')
+      this.#watch.suspect(event.endpoint);
     if (event.kind === 'dropped') this.#reassurance.dropped(event.endpoint, event.session);
     this.#chronicle.relayed(event);
   }

@@ -81,6 +81,20 @@ describe('the gate', () => {
     assert.equal(retrying.phase.kind, 'ended');
   });
 
+  it('names this host, and not the master, where it has no local port left for a dial', () => {
+    const rig = new GateRig({ holdMs: 250 });
+    rig.serve(1);
+    const session = rig.admit();
+    rig.gate.dialFailed(session, 'EADDRNOTAVAIL');
+    rig.pass(200);
+    rig.gate.dialFailed(session, 'EADDRNOTAVAIL');
+    rig.pass(100);
+    assert.equal(
+      rig.refusalOf(session),
+      '-ERR sentinel-tunnel: cannot connect to the master of "mymaster": this host has no local port left for it (EADDRNOTAVAIL); waited 250 ms\r\n',
+    );
+  });
+
   it('asks, before it dials for who has waited, whether the client has ended unheard', () => {
     const rig = new GateRig();
     const [left, kept] = [rig.admit(), rig.admit()];
