@@ -2,13 +2,13 @@ import { AdminListener } from './admin/listener.ts';
 import type { AdminPort, Overview } from './admin/port.ts';
 import type { Config, ListenerConfig } from './config/config.ts';
 import { changeLine, type Change } from './config/diff.ts';
+import { ConnectionLimit } from './descriptor-budget.ts';
 import { messageOf, TunnelError } from './errors.ts';
 import { within } from './lifecycle/within.ts';
 import type { ListenAddress } from './net/endpoint.ts';
 import { names } from './net/names.ts';
 import { OwnListeners } from './net/own-listeners.ts';
 import { chooseEngine } from './relay/choose.ts';
-import { shortageFor } from './relay/descriptor-limit.ts';
 import type { Engine, TunnelCounters } from './relay/engine.ts';
 import type { CatchUp, Stood } from './relay/stood.ts';
 import { Reload, type ConfigSource } from './reload.ts';
@@ -99,15 +99,15 @@ export async function startDaemon(
     leaveNames();
     throw error;
   });
-  engine.limit(config.maxConnections);
-  warnOfShortage(config, log);
+  const limit = new ConnectionLimit(engine, log);
+  limit.apply(config);
   const own = new OwnListeners(() => daemon.listening().map(({ address }) => address));
   const { addressMap, databases } = config;
   const sentinels = new Sentinels(config.sentinels, config.sentinel, log, { addressMap, own });
   later.sentinels = sentinels;
   const daemon: RunningDaemon = new RunningDaemon(
     config,
-    { log, feed, engine, sentinels, leaveNames, restraint },
+    { log, feed, engine, sentinels, leaveNames, restraint, limit },
     surroundings,
   );
   const failures = await daemon.open();
@@ -137,13 +137,6 @@ function catchingUp(log: Log, hearAnew: () => Promise<void>): CatchUp {
   };
 }
 
-function warnOfShortage({ databases, maxConnections }: Config, log: Log): void {
-  const sum = databases.reduce((total, database) => total + database.maxConnections, 0);
-  const connections = Math.min(sum, maxConnections);
-  const shortage = shortageFor(connections);
-  if (shortage) log.warn('descriptors.few', { connections, ...shortage });
-}
-
 /** How long a stop that is done otherwise waits for a reload, in milliseconds. */
 const mostReloadMs = 1_000;
 
@@ -152,6 +145,7 @@ interface Parts {
   readonly log: Log;
   readonly feed: EventFeed;
   readonly engine: Engine;
+  readonly limit: ConnectionLimit;
   readonly sentinels: Sentinels;
   /** Nothing is looked up any more. */
   readonly leaveNames: () => void;
@@ -265,6 +259,7 @@ class RunningDaemon implements Daemon {
       engine: engine.name,
       threads: engine.name === 'streams' ? 0 : this.#reload.config.threads,
       lags: engine.lags(),
+      descriptors: this.#parts.limit.budget,
       isDraining: this.#stop !== undefined,
       startedAt: this.#startedAt,
       uptimeMs: performance.now() - this.#startedMs,

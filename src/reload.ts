@@ -4,7 +4,7 @@ import type { Config, LogConfig } from './config/config.ts';
 import { changeLine, diffConfigs, type Change } from './config/diff.ts';
 import { messageOf, TunnelError } from './errors.ts';
 import { Latest } from './lifecycle/latest.ts';
-import type { Engine } from './relay/engine.ts';
+import type { ConnectionLimit } from './descriptor-budget.ts';
 import type { Sentinels } from './sentinel/sentinels.ts';
 import type { Log } from './telemetry/log.ts';
 import type { Tunnels } from './tunnel/tunnels.ts';
@@ -23,7 +23,7 @@ export interface ConfigSource {
 
 /** All that a configuration is about. */
 export interface Configured {
-  readonly engine: Engine;
+  readonly limit: ConnectionLimit;
   readonly sentinels: Sentinels;
   readonly tunnels: Tunnels;
   readonly admin: AdminListener;
@@ -98,8 +98,8 @@ export class Reload {
     }
     // What only a restart changes stays what it is, and is said again by the next reload.
     this.#config = { ...next, engine: before.engine, threads: before.threads };
-    const { engine, sentinels, tunnels, admin } = this.#configured;
-    engine.limit(next.maxConnections);
+    const { limit, sentinels, tunnels, admin } = this.#configured;
+    limit.apply(next);
     sentinels.adjust(next.sentinels, next.sentinel, next.addressMap);
     await tunnels.adjust(next.databases, next.drainMs);
     if (!isDeepStrictEqual(before.admin, next.admin)) admin.change(next.admin);

@@ -1,3 +1,4 @@
+import type { DescriptorBudget } from '../relay/descriptor-limit.ts';
 import type { EngineName } from '../relay/engine.ts';
 import type { LoopLag } from '../relay/lag.ts';
 import type { SentinelView } from '../sentinel/account.ts';
@@ -14,6 +15,8 @@ export interface Overview {
   readonly threads: number;
   /** How late the loops that carry bytes or decide came to their beats. */
   readonly lags: readonly LoopLag[];
+  /** How file descriptors are shared out; `undefined` where nothing limits them, or that cannot be read. */
+  readonly descriptors: DescriptorBudget | undefined;
   readonly isDraining: boolean;
   /** Wall clock, ISO 8601. */
   readonly startedAt: string;

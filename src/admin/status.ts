@@ -1,4 +1,5 @@
 import { formatEndpoint, formatListenAddress } from '../net/endpoint.ts';
+import type { DescriptorBudget } from '../relay/descriptor-limit.ts';
 import type { EngineName, TunnelCounters } from '../relay/engine.ts';
 import type { Said, SentinelView } from '../sentinel/account.ts';
 import type { MasterView, Phase } from '../sentinel/view.ts';
@@ -36,6 +37,8 @@ export interface ProgramStatus {
   readonly uptimeMs: number;
   /** The file that the configuration was read from; `null` where there was none. */
   readonly configFile: string | null;
+  /** How file descriptors are shared out; `null` where nothing limits them, or that cannot be read. */
+  readonly descriptors: DescriptorBudget | null;
   /** Why the log cannot be written just now; `null` where it can. */
   readonly logTrouble: string | null;
   /** How many lines of the log have not been written so far. */
@@ -143,6 +146,7 @@ function programStatus(overview: Overview): ProgramStatus {
     now: new Date().toISOString(),
     uptimeMs: Math.round(uptimeMs),
     configFile: configFile ?? null,
+    descriptors: overview.descriptors ?? null,
     logTrouble: logTrouble ?? null,
     logDropped,
   };

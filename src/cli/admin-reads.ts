@@ -13,6 +13,7 @@ const isStatus: Check = mapping({
   program: mapping({
     ...{ version: isText, engine: isText, threads: isNumber, state: isText, now: isText, uptimeMs: isNumber },
     ...{ configFile: orNone(isText), logTrouble: orNone(isText) },
+    descriptors: orNone(mapping({ limit: isNumber, reserved: isNumber, connections: isNumber })),
   }),
   ready: isFlag,
   reasons: listOf(isText),

@@ -28,6 +28,7 @@ export function statusText(status: Status, where: string, paint: Paint, only?: s
     ...databases.flatMap((database) => ['', ...databaseLines(database, now, paint)]),
     '',
     ...sentinelLines(status.sentinels, databases, now, paint),
+    ...descriptorLines(status.program),
     '',
   ].join('\n');
   return inLocalTime(text, now);
@@ -53,6 +54,16 @@ function headLines({ program, ready, reasons, databases }: Status, where: string
       ? [paint('bad', `LOG NOT WRITTEN: ${printable(program.logTrouble ?? '')}`)]
       : []),
     ...(state === 'draining' ? [paint('bad', 'STOPPING: no new client is admitted')] : []),
+  ];
+}
+
+/** Optional: a tunnel of before this was told may be asked. */
+function descriptorLines({ descriptors }: Partial<Status['program']>): string[] {
+  if (!descriptors) return [];
+  const { connections, limit, reserved } = descriptors;
+  return [
+    '',
+    `At most ${grouped(connections)} connections: of ${grouped(limit)} file descriptors ${grouped(reserved)} are reserved, and a connection takes two`,
   ];
 }
 

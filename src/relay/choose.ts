@@ -31,10 +31,10 @@ export async function chooseEngine(
   for (const name of wanted) {
     try {
       const fast = await EpollEngine.start({ threads, usesRing: name === 'io_uring', catchUp, fatal });
-      const { places, listeners } = fast;
+      const { places, descriptors, listeners } = fast;
       // Containers forbid io_uring, mostly, and nobody has to do anything about it.
       if (reasons[0] !== undefined) log.info('engine.epoll', { reason: reasons[0] });
-      return new PairedEngine(fast, new StreamsEngine({ catchUp, places, listeners }), log);
+      return new PairedEngine(fast, new StreamsEngine({ catchUp, places, descriptors, listeners }), log);
     } catch (error) {
       if (choice !== 'auto' || !(error instanceof TunnelError)) throw error;
       reasons.push(messageOf(error));

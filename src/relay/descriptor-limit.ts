@@ -1,25 +1,19 @@
 import { readFileSync } from 'node:fs';
 
-/** Both sockets of a session. */
-const descriptorsPerSession = 2;
-
-/** How many descriptors sessions need, and how many there may be. */
-export interface Shortage {
-  readonly needed: number;
+/** How many file descriptors this process may open, and how they are shared out before the first client is accepted. */
+export interface DescriptorBudget {
   readonly limit: number;
+  /** Kept for Sentinels, probes, operators, the log and whatever else the process itself opens. */
+  readonly reserved: number;
+  /** How many connections of clients the rest is enough for. */
+  readonly connections: number;
 }
 
 /**
- * Whether this process may not open enough descriptors for that many sessions. Told where the limit can be read: on
- * Linux (proc(5)). Node raises its own to the hard limit when it starts.
+ * How many file descriptors this process may open: its soft limit, which Node raises to the hard one when it starts.
+ * Known on Linux (proc(5)); `undefined` elsewhere, and where there is none.
  */
-export function shortageFor(connections: number): Shortage | undefined {
-  const limit = descriptorLimit();
-  const needed = connections * descriptorsPerSession;
-  return limit !== undefined && limit < needed ? { needed, limit } : undefined;
-}
-
-function descriptorLimit(): number | undefined {
+export function descriptorLimit(): number | undefined {
   try {
     const [, soft] = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
     return soft === undefined ? undefined : Number(soft); // or it is "unlimited"

@@ -25,8 +25,11 @@ export interface Engine {
   alive(withinMs: number): Promise<readonly string[]>;
   /** How late each loop that it runs on came to its beats so far. */
   lags(): readonly LoopLag[];
-  /** How many sessions all tunnels together may have; no limit of its own until this is called. Nobody is cut by it. */
-  limit(maxConnections: number): void;
+  /**
+   * How many sessions all tunnels together may have, and how many descriptors clients and what is dialled for them; no limit of
+   * its own until this is called. Nobody is cut by it.
+   */
+  limit(maxConnections: number, descriptors?: number): void;
   /** Closes every tunnel still open and frees what the engine itself holds. Idempotent. */
   close(): Promise<void>;
 }

@@ -34,8 +34,8 @@ export class PairedEngine implements Engine {
     return [...this.#secure.lags(), ...this.#plain.lags()];
   }
 
-  limit(maxConnections: number): void {
-    this.#plain.limit(maxConnections);
+  limit(maxConnections: number, descriptors?: number): void {
+    this.#plain.limit(maxConnections, descriptors);
   }
 
   async close(): Promise<void> {

@@ -2,6 +2,9 @@
 const takenAt = 0;
 const mostAt = 1;
 
+/** Both sockets of a session. */
+export const descriptorsPerSession = 2;
+
 /** So many that there is no limit. */
 export const unlimited = 0x7fff_ffff;
 
@@ -34,18 +37,18 @@ export class Places {
     Atomics.store(this.#cells, mostAt, most);
   }
 
-  /** @returns whether there was one left */
-  take(): boolean {
+  /** Takes so many, all or none. @returns whether there were so many left */
+  take(count = 1): boolean {
     for (;;) {
       const taken = Atomics.load(this.#cells, takenAt);
-      if (taken >= this.most) return false;
-      if (Atomics.compareExchange(this.#cells, takenAt, taken, taken + 1) === taken) return true;
+      if (taken + count > this.most) return false;
+      if (Atomics.compareExchange(this.#cells, takenAt, taken, taken + count) === taken) return true;
     }
   }
 
-  /** Gives back one that was taken. */
-  give(): void {
-    Atomics.sub(this.#cells, takenAt, 1);
+  /** Gives back what was taken. */
+  give(count = 1): void {
+    Atomics.sub(this.#cells, takenAt, count);
   }
 }
 

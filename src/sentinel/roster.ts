@@ -12,7 +12,7 @@ export interface Member {
 }
 
 /** More than this many Sentinels are not asked, whatever is named. */
-const maxMembers = 32;
+export const maxMembers = 32;
 
 /** The roster of those that are configured and nobody else. */
 export function seedRoster(seeds: readonly Endpoint[]): readonly Member[] {

@@ -67,6 +67,7 @@ export function overviewOf(tunnels: readonly TunnelView[], more: Partial<Overvie
     startedAt: '2026-01-31T11:00:00.000Z',
     uptimeMs: 3_600_000,
     configFile: '/etc/sentinel-tunnel.yaml',
+    descriptors: undefined,
     logTrouble: undefined,
     logDropped: 0,
     tunnels,

@@ -72,6 +72,7 @@ export function lookAt(
     program: {
       ...{ version: '1.2.3', engine: 'epoll', threads: 1, state: 'running', startedAt: now, now, uptimeMs },
       configFile: null,
+      descriptors: null,
       logTrouble: null,
       logDropped: 0,
     },

@@ -51,12 +51,13 @@ test('what may be meant otherwise is warned of at start: open listeners, and too
       ],
     );
     const [few] = tunnel.events('descriptors.few');
-    assert.deepEqual([few?.['connections'], few?.['needed'], few?.['limit']], [600, 1200, 700]);
+    assert.deepEqual([few?.['configured'], few?.['limit'], few?.['level']], [600, 700, 'warn']);
+    assert.equal(2 * Number(few?.['connections']) + Number(few?.['reserved']), 700);
     await tunnel.stop();
 
     await using enough = await TunnelProcess.start({
       config: { ...config, maxConnections: 350 },
-      prefix: limited(700),
+      prefix: limited(1_000),
     });
     assert.deepEqual(enough.events('descriptors.few'), []);
     await enough.stop();

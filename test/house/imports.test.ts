@@ -9,7 +9,7 @@ const layers = [
   ['sentinel', 'relay'],
   ['tunnel'],
   ['config', 'admin'],
-  ['daemon.ts', 'reload.ts'],
+  ['daemon.ts', 'reload.ts', 'descriptor-budget.ts'],
   ['cli', 'index.ts'],
   ['main.ts'],
 ] as const;

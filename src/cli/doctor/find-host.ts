@@ -1,3 +1,4 @@
+import { isShort } from '../../descriptor-budget.ts';
 import { formatListenAddress, isLoopback } from '../../net/endpoint.ts';
 import type { Facts } from './facts.ts';
 import type { Evidence, Finding } from './finding.ts';
@@ -144,14 +145,15 @@ function logFindings({ log }: HostFacts, file: string): readonly Finding[] {
   ];
 }
 
-function descriptorFindings({ shortage, connections }: HostFacts): readonly Finding[] {
-  if (!shortage) return [];
-  const { needed, limit } = shortage;
-  const what = `${String(connections)} connections take ${String(needed)} descriptors, and there may be ${String(limit)}`;
+function descriptorFindings({ descriptors, connections }: HostFacts): readonly Finding[] {
+  if (!isShort(descriptors, connections)) return [];
+  const { limit, reserved } = descriptors;
+  const needed = connections * 2 + reserved;
+  const what = `maxConnections allows ${String(connections)} connections, and ${String(limit)} file descriptors are enough for ${String(descriptors.connections)}: ${String(reserved)} are kept for Sentinels, probes, operators and the log`;
   const evidence = [
     { by: thisMachine, asked: 'Max open files of /proc/self/limits', answered: String(limit) },
   ];
-  const remedy = `Raise the limit for the tunnel (LimitNOFILE=${String(needed + 100)} in its unit, or ulimit -n), or lower maxConnections. It is the limit of who asks now: that of a service may differ`;
+  const remedy = `Raise the limit for the tunnel (LimitNOFILE=${String(needed)} in its unit, or ulimit -n), or lower maxConnections. It is the limit of who asks now: that of a service may differ`;
   return [{ code: 'descriptors-few', severity: 'degraded', what, evidence, remedy }];
 }
 

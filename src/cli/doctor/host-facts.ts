@@ -5,7 +5,8 @@ import type { AdminConfig, Config } from '../../config/config.ts';
 import { messageOf } from '../../errors.ts';
 import { formatListenAddress, type ListenAddress } from '../../net/endpoint.ts';
 import { names } from '../../net/names.ts';
-import { shortageFor, type Shortage } from '../../relay/descriptor-limit.ts';
+import { configuredConnections, descriptorBudget } from '../../descriptor-budget.ts';
+import type { DescriptorBudget } from '../../relay/descriptor-limit.ts';
 import { AdminClient } from '../admin-client.ts';
 import { reachable } from '../admin-place.ts';
 import { whyNoFolder } from './folder.ts';
@@ -22,7 +23,7 @@ export interface HostFacts {
   /** What would keep the log file from being written; `undefined` where nothing would. */
   readonly log: LogObjection | undefined;
   readonly connections: number;
-  readonly shortage: Shortage | undefined;
+  readonly descriptors: DescriptorBudget | undefined;
 }
 
 export interface ListenerFacts {
@@ -36,8 +37,6 @@ export interface ListenerFacts {
 
 export async function hostFacts(config: Config): Promise<HostFacts> {
   const { databases, admin, log } = config;
-  const sum = databases.reduce((total, { maxConnections }) => total + maxConnections, 0);
-  const connections = Math.min(sum, config.maxConnections);
   const places = databases.flatMap(({ name, listen }) =>
     listen.map(({ address }) => ({ database: name, address })),
   );
@@ -52,8 +51,8 @@ export async function hostFacts(config: Config): Promise<HostFacts> {
     admin: adminFacts,
     running,
     log: logTrouble,
-    connections,
-    shortage: shortageFor(connections),
+    connections: configuredConnections(config),
+    descriptors: descriptorBudget(config),
   };
 }
 

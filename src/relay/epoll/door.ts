@@ -3,7 +3,8 @@ import type { Endpoint } from '../../net/endpoint.ts';
 import type { DoubtWord, Quiescence, Route, TunnelEvent, TunnelLimits } from '../engine.ts';
 import type { GatePort } from '../gate-port.ts';
 import { Gate } from '../gate.ts';
-import { Places } from '../places.ts';
+import { descriptorsPerSession, Places } from '../places.ts';
+import { descriptorsAreTaken, refusalLine } from '../refusal.ts';
 import type { Side } from '../session.ts';
 import * as abi from './abi.ts';
 import { Acceptor } from './acceptor.ts';
@@ -33,6 +34,7 @@ export class Door implements GatePort<TunnelSession>, LoopMember {
   readonly #loop: Loop;
   readonly #dialler: Dialler;
   readonly #gate: Gate<TunnelSession>;
+  readonly #descriptors: Places;
   readonly #acceptor: Acceptor;
   readonly #report: DoorReport;
   readonly #tally: Float64Array;
@@ -59,6 +61,7 @@ export class Door implements GatePort<TunnelSession>, LoopMember {
     this.#nextSession = order.firstSession;
     this.#sessionStep = order.sessionStep;
     this.#tally = new Float64Array(order.tally);
+    this.#descriptors = new Places(order.descriptors);
     const places = {
       sessions: new Places(order.places.sessions),
       waiting: new Places(order.places.waiting),
@@ -280,11 +283,20 @@ export class Door implements GatePort<TunnelSession>, LoopMember {
   }
 
   #accepted(fd: number): void {
+    if (!this.#descriptors.take(descriptorsPerSession)) {
+      const reason = descriptorsAreTaken(Math.floor(this.#descriptors.most / descriptorsPerSession));
+      this.#say(fd, new TextEncoder().encode(refusalLine(reason)));
+      this.#loop.sys.close(fd); // at once: it is one more than there should be
+      this.#touch().turnedAway(reason);
+      return;
+    }
     const downstream = this.#loop.watch(fd, roles.waiting, false);
     if (typeof downstream === 'number') {
+      this.#descriptors.give(descriptorsPerSession);
       this.#touch().acceptFailed();
       return;
     }
+    downstream.permits = this.#descriptors;
     const session = new TunnelSession(this.#nextSession, performance.now(), this, downstream);
     this.#nextSession += this.#sessionStep;
     downstream.session = session;

@@ -39,6 +39,8 @@ export class EpollEngine implements Engine {
   readonly #tunnels = new Map<number, EpollTunnel>();
   /** For another engine beside it, so that one limit holds for both. */
   readonly places = Places.of(unlimited);
+  /** Likewise: the descriptors of clients, and of what is dialled for them. */
+  readonly descriptors = Places.of(unlimited);
   /** Likewise, so that neither dials the other. */
   readonly listeners = new OpenListeners();
   readonly #catchUp: CatchUp;
@@ -119,6 +121,7 @@ export class EpollEngine implements Engine {
       tell,
       this.#sys,
       this.places,
+      this.descriptors,
       this.listeners,
     );
     this.#tunnels.set(id, tunnel);
@@ -137,8 +140,9 @@ export class EpollEngine implements Engine {
     return this.#threads.map((thread) => ({ loop: thread.name, lag: thread.lag.view() }));
   }
 
-  limit(maxConnections: number): void {
+  limit(maxConnections: number, descriptors = unlimited): void {
     this.places.most = maxConnections;
+    this.descriptors.most = descriptors;
   }
 
   async close(): Promise<void> {

@@ -9,6 +9,7 @@ import { Parting } from './parting.ts';
 import type { Ring } from './ring.ts';
 import { RingCarrier } from './ring-carrier.ts';
 import { roles, Socket, ways, type Role, type TunnelSession } from './socket.ts';
+import { descriptorsPerSession, type Places } from '../places.ts';
 import type { Lag } from '../lag.ts';
 import type { Stood } from '../stood.ts';
 import { checked, type EventArray, type Kernel, type Syscalls } from './syscalls.ts';
@@ -62,6 +63,8 @@ export class Loop {
   /** By descriptor. Dense, for the kernel gives the lowest free number. */
   readonly #sockets: (Socket | undefined)[] = [];
   #closing: number[] = [];
+  /** Places of descriptors that are given back with those. */
+  #returning: Places[] = [];
   /** Sockets that are read from at the next turn without being asked for by an event. */
   #again: Socket[] = [];
   /** Work that must wait until the gate has returned. */
@@ -157,8 +160,7 @@ export class Loop {
     this.parting.endDue();
     this.#runDeferred();
     this.#ring?.flush(); // what receives is to let go of what is closed
-    for (const fd of this.#closing) this.sys.close(fd);
-    this.#closing = [];
+    this.#giveBack();
     this.#dueMs = this.parting.dueMs;
     for (const door of this.doors) {
       door.publish();
@@ -239,7 +241,10 @@ export class Loop {
     if (socket.way !== ways.epoll) this.#ring?.close(socket);
     this.parting.closed(socket);
     if (socket.isBorrowed) this.epoll.remove(socket);
+    // Its session may dial again in this turn, and has one descriptor for that. Nothing but its tag is known elsewhere.
+    else if (socket.role === roles.dialling) this.sys.close(socket.fd);
     else this.#closing.push(socket.fd);
+    if (socket.permits) this.#returning.push(socket.permits);
     socket.canRead = false;
     socket.unsent = undefined;
     socket.other = undefined;
@@ -258,10 +263,16 @@ export class Loop {
     for (const socket of this.#sockets) {
       if (socket && socket.role !== roles.ownLoop) this.close(socket);
     }
-    for (const fd of this.#closing) this.sys.close(fd);
-    this.#closing = [];
+    this.#giveBack();
     this.#ring?.end();
     this.epoll.close();
+  }
+
+  #giveBack(): void {
+    for (const fd of this.#closing) this.sys.close(fd);
+    this.#closing = [];
+    for (const permits of this.#returning) permits.give(descriptorsPerSession);
+    this.#returning = [];
   }
 
   #happened(socket: Socket, events: number): void {

@@ -23,6 +23,8 @@ export type Command =
       readonly tally: SharedArrayBuffer;
       /** The memory of the places that the threads share. */
       readonly places: Readonly<Record<keyof GatePlaces, SharedArrayBuffer>>;
+      /** Likewise, of the descriptors of sessions. */
+      readonly descriptors: SharedArrayBuffer;
       /** Sessions are numbered from here in these steps, so that no two threads give one number. */
       readonly firstSession: number;
       readonly sessionStep: number;

@@ -1,3 +1,4 @@
+import type { Places } from '../places.ts';
 import { Session, type Side } from '../session.ts';
 import type { DoubtWord } from '../engine.ts';
 import type { SocketAddress } from './sockaddr.ts';
@@ -65,6 +66,9 @@ export class Socket {
   /** Bytes that the kernel has not taken yet; nothing is read from `other` meanwhile, which bounds them. */
   unsent: Uint8Array | undefined = undefined;
   unsentFrom = 0;
+
+  /** Where the descriptors of its session are given back when it has been closed; of a downstream. */
+  permits: Places | undefined = undefined;
 
   constructor(fd: number, tag: number, role: Role, isUpstream: boolean) {
     this.fd = fd;

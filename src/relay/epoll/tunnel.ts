@@ -50,6 +50,7 @@ export class EpollTunnel implements EngineTunnel {
     tell: (event: TunnelEvent) => void,
     sys: Syscalls,
     whole: Places,
+    descriptors: Places,
     open: OpenListeners,
   ) {
     this.#id = id;
@@ -82,6 +83,7 @@ export class EpollTunnel implements EngineTunnel {
         tunnel: id,
         spec,
         places,
+        descriptors: descriptors.memory,
         listeners: bound.flatMap(({ perThread }) => perThread[index] ?? []),
         tally,
         firstSession: index + 1,

@@ -14,6 +14,7 @@ export interface StreamsOptions {
   readonly catchUp?: CatchUp;
   /** Those of another engine beside it, where one limit holds for both. */
   readonly places?: Places;
+  readonly descriptors?: Places;
   /** Those of another engine beside it, where neither is to dial the other. */
   readonly listeners?: OpenListeners;
 }
@@ -23,6 +24,7 @@ export class StreamsEngine implements Engine {
   readonly name = 'streams';
   readonly #dial: Dial;
   readonly #places: Places;
+  readonly #descriptors: Places;
   readonly #listeners: OpenListeners;
   readonly #tunnels = new Set<StreamsTunnel>();
   readonly #standstill: Standstill | undefined;
@@ -30,12 +32,14 @@ export class StreamsEngine implements Engine {
   constructor({
     catchUp,
     places = Places.of(unlimited),
+    descriptors = Places.of(unlimited),
     listeners = new OpenListeners(),
     dial = dialOthersThan(new OwnListeners(() => listeners.addresses)),
   }: StreamsOptions = {}) {
     this.#dial = dial;
     this.#listeners = listeners;
     this.#places = places;
+    this.#descriptors = descriptors;
     this.#standstill =
       catchUp &&
       new Standstill(catchUp, (isOver) => {
@@ -52,6 +56,7 @@ export class StreamsEngine implements Engine {
       tell,
       this.#dial,
       this.#places,
+      this.#descriptors,
       this.#listeners,
       (closed) => {
         this.#tunnels.delete(closed);
@@ -71,8 +76,9 @@ export class StreamsEngine implements Engine {
     return this.#standstill ? [{ loop: 'main', lag: this.#standstill.lag.view() }] : [];
   }
 
-  limit(maxConnections: number): void {
+  limit(maxConnections: number, descriptors = unlimited): void {
     this.#places.most = maxConnections;
+    this.#descriptors.most = descriptors;
   }
 
   async close(): Promise<void> {

@@ -8,7 +8,8 @@ import { whyNotListening } from '../../net/errno.ts';
 import { names } from '../../net/names.ts';
 import { keepAliveIdleMs, listenBacklog, noDelay } from '../../net/socket-options.ts';
 import { AllowList, notAllowedLine } from '../allow-list.ts';
-import { refusalLine } from '../refusal.ts';
+import { descriptorsPerSession, type Places } from '../places.ts';
+import { descriptorsAreTaken, refusalLine } from '../refusal.ts';
 import { firstPauseMs, longestPauseMs } from '../times.ts';
 import { abandon, claim, prepareClaim, release, temporaryPath, type SocketFile } from '../unix-socket.ts';
 import { descriptorShortage } from './descriptors.ts';
@@ -31,6 +32,7 @@ export interface ListenerEvents {
 export class Listener {
   readonly address: ListenAddress;
   readonly #server: Server;
+  readonly #descriptors: Places;
   readonly #events: ListenerEvents;
   readonly #allow: AllowList | undefined;
   #file: SocketFile | undefined;
@@ -48,6 +50,7 @@ export class Listener {
   static async open(
     listener: ListenerConfig,
     handed: number | undefined,
+    descriptors: Places,
     events: ListenerEvents,
   ): Promise<Listener> {
     const { address } = listener;
@@ -70,7 +73,7 @@ export class Listener {
       server.listen({ ...where, backlog: listenBacklog, exclusive: true });
       await once(server, 'listening');
       // Made before the socket takes its place: whoever connects to it must be heard from the first moment.
-      const opened = new Listener(bound(server, address), listener, server, events);
+      const opened = new Listener(bound(server, address), listener, server, descriptors, events);
       if (isOurFile) opened.#file = await claim(address.path, listener);
       return opened;
     } catch (cause) {
@@ -88,11 +91,13 @@ export class Listener {
     address: ListenAddress,
     { allow, tls }: ListenerConfig,
     server: Server,
+    descriptors: Places,
     events: ListenerEvents,
   ) {
     this.address = address;
     this.#allow = AllowList.of(allow);
     this.#server = server;
+    this.#descriptors = descriptors;
     this.#events = events;
     this.#door =
       tls &&
@@ -146,6 +151,16 @@ export class Listener {
       this.#sayAndClose(socket, notAllowedLine);
       return;
     }
+    if (!this.#descriptors.take(descriptorsPerSession)) {
+      const reason = descriptorsAreTaken(Math.floor(this.#descriptors.most / descriptorsPerSession));
+      this.#events.turnedAway(reason);
+      this.#sayAndClose(socket, refusalLine(reason));
+      return;
+    }
+    // What was dialled for it is closed before it, but where a server takes nothing any more.
+    socket.once('close', () => {
+      this.#descriptors.give(descriptorsPerSession);
+    });
     // The next `accept` needs one, or libuv closes that connection without a word.
     const code = descriptorShortage(1);
     if (code !== undefined) this.#pause(code);

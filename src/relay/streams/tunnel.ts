@@ -23,6 +23,7 @@ export class StreamsTunnel implements EngineTunnel {
   readonly #tell: (event: TunnelEvent) => void;
   readonly #door: StreamsDoor;
   readonly #listeners = new Set<Listener>();
+  readonly #descriptors: Places;
   readonly #open: OpenListeners;
   readonly #whenClosed: () => void;
   #isEnding = false;
@@ -34,6 +35,7 @@ export class StreamsTunnel implements EngineTunnel {
     tell: (event: TunnelEvent) => void,
     dial: Dial,
     whole: Places,
+    descriptors: Places,
     open: OpenListeners,
     whenClosed: (tunnel: StreamsTunnel) => void = () => undefined,
     isStandstill: () => boolean = () => false,
@@ -42,7 +44,7 @@ export class StreamsTunnel implements EngineTunnel {
       whenClosed(tunnel);
     };
     const door = new StreamsDoor(spec, tell, dial, whole, isStandstill);
-    const tunnel: StreamsTunnel = new StreamsTunnel(door, tell, open, closed);
+    const tunnel: StreamsTunnel = new StreamsTunnel(door, tell, descriptors, open, closed);
     try {
       for (const listener of spec.listen) await tunnel.listen(listener);
     } catch (error) {
@@ -55,11 +57,13 @@ export class StreamsTunnel implements EngineTunnel {
   private constructor(
     door: StreamsDoor,
     tell: (event: TunnelEvent) => void,
+    descriptors: Places,
     open: OpenListeners,
     whenClosed: () => void,
   ) {
     this.#door = door;
     this.#tell = tell;
+    this.#descriptors = descriptors;
     this.#open = open;
     this.#whenClosed = whenClosed;
   }
@@ -150,7 +154,7 @@ export class StreamsTunnel implements EngineTunnel {
 
   async #listen(wanted: ListenerConfig, handed: number | undefined): Promise<Listener> {
     let forget: () => void = () => undefined;
-    const listener = await Listener.open(wanted, handed, {
+    const listener = await Listener.open(wanted, handed, this.#descriptors, {
       accepted: (socket) => {
         this.#door.admit(socket);
       },

@@ -30,7 +30,7 @@ test(
       assert.equal(await first.command('PING'), 'PONG');
 
       const crowd = await Promise.all(Array.from({ length: 2 * limit }, () => tunnel.connect('mymaster')));
-      await tunnel.waitFor(({ event }) => event === 'listener.paused' || event === 'dial.failed');
+      await tunnel.waitFor(({ event }) => event === 'listener.paused' || event === 'dial.short');
       assert.ok((await descriptorsOf(tunnel.pid)) > limit / 2);
       assert.equal(await first.command('PING'), 'PONG');
       for (const client of crowd) await client.close();
