@@ -10,8 +10,8 @@ import type { Log } from './telemetry/log.ts';
 const perSentinel = 3;
 /** For each database: the ROLE of the master and of a candidate, asked twice in a hurry, replicas, what a failover has lost. */
 const perDatabase = 8;
-/** Of the admin listener: its socket, and its most connections. */
-const forAdmin = 65;
+/** Of the admin listener: its socket, and its most connections (admin/connections.ts). */
+const forAdmin = 97;
 /** Names that are looked up, files that are read, a client that is accepted to be told why it may not stay. */
 const inPassing = 16;
 /** Clients have at least this part of a limit that is too low for everything, or they would have nothing. */

@@ -1,6 +1,6 @@
 import { TunnelError, messageOf } from '../errors.ts';
 import type { Endpoint } from '../net/endpoint.ts';
-import { errnoWords } from '../net/errno.ts';
+import { errnoWords, isOwnShortage } from '../net/errno.ts';
 import type { OwnListeners } from '../net/own-listeners.ts';
 import type { Access } from '../net/tls.ts';
 import type { Connection, Login } from './connection.ts';
@@ -98,6 +98,7 @@ export class RoleProbe {
       role = await inquiry.role(silentMs);
       connection.close();
     } catch (error) {
+      if (this.#hasAnswered && isShortHere(error)) return;
       role = { kind: 'unusable', why: whyUnusable(error, this.#hasAnswered) };
     }
     if (!this.#isClosed()) this.#tell(role);
@@ -120,13 +121,14 @@ export class RoleProbe {
       // Two answers make a conversation. A server that answers once and closes (it has too many clients) is not asked
       // again in a hot loop.
       if (answers > 1) continue;
-      if (answers === 0) this.#tell(role);
+      // What it said last stands where this host is short of something: that is not its fault.
+      if (answers === 0 && role) this.#tell(role);
       await this.#pause(this.#pace.retryMs);
     }
   }
 
   /** Asks on one connection until it ends. */
-  async #converse(): Promise<{ answers: number; role: Role }> {
+  async #converse(): Promise<{ answers: number; role: Role | undefined }> {
     let answers = 0;
     let isOpen = false;
     try {
@@ -151,6 +153,7 @@ export class RoleProbe {
       }
       return { answers, role: { kind: 'unusable', why: connection.whyEnded()?.message ?? 'closed' } };
     } catch (error) {
+      if (this.#hasAnswered && isShortHere(error)) return { answers, role: undefined };
       const role: Role = { kind: 'unusable', why: whyUnusable(error, this.#hasAnswered) };
       return { answers, role: !isOpen && isAstray(error) ? { ...role, isAstray: true } : role };
     }
@@ -188,6 +191,11 @@ export class RoleProbe {
   #wakeAll(): void {
     for (const wake of this.#wakes) wake();
   }
+}
+
+function isShortHere(error: unknown): boolean {
+  const cause = error instanceof TunnelError ? error.cause : undefined;
+  return cause instanceof Error && 'code' in cause && isOwnShortage(String(cause.code));
 }
 
 /** What a network says of an address that it knows no way to, or no name of. A refusal comes from where it leads to. */
