@@ -21,7 +21,8 @@ export function seedRoster(seeds: readonly Endpoint[]): readonly Member[] {
 
 /**
  * The roster under other seeds, which come first. Who is known stays known, but for those that are no seeds any more
- * and, unless Sentinels are to be discovered, those that were learnt.
+ * and, unless Sentinels are to be discovered, those that were learnt. Where not one of the seeds was known, they may be those
+ * of another deployment: whoever was learnt goes too, and is named again where it is the same.
  */
 export function reseeded(
   roster: readonly Member[],
@@ -35,7 +36,8 @@ export function reseeded(
   });
   const keys = new Set(seeds.map(formatEndpoint));
   const learnt = roster.filter(({ endpoint, isSeed }) => !isSeed && !keys.has(formatEndpoint(endpoint)));
-  return isDiscovering ? [...seeded, ...learnt] : seeded;
+  const isNew = seeds.every((seed) => !known.has(formatEndpoint(seed)));
+  return isDiscovering && !isNew ? [...seeded, ...learnt] : seeded;
 }
 
 /** The roster with those that were named and are not in it, at the end. The same object where there are none. */

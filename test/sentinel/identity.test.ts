@@ -172,6 +172,16 @@ describe('where everything was deployed again', () => {
   });
 });
 
+test('where a reload brings seeds of another deployment alone, these are followed', () => {
+  const cast = Cast.trio();
+  cast.hear({ kind: 'rostered', roster: { sentinels: ['b1', 'b2'], seeds: ['b1', 'b2'] } });
+  assert.equal(cast.now, 'serving M confirmed g1');
+  for (let round = 0; round < 2; round += 1)
+    for (const id of ['b1', 'b2']) cast.says(id, id, 'P', 0).introduces(id, id, ['b1', 'b2']);
+  assert.equal(cast.belief.adopted?.endpoint.port, 8001);
+  assert.deepEqual(cast.strangers, []);
+});
+
 describe('Sentinels that do not tell who they are', () => {
   test('count by their addresses, as before Redis 6.2', () => {
     const scene = Scene.serving().answer('s3', 'X1').probed('X', 'master');
