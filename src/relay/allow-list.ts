@@ -1,8 +1,8 @@
 import { addressBytes, formatAddress, type Network, networkHolds, parseNetwork } from '../net/network.ts';
-import { refusalLine } from './refusal.ts';
+import { denialLine } from './refusal.ts';
 
 /** What a client is told that comes from elsewhere. It learns nothing of who else may come. */
-export const notAllowedLine = refusalLine("this client's address is not allowed");
+export const notAllowedLine = denialLine("this client's address is not allowed");
 
 /** The networks whose clients a listener lets in. */
 export class AllowList {

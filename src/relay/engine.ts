@@ -75,7 +75,7 @@ export type Route =
   | { readonly kind: 'serve'; readonly generation: number; readonly endpoint: Endpoint }
   /** New sessions wait. `reason` is what one whose time runs out is told. */
   | { readonly kind: 'hold'; readonly generation: number; readonly reason: string }
-  /** New and waiting sessions are refused at once with `-ERR sentinel-tunnel: <reason>`. */
+  /** New and waiting sessions are refused at once with `-LOADING sentinel-tunnel: <reason>`. */
   | { readonly kind: 'refuse'; readonly generation: number; readonly reason: string };
 
 /** One listener of a tunnel. */

@@ -1,12 +1,25 @@
+import { refusalMark, refusalWords } from '../net/refusal.ts';
 import { printable } from '../printable.ts';
 import { errnoWords, isOwnShortage } from '../net/errno.ts';
 import type { TunnelLimits } from './engine.ts';
 
 export const shuttingDown = 'shutting down';
 
-/** What a client is told that is refused: one RESP error. Whatever came into a reason from outside must not end it early. */
+/**
+ * What a client is told that is refused for a reason that passes by itself: one RESP error. Whatever came into a reason from
+ * outside must not end it early.
+ */
 export function refusalLine(reason: string): string {
-  return `-ERR sentinel-tunnel: ${printable(reason.replace(/[\r\n]+/g, ' '))}\r\n`;
+  return lineOf(refusalWords.later, reason);
+}
+
+/** What a client is told that is refused until somebody changes the configuration, its own or that of the tunnel. */
+export function denialLine(reason: string): string {
+  return lineOf(refusalWords.never, reason);
+}
+
+function lineOf(word: string, reason: string): string {
+  return `-${word} ${refusalMark}${printable(reason.replace(/[\r\n]+/g, ' '))}\r\n`;
 }
 
 /** Why nobody more is admitted to a tunnel. */

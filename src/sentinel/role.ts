@@ -1,4 +1,5 @@
 import type { Endpoint } from '../net/endpoint.ts';
+import { isRefusal } from '../net/refusal.ts';
 import { announcedEndpoint } from './announced.ts';
 import { asMap, ReplyError, type Reply } from './resp.ts';
 
@@ -43,9 +44,7 @@ export const roleQuestions: readonly [RoleQuestion, ...RoleQuestion[]] = [
  */
 export function readRole(reply: Reply): Role | undefined {
   if (reply instanceof ReplyError) {
-    return reply.text.startsWith('ERR sentinel-tunnel:')
-      ? { kind: 'unusable', why: 'it is a Sentinel Tunnel' }
-      : undefined;
+    return isRefusal(reply.text) ? { kind: 'unusable', why: 'it is a Sentinel Tunnel' } : undefined;
   }
   const [first = null] = listIn(reply);
   return roleNamed(Array.isArray(first) ? listIn(first)[0] : first);

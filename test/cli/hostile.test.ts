@@ -36,7 +36,7 @@ function assertPrintable(text: string, what: string): void {
 test('what is printed holds nothing that a terminal obeys, and says what was there', () => {
   assert.equal(printable('a\u001b\n\u202e\u{e0001}b'), 'a\\x1b\\x0a\\u202e\\u{e0001}b');
   assert.equal(printableLines('a\n\u001bb'), 'a\n\\x1bb');
-  assert.equal(refusalLine('a\r\n-b\u202e'), '-ERR sentinel-tunnel: a -b\\u202e\r\n');
+  assert.equal(refusalLine('a\r\n-b\u202e'), '-LOADING sentinel-tunnel: a -b\\u202e\r\n');
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (text) => {
       assertPrintable(printable(text), 'text');

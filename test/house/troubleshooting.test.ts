@@ -76,9 +76,7 @@ function sentencesOf(source: ts.SourceFile): readonly Sentence[] {
     if (ts.isThrowStatement(node) || ts.isImportDeclaration(node)) return;
     const text = fixedParts(node);
     if (text) {
-      const parts = text
-        .map((part) => part.replace(/-ERR sentinel-tunnel: |\r\n/g, '').trim())
-        .filter((part) => /\w{3}/.test(part));
+      const parts = text.map((part) => part.replace(/\r\n/g, '').trim()).filter((part) => /\w{3}/.test(part));
       if (parts.some((part) => part.includes(' '))) found.push({ parts, within });
     }
     const isNamed = 'name' in node && node.name !== undefined;

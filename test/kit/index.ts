@@ -24,7 +24,7 @@ export { withoutLeaks } from './leaks.ts';
 export { cannotMakeNamespaces, Network, type Namespace } from './netns.ts';
 export { cannotServeNames, NameServer } from './name-server.ts';
 export { NotifyReceiver } from './notify-receiver.ts';
-export { cannotRun, phpWithRedis, pythonWithRedis } from './peers.ts';
+export { cannotRun, phpWithRedis, pythonWithRedis, rubyWithRedis } from './peers.ts';
 export { connectionsTo, descriptorsOf, endedPeers, lacksProc, residentMiB } from './proc.ts';
 export { RedisProcess, type RedisOptions } from './redis-process.ts';
 export { RespClient, type Ending } from './resp-client.ts';

@@ -13,6 +13,11 @@ export function phpWithRedis(): string | undefined {
   return ['php'].find((php) => succeeds(php, ['-r', 'exit((int) !extension_loaded("redis"));']));
 }
 
+/** A Ruby that can load the gem redis. */
+export function rubyWithRedis(): string | undefined {
+  return ['ruby'].find((ruby) => succeeds(ruby, ['-e', 'require "redis"']));
+}
+
 /** Why a test that needs a program is skipped; `false` where the program is there. */
 export function cannotRun(program: string): string | false {
   return succeeds(program, ['--version']) ? false : `${program} is not installed`;

@@ -152,7 +152,7 @@ test('a client that cannot be served is told why in an error reply', async () =>
     client.write(encodeCommand(['PING']));
     const reply = await client.readReply();
     assert.ok(reply instanceof ReplyError);
-    assert.match(reply.message, /^ERR sentinel-tunnel: no Sentinel monitors "nosuch"/);
+    assert.match(reply.message, /^LOADING sentinel-tunnel: no Sentinel monitors "nosuch"/);
     assert.equal(await client.closed, 'fin');
   });
 });
@@ -172,7 +172,7 @@ test('a client that waits at shutdown is told so', async () => {
     tunnel.signal('SIGTERM');
     const reply = await client.readReply();
     assert.ok(reply instanceof ReplyError);
-    assert.match(reply.message, /^ERR sentinel-tunnel: shutting down/);
+    assert.match(reply.message, /^LOADING sentinel-tunnel: shutting down/);
     assert.deepEqual(await tunnel.exited, { code: 0, signal: null });
   });
 });

@@ -159,7 +159,7 @@ if (platform() === 'linux') {
       const endpoint = { host: unresolvable, port: 6379 };
       rig.tunnel.steer({ kind: 'serve', generation: 1, endpoint });
       const client = await rig.connect();
-      await client.says('-ERR sentinel-tunnel: the master of "mymaster"');
+      await client.says('-LOADING sentinel-tunnel: the master of "mymaster"');
       const { code } = await rig.event('dial-failed');
       assert.match(code, /^(ENOTFOUND|EAI_AGAIN)$/);
     });
@@ -169,7 +169,7 @@ if (platform() === 'linux') {
       rig.refuse(1, 'not now');
       const client = await rig.connect();
       client.send(Buffer.alloc(8 * 1024 * 1024));
-      await client.says('-ERR sentinel-tunnel: not now\r\n');
+      await client.says('-LOADING sentinel-tunnel: not now\r\n');
       assert.equal(await client.ended(), 'fin');
     });
   });

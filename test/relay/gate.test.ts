@@ -213,7 +213,7 @@ describe('the gate', () => {
     rig.pass(1);
     assert.equal(
       rig.refusalOf(session),
-      '-ERR sentinel-tunnel: the master of "mymaster" has not answered; waited 1000 ms\r\n',
+      '-LOADING sentinel-tunnel: the master of "mymaster" has not answered; waited 1000 ms\r\n',
     );
     assert.equal(rig.dials.length, 3, 'at 0, 400 and 800 ms');
     assert.equal(rig.gate.size, 0);
@@ -234,7 +234,7 @@ describe('the gate', () => {
       prepare(rig);
       const session = rig.admit();
       rig.pass(1000);
-      assert.equal(rig.refusalOf(session), `-ERR sentinel-tunnel: ${line}\r\n`);
+      assert.equal(rig.refusalOf(session), `-LOADING sentinel-tunnel: ${line}\r\n`);
       assert.equal(rig.gate.counters().ended.refused, 1);
     });
   }
@@ -257,7 +257,7 @@ describe('the gate', () => {
     const [, , third] = [rig.admit(), rig.admit(), rig.admit()];
     assert.equal(
       rig.refusalOf(third),
-      '-ERR sentinel-tunnel: 2 connections are waiting already: no master\r\n',
+      '-LOADING sentinel-tunnel: 2 connections are waiting already: no master\r\n',
     );
     assert.equal(rig.gate.counters().held, 2);
   });
@@ -297,7 +297,7 @@ describe('the gate', () => {
     const second = rig.admit();
     assert.equal(
       rig.refusalOf(rig.admit()),
-      '-ERR sentinel-tunnel: the limit of 3 connections of the whole tunnel is reached\r\n',
+      '-LOADING sentinel-tunnel: the limit of 3 connections of the whole tunnel is reached\r\n',
     );
     rig.gate.ended(second, 'downstream');
     assert.notEqual(rig.admit().phase.kind, 'ended');
@@ -322,7 +322,7 @@ describe('the gate', () => {
     rig.admit();
     assert.equal(
       rig.refusalOf(rig.admit()),
-      '-ERR sentinel-tunnel: the limit of 2 connections to "mymaster" is reached\r\n',
+      '-LOADING sentinel-tunnel: the limit of 2 connections to "mymaster" is reached\r\n',
     );
     rig.gate.ended(first, 'downstream');
     assert.notEqual(rig.admit().phase.kind, 'ended');
@@ -335,7 +335,7 @@ describe('the gate', () => {
     rig.gate.dialFailed(retrying, 'ECONNREFUSED');
     rig.refuse(1, 'two\r\nlines');
     for (const session of [dialling, retrying, rig.admit()]) {
-      assert.equal(rig.refusalOf(session), '-ERR sentinel-tunnel: two lines\r\n');
+      assert.equal(rig.refusalOf(session), '-LOADING sentinel-tunnel: two\\x0d\\x0alines\r\n');
     }
     assert.deepEqual(rig.abandoned, [dialling]);
   });
@@ -346,8 +346,8 @@ describe('the gate', () => {
     const relaying = rig.relaying();
     const dialling = rig.admit();
     rig.gate.drain();
-    assert.equal(rig.refusalOf(dialling), '-ERR sentinel-tunnel: shutting down\r\n');
-    assert.equal(rig.refusalOf(rig.admit()), '-ERR sentinel-tunnel: shutting down\r\n');
+    assert.equal(rig.refusalOf(dialling), '-LOADING sentinel-tunnel: shutting down\r\n');
+    assert.equal(rig.refusalOf(rig.admit()), '-LOADING sentinel-tunnel: shutting down\r\n');
     assert.equal(relaying.phase.kind, 'relaying');
     rig.gate.cutAll();
     assert.deepEqual(relaying.phase, { kind: 'ended', reason: 'drained' });

@@ -121,7 +121,7 @@ if (await hasRing()) {
       rig.tunnel.adjust({ ...limits, maxConnections: 3 });
       assert.equal(await reads.during(() => askOnce(clients)), 0);
       const refused = await rig.connect();
-      await refused.says('-ERR sentinel-tunnel: the limit of 3 connections to "mymaster" is reached\r\n');
+      await refused.says('-LOADING sentinel-tunnel: the limit of 3 connections to "mymaster" is reached\r\n');
       await refused.close();
       const draining = rig.tunnel.drain();
       await eventually(async () => (await reads.during(() => askOnce(clients))) === 0);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { denialLine, refusalLine } from '../../src/relay/refusal.ts';
 import { ReplyError, type Reply } from '../../src/sentinel/resp.ts';
 import {
   readInfoReplication,
@@ -250,7 +251,12 @@ test('readRole() reads what servers call themselves, and nothing of what makes n
     assert.deepEqual(readRole(reply), { kind });
   assert.deepEqual(readRole(['sentinel', ['mymaster']]), { kind: 'unusable', why: 'it is a Sentinel' });
   // Our own refusal: a Sentinel that names a tunnel would lead it to itself.
-  assert.equal(readRole(new ReplyError('ERR sentinel-tunnel: shutting down'))?.kind, 'unusable');
+  for (const line of [
+    refusalLine('shutting down'),
+    denialLine('not allowed'),
+    '-ERR sentinel-tunnel: of an older version',
+  ])
+    assert.equal(readRole(new ReplyError(line.slice(1).trimEnd()))?.kind, 'unusable', line);
   for (const reply of ['OK', null, [], [1], ['primary'], [[]], [[['master']]], new ReplyError('NOPERM')])
     assert.equal(readRole(reply as Reply), undefined);
 });

@@ -1,4 +1,5 @@
 import { formatEndpoint } from '../../net/endpoint.ts';
+import { isRefusal } from '../../net/refusal.ts';
 import { isOfNoSentinel } from '../../sentinel/denial.ts';
 import { asMap } from '../../sentinel/resp.ts';
 import { votersIn } from '../../sentinel/survey.ts';
@@ -61,7 +62,7 @@ function remedyOfSilence(cause: string | undefined, by: string): string {
 function strangerOf(asked: Interview): string | undefined {
   if (asked.failure?.code === 'ST_SENTINEL_REPLY_INVALID')
     return 'what answers does not speak the Redis protocol';
-  if ((errorTo(asked, 'ROLE') ?? '').startsWith('ERR sentinel-tunnel:')) return 'it is a Sentinel Tunnel';
+  if (isRefusal(errorTo(asked, 'ROLE') ?? '')) return 'it is a Sentinel Tunnel';
   switch (readRole(replyTo(asked, 'ROLE') ?? null)?.kind) {
     case 'master':
       return 'it is a Redis server, a master';

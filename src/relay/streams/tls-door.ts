@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { certificateNames, describeNames, isAllowedName } from '../../net/certificate-names.ts';
 import { setBearer, type ServerTls } from '../../net/tls.ts';
-import { refusalLine } from '../refusal.ts';
+import { denialLine } from '../refusal.ts';
 
 export interface TlsDoorEvents {
   /** A client has come through the handshake and is who it should be. */
@@ -194,7 +194,7 @@ function whyFailed(error: NodeJS.ErrnoException): string {
 /** One line of the Redis protocol, and the end. */
 function tell(socket: Socket, reason: string): void {
   socket.on('error', () => undefined); // it may have gone; nothing more is owed to it
-  socket.end(refusalLine(reason));
+  socket.end(denialLine(reason));
   socket.resume(); // what it says goes nowhere; unread, it would reset the line away
   const timer = setTimeout(() => socket.destroy(), partingMs);
   socket.once('close', () => {

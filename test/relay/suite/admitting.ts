@@ -22,7 +22,7 @@ export function describeAdmitting(engine: EngineUnderTest): void {
       });
       rig.serve(upstream.port);
       await using stranger = await connectFrom('127.0.0.1', rig);
-      await stranger.says("-ERR sentinel-tunnel: this client's address is not allowed\r\n");
+      await stranger.says("-DENIED sentinel-tunnel: this client's address is not allowed\r\n");
       await stranger.ended();
       await using friend = await connectFrom('127.0.0.2', rig);
       friend.send('x');

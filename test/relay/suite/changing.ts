@@ -117,7 +117,7 @@ export function describeChanging(engine: EngineUnderTest): void {
       }
       rig.tunnel.adjust(limits);
       const late = await rig.connect();
-      await late.says('-ERR sentinel-tunnel: the limit of 2 connections to "mymaster" is reached\r\n');
+      await late.says('-LOADING sentinel-tunnel: the limit of 2 connections to "mymaster" is reached\r\n');
       for (const client of clients) {
         client.send('y');
         await client.says('xy');
@@ -142,7 +142,7 @@ export function describeChanging(engine: EngineUnderTest): void {
         idleMs: 0,
         tellSessions: false,
       });
-      await client.says('-ERR sentinel-tunnel: a failover is going on; waited 50 ms\r\n');
+      await client.says('-LOADING sentinel-tunnel: a failover is going on; waited 50 ms\r\n');
     });
   });
 }

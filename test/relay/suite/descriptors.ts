@@ -57,7 +57,7 @@ export function describeDescriptors(engine: EngineUnderTest): void {
         await first.says('ab');
         for (const client of crowd) {
           // Each is served, waits in the kernel or was told why; none was closed without a word.
-          if (client.ending !== undefined) assert.match(client.text, /^-ERR sentinel-tunnel: .*\r\n$/);
+          if (client.ending !== undefined) assert.match(client.text, /^-LOADING sentinel-tunnel: .*\r\n$/);
         }
         await Promise.all(crowd.map((client) => client.close()));
         await limited.tells('accept-resumed');

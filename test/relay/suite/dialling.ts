@@ -35,7 +35,7 @@ export function describeDialling(engine: EngineUnderTest): void {
       const clients = await Promise.all(Array.from({ length: 20 }, () => rig.connect()));
       await eventually(() => rig.tunnel.counters().dialFailures >= 60);
       rig.refuse();
-      await Promise.all(clients.map((client) => client.says('-ERR sentinel-tunnel: ')));
+      await Promise.all(clients.map((client) => client.says('-LOADING sentinel-tunnel: ')));
       await rig.endedBy('refused', 20);
       await eventuallyPasses(() => {
         const total = rig.told('dial-failed').reduce((sum, { count }) => sum + count, 0);
@@ -54,7 +54,7 @@ export function describeDialling(engine: EngineUnderTest): void {
       // It may be dialling once more just then.
       assert.match(
         client.text,
-        /^-ERR sentinel-tunnel: the master of "mymaster" (cannot be reached|has not answered); waited 400 ms\r\n$/,
+        /^-LOADING sentinel-tunnel: the master of "mymaster" (cannot be reached|has not answered); waited 400 ms\r\n$/,
       );
       await rig.endedBy('refused', 1);
     });
@@ -69,7 +69,7 @@ export function describeDialling(engine: EngineUnderTest): void {
       assert.equal(failed.code, 'ETIMEDOUT');
       const failedMs = performance.now() - startedMs;
       assert.ok(failedMs >= 190, `${failedMs} ms`); // the kernel would try for two minutes
-      await client.says('-ERR sentinel-tunnel: the master of "mymaster" ');
+      await client.says('-LOADING sentinel-tunnel: the master of "mymaster" ');
       await client.says('; waited 700 ms\r\n');
       const refusedMs = performance.now() - startedMs;
       assert.ok(refusedMs >= 690, `${refusedMs} ms`);
@@ -143,7 +143,7 @@ export function describeDialling(engine: EngineUnderTest): void {
         endpoint: { host: unresolvable, port: 6379 },
       });
       const client = await rig.connect();
-      await client.says('-ERR sentinel-tunnel: ');
+      await client.says('-LOADING sentinel-tunnel: ');
       assert.equal(await client.ended(), 'fin');
     });
 
@@ -171,7 +171,7 @@ export function describeDialling(engine: EngineUnderTest): void {
           rig.told('dial-failed').map(() => 'that is this tunnel itself'),
         );
         rig.refuse(generation);
-        await client.says('-ERR sentinel-tunnel: ');
+        await client.says('-LOADING sentinel-tunnel: ');
         generation += 1;
       }
       // Nobody came in by a listener who had not come by himself.

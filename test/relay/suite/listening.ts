@@ -61,7 +61,7 @@ export function describeListening(engine: EngineUnderTest): void {
       await rig.endedBy('evicted', 1);
       const refused = await rig.connect();
       rig.refuse(2, 'not now');
-      await refused.says('-ERR sentinel-tunnel: not now\r\n');
+      await refused.says('-LOADING sentinel-tunnel: not now\r\n');
       await rig.close();
       assert.equal(existsSync(dir.path), false);
     });

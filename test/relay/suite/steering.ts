@@ -55,7 +55,7 @@ export function describeSteering(engine: EngineUnderTest): void {
       old.send('b');
       await old.says('ab');
       rig.refuse(7);
-      await waiting.says('-ERR sentinel-tunnel: no Sentinel knows the master\r\n');
+      await waiting.says('-LOADING sentinel-tunnel: no Sentinel knows the master\r\n');
       old.send('c');
       await old.says('abc');
       rig.serve(upstream.port, 7);
@@ -72,7 +72,7 @@ export function describeSteering(engine: EngineUnderTest): void {
       rig.refuse(1, 'no master:\r\n+OK it is down');
       const coming = await rig.connect();
       for (const client of [waiting, coming]) {
-        await client.says('-ERR sentinel-tunnel: no master: +OK it is down\r\n');
+        await client.says('-LOADING sentinel-tunnel: no master:\\x0d\\x0a+OK it is down\r\n');
         assert.equal(await client.ended(), 'fin');
         assert.equal(client.text.split('\r\n').length, 2, 'one line only');
       }
@@ -86,7 +86,7 @@ export function describeSteering(engine: EngineUnderTest): void {
       rig.refuse(1, 'not today');
       const client = await rig.connect();
       client.send(Buffer.alloc(300_000, 'x'));
-      await client.says('-ERR sentinel-tunnel: not today\r\n');
+      await client.says('-LOADING sentinel-tunnel: not today\r\n');
       assert.equal(await client.ended(), 'fin');
     });
 

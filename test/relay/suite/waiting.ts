@@ -12,7 +12,7 @@ export function describeWaiting(engine: EngineUnderTest): void {
       rig.hold(1, 'the master of "mymaster" is down');
       const startedMs = performance.now();
       const client = await rig.connect();
-      await client.says('-ERR sentinel-tunnel: the master of "mymaster" is down; waited 300 ms\r\n');
+      await client.says('-LOADING sentinel-tunnel: the master of "mymaster" is down; waited 300 ms\r\n');
       const tookMs = performance.now() - startedMs;
       assert.ok(tookMs >= 290, `${tookMs} ms`);
       assert.equal(await client.ended(), 'fin');
@@ -26,7 +26,9 @@ export function describeWaiting(engine: EngineUnderTest): void {
       const kept = [await rig.connect(), await rig.connect()];
       await rig.counts({ held: 2 });
       const third = await rig.connect();
-      await third.says('-ERR sentinel-tunnel: 2 connections are waiting already: a failover is going on\r\n');
+      await third.says(
+        '-LOADING sentinel-tunnel: 2 connections are waiting already: a failover is going on\r\n',
+      );
       rig.serve(upstream.port);
       for (const client of kept) {
         client.send('still here');
@@ -42,7 +44,7 @@ export function describeWaiting(engine: EngineUnderTest): void {
       const second = await rig.connect();
       await rig.counts({ open: 2 });
       const third = await rig.connect();
-      await third.says('-ERR sentinel-tunnel: the limit of 2 connections to "mymaster" is reached\r\n');
+      await third.says('-LOADING sentinel-tunnel: the limit of 2 connections to "mymaster" is reached\r\n');
       first.end();
       await rig.counts({ open: 1 });
       const fourth = await rig.connect();
@@ -68,7 +70,7 @@ export function describeWaiting(engine: EngineUnderTest): void {
       for (const address of [rig.address, elsewhere]) {
         await using third = await Peer.connect(address);
         await third.says(
-          '-ERR sentinel-tunnel: the limit of 2 connections of the whole tunnel is reached\r\n',
+          '-LOADING sentinel-tunnel: the limit of 2 connections of the whole tunnel is reached\r\n',
         );
       }
       first.end();
@@ -198,7 +200,7 @@ export function describeWaiting(engine: EngineUnderTest): void {
       const drained = rig.tunnel.drain().then(() => {
         isDrained = true;
       });
-      await waiting.says('-ERR sentinel-tunnel: shutting down\r\n');
+      await waiting.says('-LOADING sentinel-tunnel: shutting down\r\n');
       // The line may be read before the descriptor has been given back.
       await eventually(async () => {
         try {

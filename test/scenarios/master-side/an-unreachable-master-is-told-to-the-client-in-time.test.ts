@@ -26,7 +26,7 @@ test(
       const reply = await client.readReply();
       const waitedMs = performance.now() - startedMs;
       assert.ok(reply instanceof ReplyError);
-      assert.match(reply.message, /^ERR sentinel-tunnel: /);
+      assert.match(reply.message, /^LOADING sentinel-tunnel: /);
       assert.ok(reply.message.includes(`127.0.0.1:${silent.port}`), reply.message);
       assert.ok(reply.message.includes(sentinel.seed), reply.message);
       assert.ok(waitedMs > 1400, `${waitedMs} ms`);

@@ -58,7 +58,7 @@ test('servers behind NAT', { skip: await cannotMakeNamespaces() }, async (t) => 
           await using client = await connect(7000);
           assert.match(
             String(await client.readReply()),
-            /^ReplyError: ERR sentinel-tunnel: .*write that into addressMap; waited 500 ms$/,
+            /^ReplyError: LOADING sentinel-tunnel: .*write that into addressMap; waited 500 ms$/,
           );
         };
         const remedy = `→ It answers as master at ${gateway}:6379: write addressMap: { "${announcedHost}": "${gateway}" };`;

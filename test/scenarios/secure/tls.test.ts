@@ -248,14 +248,14 @@ test('a listener tells clients why they may not in, and the log who they said th
       ],
     ] as const) {
       await using refused = await RespClient.connect(port, { tls: { ca, ...client } });
-      await assert.rejects(refused.command('PING'), { message: `ERR sentinel-tunnel: ${expected}` });
+      await assert.rejects(refused.command('PING'), { message: `DENIED sentinel-tunnel: ${expected}` });
       assert.equal(await refused.closed, 'fin');
       await tunnel.waitFor(({ event, reason }) => event === 'session.refused' && reason === expected);
     }
 
     await using plain = await RespClient.connect(port);
     await assert.rejects(plain.command('PING'), {
-      message: 'ERR sentinel-tunnel: this port expects TLS',
+      message: 'DENIED sentinel-tunnel: this port expects TLS',
     });
     await tunnel.waitFor(({ reason }) => reason === 'a client without TLS on a port that expects TLS');
 

@@ -28,7 +28,7 @@ test('a dead master that nobody replaces: clients are held, then told why; it is
     const said = (await client.readReply()) as ReplyError;
     assert.match(
       said.message,
-      /^ERR sentinel-tunnel: .*127\.0\.0\.1:\d+ names .*, which cannot be used: connection refused \(ECONNREFUSED\); waited 1500 ms$/,
+      /^LOADING sentinel-tunnel: .*127\.0\.0\.1:\d+ names .*, which cannot be used: connection refused \(ECONNREFUSED\); waited 1500 ms$/,
     );
     // 1.5 s at the beat of 250 ms is 6 rounds of 3 Sentinels; a hot loop would make hundreds.
     const rounds = (performance.now() - askedMs) / 250;

@@ -62,7 +62,7 @@ test('where the configuration says so, losing the majority cuts and refuses unti
     assert.notEqual(await session.closed, 'local');
     await using refused = await RespClient.connect(tunnel.port(name));
     const said = (await refused.readReply()) as ReplyError;
-    assert.match(said.message, /^ERR sentinel-tunnel: only 1 of 3 Sentinels answer, .* is forbidden$/);
+    assert.match(said.message, /^LOADING sentinel-tunnel: only 1 of 3 Sentinels answer, .* is forbidden$/);
     assert.equal(await refused.closed, 'fin');
 
     await using back = await again(one.port);
