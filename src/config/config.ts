@@ -63,6 +63,8 @@ export interface ListenerConfig {
   readonly address: ListenAddress;
   /** The networks whose clients may connect, such as `10.0.0.0/8`. Empty: every client may. */
   readonly allow: readonly string[];
+  /** Whether a client may replicate from the master; otherwise it is refused as soon as it begins to. */
+  readonly allowReplication: boolean;
   /** Permissions of a unix socket's file; `undefined` leaves them to the umask. */
   readonly mode: number | undefined;
   /** Owner of a unix socket's file, `user`, `user:group` or `:group`; `undefined` for whoever runs the tunnel. */

@@ -199,11 +199,18 @@ function settle(
 
 function settleListener(listener: ListenerInput, loader: Loader, path: Path): ListenerConfig {
   const written = writtenAddress(listener);
-  const { allow = [], mode, owner, tls: wanted } = typeof listener === 'object' ? listener : {};
+  const {
+    allow = [],
+    allowReplication = false,
+    mode,
+    owner,
+    tls: wanted,
+  } = typeof listener === 'object' ? listener : {};
   const tls = wanted && loader.serverTls(wanted, [...path, 'tls']);
   return {
     address: readable(readListenAddress(written), written),
     allow,
+    allowReplication,
     mode: mode === undefined ? undefined : Number.parseInt(mode, 8),
     owner,
     ...(tls && { tls }),

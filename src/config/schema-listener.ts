@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { parseNetwork } from '../net/network.ts';
 import { tlsVersions } from '../net/tls.ts';
 import { readListenAddress } from './listen.ts';
-import { choice, file, fileWanted, mapping } from './schema-leaves.ts';
+import { choice, file, fileWanted, mapping, truth } from './schema-leaves.ts';
 
 const listenWanted = { error: '"host:port", a port, or "unix:/path"' };
 export const listenAddress = z
@@ -54,6 +54,10 @@ export const listener = z
       allow: z.array(network, allowWanted).min(1, allowWanted).optional().meta({
         description:
           'The networks whose clients may connect, such as `"10.0.0.0/8"`, `"fd00::/8"` or one address; others are refused. Every client unless given.',
+      }),
+      allowReplication: z.boolean(truth).default(false).meta({
+        description:
+          'Lets replicas and other programs that ask for the replication stream through (`REPLCONF`, `PSYNC`, `SYNC`). Sentinel then lists a wrong address as a replica, and may turn whatever listens there into one.',
       }),
       mode: z
         .string(modeWanted)

@@ -9,9 +9,9 @@ import type { Session } from './session.ts';
 export interface GatePort<S extends Session> extends RestPort<S> {
   /** Starts a dial; `dialled` or `dialFailed` answers, unless `abandonDial` or `cut` comes first. */
   dial(session: S, endpoint: Endpoint): void;
-  /** Destroys the upstream socket of a dial in progress; the downstream stays. */
+  /** Destroys the upstream socket, of a dial in progress or of a session that is then refused; the downstream stays. */
   abandonDial(session: S): void;
-  /** Writes one line to the client, half-closes, and closes for good shortly after. A dial has been abandoned before. */
+  /** Writes one line to the client, half-closes, and closes for good shortly after. Its upstream has been abandoned before. */
   refuse(session: S, line: string): void;
   /**
    * Whether the client of a session that has waited is known to send nothing more, although nothing has been reported of it yet:

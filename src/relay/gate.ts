@@ -18,7 +18,16 @@ import { Linger } from './linger.ts';
 import { Misgiving } from './misgiving.ts';
 import type { GatePlaces } from './places.ts';
 import { Quiet } from './quiet.ts';
-import { refusalLine, shuttingDown, tooManyWait, unanswered, unreached, waitedInVain } from './refusal.ts';
+import {
+  denialLine,
+  noReplication,
+  refusalLine,
+  shuttingDown,
+  tooManyWait,
+  unanswered,
+  unreached,
+  waitedInVain,
+} from './refusal.ts';
 import { Rest } from './rest.ts';
 import type { Session, Side } from './session.ts';
 import { Sessions } from './sessions.ts';
@@ -164,6 +173,20 @@ export class Gate<S extends Session> {
   /** The first bytes after a route began to be served have come from a server. Cheap to call for every reply. */
   firstByte(generation: number): void {
     this.#ledger.firstByte(generation);
+  }
+
+  /**
+   * A client has begun to replicate through a listener that does not allow it. It is told so, and nothing of what the engine has
+   * just read from it goes to a server.
+   */
+  replicates(session: S): void {
+    if (session.phase.kind === 'ended') return;
+    if (this.#port.isFlushed(session)) {
+      this.#refuse(session, noReplication, denialLine(noReplication));
+      return;
+    }
+    this.#cut(session, 'refused'); // a line would be taken for a part of the reply that it is still reading
+    this.#ledger.refused(noReplication);
   }
 
   /** A reply began with a word that casts doubt on the server being a usable master. */
@@ -383,10 +406,11 @@ export class Gate<S extends Session> {
       if (session.phase.kind === 'waiting') this.#dial(session, this.#route);
   }
 
-  #refuse(session: S, reason: string): void {
-    if (session.phase.kind === 'dialling') this.#port.abandonDial(session);
+  #refuse(session: S, reason: string, line = refusalLine(reason)): void {
+    const { kind } = session.phase;
+    if (kind === 'dialling' || kind === 'relaying') this.#port.abandonDial(session);
     this.#end(session, 'refused');
-    this.#port.refuse(session, refusalLine(reason));
+    this.#port.refuse(session, line);
     this.#ledger.refused(reason);
   }
 

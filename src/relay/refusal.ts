@@ -5,6 +5,10 @@ import type { TunnelLimits } from './engine.ts';
 
 export const shuttingDown = 'shutting down';
 
+/** Sentinel would list the address of the replica as this host has it, where another server may listen, and make that one a replica. */
+export const noReplication =
+  'this listener carries no replication: point "replicaof" at the master itself, or set "allowReplication"';
+
 /**
  * What a client is told that is refused for a reason that passes by itself: one RESP error. Whatever came into a reason from
  * outside must not end it early.

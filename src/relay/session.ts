@@ -1,5 +1,6 @@
 import type { Endpoint } from '../net/endpoint.ts';
 import type { EndReason } from './engine.ts';
+import type { Opening } from './opening.ts';
 
 /** Which side of a session did something. */
 export type Side = 'downstream' | 'upstream';
@@ -51,6 +52,8 @@ export class Session {
   isResting = false;
   /** Its client sends nothing more. The gate's. */
   hasClientEnded = false;
+  /** What its client began with, until that says what the client is; `undefined` from then on, and where that does not matter. Written by the engine. */
+  opening: Opening | undefined = undefined;
   upstreamBytes = 0;
   downstreamBytes = 0;
   readonly id: number;

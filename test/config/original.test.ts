@@ -25,6 +25,7 @@ test("the original's configuration works as it is, with its listeners on loopbac
           {
             address: { kind: 'tcp', host: '127.0.0.1', port: 12345 },
             allow: [],
+            allowReplication: false,
             mode: undefined,
             owner: undefined,
           },
@@ -36,6 +37,7 @@ test("the original's configuration works as it is, with its listeners on loopbac
           {
             address: { kind: 'tcp', host: '127.0.0.1', port: 12346 },
             allow: [],
+            allowReplication: false,
             mode: undefined,
             owner: undefined,
           },

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { parseConfig } from '../../src/config/parse.ts';
 import { TunnelError } from '../../src/errors.ts';
 
-const unsaid = { allow: [], mode: undefined, owner: undefined };
+const unsaid = { allow: [], allowReplication: false, mode: undefined, owner: undefined };
 
 const whole = {
   sentinels: ['10.0.0.1:26379', '[fd00::2]:26379', 'sentinel-3.example:26379'],
@@ -129,8 +129,20 @@ test('parseConfig() reads what else a listener may say', () => {
       ...unsaid,
       allow: ['10.0.0.0/8', 'fd00::/8', '192.0.2.1'],
     },
-    { address: { kind: 'unix', path: '/run/s' }, allow: [], mode: 0o660, owner: 'redis:redis' },
-    { address: { kind: 'unix', path: '/run/t' }, allow: [], mode: 0o600, owner: ':1000' },
+    {
+      address: { kind: 'unix', path: '/run/s' },
+      allow: [],
+      allowReplication: false,
+      mode: 0o660,
+      owner: 'redis:redis',
+    },
+    {
+      address: { kind: 'unix', path: '/run/t' },
+      allow: [],
+      allowReplication: false,
+      mode: 0o600,
+      owner: ':1000',
+    },
   ]);
 });
 

@@ -11,6 +11,7 @@ import { describeExactness } from './suite/exactness.ts';
 import { describeIdling } from './suite/idling.ts';
 import { describeListening } from './suite/listening.ts';
 import type { OpenEngine } from './suite/rig.ts';
+import { describeReplicating } from './suite/replicating.ts';
 import { describeResting } from './suite/resting.ts';
 import { describeSteering } from './suite/steering.ts';
 import { describeWaiting } from './suite/waiting.ts';
@@ -34,6 +35,7 @@ export function describeEngine(name: EngineName, openEngine: OpenEngine, module:
     describeCutting(engine);
     describeExactness(engine);
     describeIdling(engine);
+    describeReplicating(engine);
     describeResting(engine);
     describeDescriptors(engine);
   });

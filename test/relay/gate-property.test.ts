@@ -24,6 +24,7 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('halfClosed' as const), pick: fc.nat() }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('bytes' as const), pick: fc.nat() }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('dropped' as const), pick: fc.nat() }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('replicates' as const), pick: fc.nat() }) },
   { weight: 1, arbitrary: fc.constant({ kind: 'reassured' as const }) },
   {
     weight: 3,
@@ -68,6 +69,9 @@ it('keeps its promises over any sequence of what can happen', () => {
             break;
           case 'dropped':
             if (session) rig.gate.dropped(session);
+            break;
+          case 'replicates':
+            if (session) rig.gate.replicates(session);
             break;
           case 'reassured':
             rig.gate.reassured(rig.told('dropped').map(({ session: id }) => id));

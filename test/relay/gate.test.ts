@@ -340,6 +340,31 @@ describe('the gate', () => {
     assert.deepEqual(rig.abandoned, [dialling]);
   });
 
+  it('refuses a client that replicates, in whatever phase, and cuts one that is in the middle of a reply', () => {
+    const rig = new GateRig();
+    rig.serve(1);
+    const [relaying, dialling, reading] = [rig.relaying(), rig.admit(), rig.relaying()];
+    for (const session of [relaying, dialling]) {
+      rig.gate.replicates(session);
+      assert.match(
+        rig.refusalOf(session) ?? '',
+        /^-DENIED sentinel-tunnel: this listener carries no replication/,
+      );
+    }
+    assert.deepEqual(rig.abandoned, [relaying, dialling], 'nothing more goes to a server');
+    rig.isFlushed = false;
+    rig.gate.replicates(reading);
+    assert.deepEqual(rig.cut, [reading]);
+    assert.equal(rig.refusalOf(reading), undefined);
+    for (const session of [relaying, dialling, reading])
+      assert.deepEqual(session.phase, { kind: 'ended', reason: 'refused' });
+    rig.gate.replicates(reading);
+    rig.pass(100);
+    const refusals = rig.told('refused').reduce((sum, { count }) => sum + count, 0);
+    assert.equal(refusals, 3);
+    assert.equal(rig.gate.size, 0);
+  });
+
   it('drains: refuses what has not begun, leaves the rest', () => {
     const rig = new GateRig();
     rig.serve(1);

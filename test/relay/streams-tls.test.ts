@@ -8,6 +8,7 @@ import { describeCarrying } from './suite/carrying.ts';
 import { describeCutting } from './suite/cutting.ts';
 import { describeDialling } from './suite/dialling.ts';
 import { describeExactness } from './suite/exactness.ts';
+import { describeReplicating } from './suite/replicating.ts';
 import { describeSteering } from './suite/steering.ts';
 import { describeWaiting } from './suite/waiting.ts';
 import { it } from './suite/it.ts';
@@ -32,6 +33,7 @@ describe('the streams engine with TLS on both sides', () => {
   describeCarrying(engine);
   describeCutting(engine);
   describeExactness(engine);
+  describeReplicating(engine);
 
   it('says nothing in plain to a client of another network: no line before a handshake', async () => {
     await using rig = await Rig.open(engine, { listen: [{ address: loopback, allow: ['10.0.0.0/8'] }] });

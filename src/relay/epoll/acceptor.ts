@@ -32,7 +32,7 @@ const ofTheConnection: readonly number[] = [
 const notAllowed = new TextEncoder().encode(notAllowedLine);
 
 export interface Accepted {
-  accepted(fd: number): void;
+  accepted(fd: number, by: OpenListener): void;
   /** A client was told that it may not come in, and why. */
   turnedAway(reason: string): void;
   /** A connection was lost before it could be accepted. */
@@ -98,8 +98,8 @@ export class Acceptor {
       if (fd === abi.EAGAIN) break;
       if (fd >= 0) {
         if (listener.isFailing) this.#recovered(listener);
-        if (listener.allow) this.#admit(fd, listener.allow);
-        else this.#accepted.accepted(fd);
+        if (listener.allow) this.#admit(fd, listener.open, listener.allow);
+        else this.#accepted.accepted(fd, listener.open);
       } else if (ofTheConnection.includes(fd)) {
         if (fd !== abi.EINTR) this.#accepted.failed();
       } else {
@@ -111,10 +111,10 @@ export class Acceptor {
     return true;
   }
 
-  #admit(fd: number, allow: AllowList): void {
+  #admit(fd: number, open: OpenListener, allow: AllowList): void {
     const objection = allow.objection(addressOf(this.#peer));
     if (objection === undefined) {
-      this.#accepted.accepted(fd);
+      this.#accepted.accepted(fd, open);
       return;
     }
     const { sys } = this.#loop;

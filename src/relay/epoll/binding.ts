@@ -44,12 +44,12 @@ export async function bindListener(
   threads: number,
   handed?: number,
 ): Promise<Bound> {
-  const { address, allow } = listener;
+  const { address, allow, allowReplication } = listener;
   try {
     if (handed !== undefined) return takeOver(sys, listener, threads, handed);
-    if (address.kind === 'tcp') return await bindTcp(sys, address, allow, threads);
+    if (address.kind === 'tcp') return await bindTcp(sys, address, listener, threads);
     const { fd, file } = await bindUnix(sys, address.path, listener);
-    const own = { fd, address, allow, isShared: threads > 1 };
+    const own = { fd, address, allow, allowReplication, isShared: threads > 1 };
     return { address, perThread: Array.from({ length: threads }, () => own), file };
   } catch (error) {
     throw new TunnelError(
@@ -73,21 +73,22 @@ export async function closeShared(sys: Syscalls, { perThread: [first], file }: B
 }
 
 /** A socket that listens already is shared by the threads, as it can be bound only once. Its file is not ours. */
-function takeOver(sys: Syscalls, { address, allow }: ListenerConfig, threads: number, fd: number): Bound {
+function takeOver(sys: Syscalls, listener: ListenerConfig, threads: number, fd: number): Bound {
+  const { address, allow, allowReplication } = listener;
   checked(sys.adopt(fd));
   const bytes = new Uint8Array(sockaddrBytes);
   checked(sys.localAddress(fd, bytes));
   const bound = listenAddressOf(bytes) ?? address;
   if (bound.kind === 'tcp') setListenerOptions(sys, fd);
   checked(sys.listen(fd, listenBacklog));
-  const own = { fd, address: bound, allow, isShared: threads > 1 };
+  const own = { fd, address: bound, allow, allowReplication, isShared: threads > 1 };
   return { address: bound, perThread: Array.from({ length: threads }, () => own), file: undefined };
 }
 
 async function bindTcp(
   sys: Syscalls,
   { host, port }: ListenAddress & { kind: 'tcp' },
-  allow: readonly string[],
+  { allow, allowReplication }: ListenerConfig,
   threads: number,
 ): Promise<Bound> {
   const ip = inetAddress(host, port) ? host : await names.addressOf(host);
@@ -118,7 +119,7 @@ async function bindTcp(
   const address: ListenAddress = { kind: 'tcp', host: ip, port: bound };
   return {
     address,
-    perThread: descriptors.map((fd) => ({ fd, address, allow, isShared: false })),
+    perThread: descriptors.map((fd) => ({ fd, address, allow, allowReplication, isShared: false })),
     file: undefined,
   };
 }

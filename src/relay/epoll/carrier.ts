@@ -1,5 +1,6 @@
 import { doubtWordAt } from '../doubt.ts';
 import type { Side } from '../session.ts';
+import type { Opening } from '../opening.ts';
 import { endsInQuit } from '../quit.ts';
 import * as abi from './abi.ts';
 import { roles, ways, type Socket, type TunnelSession } from './socket.ts';
@@ -70,6 +71,8 @@ export class Carrier {
       this.gotNone(from, to, session, got);
       return;
     }
+    if (session.opening !== undefined && !from.isUpstream && this.#isRefused(session, session.opening, got))
+      return;
     this.heed(from, session, this.#bytes, 0, got);
     // A read that did not fill the buffer has emptied the socket (epoll(7), on edge-triggered streams), unless its
     // end was told by the same edge: then that is still to be read.
@@ -138,6 +141,15 @@ export class Carrier {
       from.canRead = false;
       this.#passEnd(from, to, session);
     } else this.#unreadable(from, to, session);
+  }
+
+  /** Whether the client turns out to be a replica by what was read last, where that is not allowed. */
+  #isRefused(session: TunnelSession, opening: Opening, length: number): boolean {
+    const kind = opening.look(this.#bytes, 0, length);
+    if (kind === 'open') return false;
+    session.opening = undefined;
+    if (kind === 'replication') session.door.replicates(session);
+    return kind === 'replication';
   }
 
   #readOn(from: Socket): void {
@@ -217,6 +229,7 @@ export class Carrier {
   }
 
   #countShort(session: TunnelSession, length: number): void {
+    if (session.opening !== undefined) return; // the ring does not look at it
     if (length > shortBytes) session.shortReplies = Math.min(session.shortReplies, 0);
     else {
       session.shortReplies += 1;

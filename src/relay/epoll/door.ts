@@ -3,6 +3,7 @@ import type { Endpoint } from '../../net/endpoint.ts';
 import type { DoubtWord, Quiescence, Route, TunnelEvent, TunnelLimits } from '../engine.ts';
 import type { GatePort } from '../gate-port.ts';
 import { Gate } from '../gate.ts';
+import { Opening } from '../opening.ts';
 import { descriptorsPerSession, Places } from '../places.ts';
 import { descriptorsAreTaken, refusalLine } from '../refusal.ts';
 import type { Side } from '../session.ts';
@@ -73,8 +74,8 @@ export class Door implements GatePort<TunnelSession>, LoopMember {
     const durations = durationsIn(order.tally);
     this.#gate = new Gate<TunnelSession>(order.spec, places, this, tell, undefined, durations);
     this.#acceptor = new Acceptor(loop, order.listeners, {
-      accepted: (fd) => {
-        this.#accepted(fd);
+      accepted: (fd, { allowReplication }) => {
+        this.#accepted(fd, allowReplication);
       },
       turnedAway: (reason) => {
         this.#touch().turnedAway(reason);
@@ -182,6 +183,10 @@ export class Door implements GatePort<TunnelSession>, LoopMember {
     if (session.phase.kind === 'relaying') this.#gate.firstByte(session.phase.generation);
   }
 
+  replicates(session: TunnelSession): void {
+    this.#touch().replicates(session);
+  }
+
   doubted(session: TunnelSession, word: DoubtWord): void {
     this.#gate.doubted(session, word);
   }
@@ -231,6 +236,7 @@ export class Door implements GatePort<TunnelSession>, LoopMember {
   refuse(session: TunnelSession, line: string): void {
     session.dial += 1;
     const { downstream } = session;
+    downstream.other = undefined;
     const bytes = new TextEncoder().encode(line);
     if (!this.#say(downstream.fd, bytes)) this.#loop.close(downstream);
     else {
@@ -282,7 +288,7 @@ export class Door implements GatePort<TunnelSession>, LoopMember {
     }
   }
 
-  #accepted(fd: number): void {
+  #accepted(fd: number, allowReplication: boolean): void {
     if (!this.#descriptors.take(descriptorsPerSession)) {
       const reason = descriptorsAreTaken(Math.floor(this.#descriptors.most / descriptorsPerSession));
       this.#say(fd, new TextEncoder().encode(refusalLine(reason)));
@@ -299,6 +305,7 @@ export class Door implements GatePort<TunnelSession>, LoopMember {
     downstream.permits = this.#descriptors;
     const session = new TunnelSession(this.#nextSession, performance.now(), this, downstream);
     this.#nextSession += this.#sessionStep;
+    if (!allowReplication) session.opening = new Opening();
     downstream.session = session;
     this.#touch().admit(session);
   }

@@ -71,6 +71,7 @@ export interface OpenListener {
   readonly fd: number;
   readonly address: ListenAddress;
   readonly allow: readonly string[];
+  readonly allowReplication: boolean;
   /** Every thread has the same descriptor, and one of them is woken. The engine closes it when all have left it. */
   readonly isShared: boolean;
 }

@@ -91,6 +91,8 @@ export interface SessionOwner {
   /** A refused client has gone, or its time is over. */
   parted(): void;
   heard(session: TunnelSession): void;
+  /** A client has begun to replicate where that is not allowed: what was read last must not be sent on. */
+  replicates(session: TunnelSession): void;
   doubted(session: TunnelSession, word: DoubtWord): void;
   addUpstream(bytes: number): void;
   addDownstream(bytes: number): void;

@@ -6,6 +6,7 @@ import type { DurationsView } from '../durations.ts';
 import type { Quiescence, Route, TunnelCounters, TunnelEvent, TunnelLimits, TunnelSpec } from '../engine.ts';
 import type { GatePort } from '../gate-port.ts';
 import { Gate } from '../gate.ts';
+import { Opening } from '../opening.ts';
 import { Places } from '../places.ts';
 import { endsInQuit } from '../quit.ts';
 import type { Side } from '../session.ts';
@@ -116,19 +117,21 @@ export class StreamsDoor implements GatePort<StreamsSession> {
 
   // What the listeners report.
 
-  admit(downstream: Socket): void {
+  admit(downstream: Socket, allowReplication: boolean): void {
     this.#lastId += 1;
     const session = new StreamsSession(this.#lastId, performance.now(), downstream);
+    if (!allowReplication) session.opening = new Opening();
     this.#own(downstream, session);
     downstream.on('data', (chunk: Buffer) => {
       const { sink } = session;
       session.isQuitting = endsInQuit(chunk, 0, chunk.length);
+      if (sink && this.#isStandstill()) {
+        downstream.pause();
+        downstream.unshift(chunk);
+        return;
+      }
+      if (session.opening && this.#isRefused(session, session.opening, chunk)) return;
       if (sink) {
-        if (this.#isStandstill()) {
-          downstream.pause();
-          downstream.unshift(chunk);
-          return;
-        }
         session.upstreamBytes += chunk.length;
         session.isAsking = true;
         if (!sink.write(chunk)) downstream.pause();
@@ -187,11 +190,12 @@ export class StreamsDoor implements GatePort<StreamsSession> {
 
   abandonDial(session: StreamsSession): void {
     session.stopLooking();
-    session.upstream?.destroy();
+    if (session.upstream) reset(session.upstream);
     session.upstream = undefined;
   }
 
   refuse(session: StreamsSession, line: string): void {
+    session.sink = undefined;
     session.dropEarly();
     session.downstream.end(line);
     session.downstream.resume(); // its input goes nowhere
@@ -264,6 +268,17 @@ export class StreamsDoor implements GatePort<StreamsSession> {
     session.openSink(upstream);
     if (downstream.readableEnded) this.#downstreamEnded(session);
     this.#arm(); // it may be idle before anything else is due
+  }
+
+  /** Whether the client turns out to be a replica by what it has just sent, where that is not allowed. */
+  #isRefused(session: StreamsSession, opening: Opening, chunk: Buffer): boolean {
+    const kind = opening.look(chunk, 0, chunk.length);
+    if (kind === 'open') return false;
+    session.opening = undefined;
+    if (kind === 'ordinary') return false;
+    this.#gate.replicates(session);
+    this.#arm();
+    return true;
   }
 
   /** Reads from a client, unless its server takes nothing more or it is at rest. */

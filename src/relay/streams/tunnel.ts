@@ -156,7 +156,7 @@ export class StreamsTunnel implements EngineTunnel {
     let forget: () => void = () => undefined;
     const listener = await Listener.open(wanted, handed, this.#descriptors, {
       accepted: (socket) => {
-        this.#door.admit(socket);
+        this.#door.admit(socket, wanted.allowReplication);
       },
       turnedAway: (reason) => {
         this.#door.turnedAway(reason);

@@ -9,7 +9,13 @@ const tunnel = await engine.open(
   {
     name: 'limited',
     listen: [
-      { address: { kind: 'tcp', host: '127.0.0.1', port: 0 }, allow: [], mode: undefined, owner: undefined },
+      {
+        address: { kind: 'tcp', host: '127.0.0.1', port: 0 },
+        allow: [],
+        allowReplication: false,
+        mode: undefined,
+        owner: undefined,
+      },
     ],
     holdMs: 60_000,
     holdMax: 1024,

@@ -25,7 +25,7 @@ export interface EngineUnderTest {
 
 /** A listener with nothing said of it but where it listens. */
 export function listenerOn(address: ListenAddress): ListenerConfig {
-  return { address, allow: [], mode: undefined, owner: undefined };
+  return { address, allow: [], allowReplication: false, mode: undefined, owner: undefined };
 }
 
 /** On a port that no outgoing connection can take while nobody listens there: it may be closed and opened again. */
