@@ -182,3 +182,31 @@ for (const { name, version, connect, isEager } of libraries) {
     });
   });
 }
+
+test('docs/errors.md says why a refusal does not begin with ERR', async (t) => {
+  const limit = 'max number of clients reached';
+  for (const [name, line, expected] of [
+    ['redis-py', `ERR sentinel-tunnel: ${sentence}`, /^raises ResponseError sentinel-tunnel/],
+    ['redis-py', `ERR ${limit}: sentinel-tunnel: ${sentence}`, /^raises ResponseError max number/],
+    // redis-py 8 connects again for it.
+    ['redis-py', `ERR ${limit}`, /^(raises ConnectionError max number|value$)/],
+    ['php-redis', `ERR sentinel-tunnel: ${sentence}`, /^returns false$/],
+    ['php-redis', `ERR ${limit}`, /^returns false$/],
+  ] as const) {
+    await t.test(`${name}: -${line}`, async (each) => {
+      const library = libraries.find((candidate) => candidate.name === name);
+      if ((await library?.version()) === undefined) {
+        each.skip(`${name} is not installed`);
+        return;
+      }
+      await withoutLeaks(async () => {
+        await using redis = await RedisProcess.start();
+        await redis.command('SET', 'key', 'value');
+        await using port = await Refusing.start(redis.port, `-${line}\r\n`);
+        port.refuseNext();
+        await using client = await library?.connect(port.port);
+        assert.match(String(await client?.get()), expected);
+      });
+    });
+  }
+});
