@@ -284,7 +284,7 @@ class RunningDaemon implements Daemon {
         release: (name) => tunnels.named(name).release(),
         cut: (name) => tunnels.named(name).cut(),
         failover: (name) => tunnels.named(name).failOver(),
-        graceful: (name, finishMs) => tunnels.named(name).failOverGracefully(finishMs),
+        graceful: (name, patience) => tunnels.named(name).failOverGracefully(patience),
       },
       reload: this.#surroundings.read && (async () => (await this.reload()).map(changeLine)),
     };

@@ -1,6 +1,7 @@
 import type { Context, Hono, MiddlewareHandler } from 'hono';
 import { TunnelError } from '../errors.ts';
 import type { Log } from '../telemetry/log.ts';
+import { longestMaxLagWaitMs, usualMaxLagWaitMs } from '../tunnel/catch-up.ts';
 import { longestFinishMs, usualFinishMs } from '../tunnel/graceful.ts';
 import { longestHoldMs, usualHoldMs } from '../tunnel/operator-hold.ts';
 import { answerJson, refuse, whoOf, type AdminEnv } from './guard.ts';
@@ -28,14 +29,17 @@ const actionsByName: Readonly<Record<string, Action>> = {
   release: { keys: [], act: (actions, name) => Promise.resolve({ released: actions.release(name) }) },
   cut: { keys: [], act: async (actions, name) => ({ cut: await actions.cut(name) }) },
   failover: {
-    keys: ['graceful', 'finishMs'],
-    act: async (actions, name, { graceful, finishMs }) => {
+    keys: ['graceful', 'finishMs', 'maxLagWaitMs'],
+    act: async (actions, name, { graceful, finishMs, maxLagWaitMs }) => {
       if (graceful !== undefined && typeof graceful !== 'boolean')
         throw new TunnelError('ST_USAGE', '"graceful": expected true or false');
-      const within = milliseconds('finishMs', finishMs, usualFinishMs, longestFinishMs);
-      if (graceful === true) return await actions.graceful(name, within);
-      if (finishMs !== undefined)
-        throw new TunnelError('ST_USAGE', '"finishMs" needs "graceful": true beside it');
+      const patience = {
+        finishMs: milliseconds('finishMs', finishMs, usualFinishMs, longestFinishMs),
+        maxLagWaitMs: milliseconds('maxLagWaitMs', maxLagWaitMs, usualMaxLagWaitMs, longestMaxLagWaitMs),
+      };
+      if (graceful === true) return await actions.graceful(name, patience);
+      const needless = Object.entries({ finishMs, maxLagWaitMs }).find(([, value]) => value !== undefined);
+      if (needless) throw new TunnelError('ST_USAGE', `"${needless[0]}" needs "graceful": true beside it`);
       return { sentinel: await actions.failover(name) };
     },
   },

@@ -3,7 +3,7 @@ import type { EngineName } from '../relay/engine.ts';
 import type { LoopLag } from '../relay/lag.ts';
 import type { SentinelView } from '../sentinel/account.ts';
 import type { EventFeed } from '../telemetry/feed.ts';
-import type { GracefulOutcome } from '../tunnel/graceful.ts';
+import type { GracefulOutcome, Patience } from '../tunnel/graceful.ts';
 import type { HoldView } from '../tunnel/operator-hold.ts';
 import type { FailoverStory } from '../tunnel/story.ts';
 import type { TunnelView } from '../tunnel/tunnel-view.ts';
@@ -48,12 +48,12 @@ export interface Actions {
    */
   failover(name: string): Promise<string>;
   /**
-   * The same once what clients have asked is answered, within so many milliseconds; new clients wait meanwhile.
+   * The same once what clients have asked is answered and the replicas have everything; new clients wait meanwhile.
    *
    * @returns how it went, when it is over
    * @throws TunnelError why nothing has come of it
    */
-  graceful(name: string, finishMs: number): Promise<GracefulOutcome>;
+  graceful(name: string, patience: Patience): Promise<GracefulOutcome>;
 }
 
 /** What the admin listener needs of whoever runs the tunnels. */

@@ -74,8 +74,12 @@ export function addConsole(
       end(await (await import('./operate.ts')).cut(name, flags, host));
     });
   command('failover', ' <name>', 'have Sentinel begin a failover, and wait until the next master is served')
-    .option('--graceful', 'first hold new clients, and let the replies that run finish')
-    .option('--finish-ms <ms>', 'how long they may take, with --graceful')
+    .option('--graceful', 'first hold new clients, finish running replies and wait for the replicas')
+    .option('--finish-ms <ms>', 'how long replies may take, with --graceful; 2000 unless given')
+    .option(
+      '--max-lag-wait <ms>',
+      'how long replicas may take to catch up, with --graceful; 3000 unless given',
+    )
     .option('--wait-ms <ms>', 'how long the failover may take; 60000 unless given')
     .option(...json)
     .action(async (name: string, flags: FailoverFlags) => {

@@ -16,6 +16,7 @@ import { storyText } from './story-text.ts';
 export interface FailoverFlags extends OperateFlags {
   readonly graceful?: boolean;
   readonly finishMs?: string;
+  readonly maxLagWait?: string;
   readonly waitMs?: string;
 }
 
@@ -24,6 +25,8 @@ interface Outcome {
   readonly sentinel: string;
   /** Sessions whose last command had been answered before it began, and those whose had not. */
   readonly quiescence?: { readonly resting: number; readonly busy: number } | null;
+  /** How many replicas had everything before it began, and after how long. */
+  readonly catchUp?: { readonly replicas: number; readonly tookMs: number } | null;
   readonly story?: object | null;
   /** Acknowledged writes; `null` where that cannot be known. */
   readonly lost?: {
@@ -36,6 +39,7 @@ interface Outcome {
 const isOutcome = mapping({
   sentinel: isText,
   quiescence: orNone(mapping({ resting: isNumber, busy: isNumber })),
+  catchUp: orNone(mapping({ replicas: isNumber, tookMs: isNumber })),
   lost: orNone(mapping({ writes: orNone(isNumber), bytes: orNone(isNumber), why: isText })),
 });
 
@@ -44,6 +48,8 @@ const usualWaitMs = 60_000;
 const mostWaitMs = 3_600_000;
 /** The longest that a tunnel waits for replies. */
 const mostFinishMs = 10_000;
+/** The longest that a tunnel waits for replicas. */
+const mostLagWaitMs = 60_000;
 const lookMs = 100;
 /** A look that is missed is no reason to give up: the tunnel may be asked again. */
 const lookAnswerMs = 5_000;
@@ -57,13 +63,24 @@ export async function failover(name: string, flags: FailoverFlags, host: Host): 
   if (flags.finishMs !== undefined && !flags.graceful) {
     throw new TunnelError('ST_USAGE', '--finish-ms is for --graceful');
   }
+  if (flags.maxLagWait !== undefined && !flags.graceful) {
+    throw new TunnelError('ST_USAGE', '--max-lag-wait is for --graceful');
+  }
   const waitMs =
     flags.waitMs === undefined ? usualWaitMs : wholeNumber(flags.waitMs, '--wait-ms', 1, mostWaitMs);
   const finishMs =
     flags.finishMs === undefined ? undefined : wholeNumber(flags.finishMs, '--finish-ms', 1, mostFinishMs);
+  const maxLagWaitMs =
+    flags.maxLagWait === undefined
+      ? undefined
+      : wholeNumber(flags.maxLagWait, '--max-lag-wait', 1, mostLagWaitMs);
   const client = new AdminClient(await adminPlaceOf(flags, host.env));
   const before = databaseOf(await readStatus(client), name);
-  const wishes = flags.graceful ? { graceful: true, ...(finishMs !== undefined && { finishMs }) } : {};
+  const wishes = {
+    ...(flags.graceful && { graceful: true }),
+    ...(finishMs !== undefined && { finishMs }),
+    ...(maxLagWaitMs !== undefined && { maxLagWaitMs }),
+  };
   const deadlineMs = performance.now() + waitMs;
   const body = await orderOf(client, name, 'failover', wishes, waitMs);
   if (!isOutcome(body)) throw strange(client);
@@ -101,12 +118,13 @@ async function served(
 function tell(flags: FailoverFlags, host: Host, outcome: Outcome, story: FailoverStory | undefined): number {
   if (!story) return exitCodes.failed;
   const isMoved = story.from !== story.to;
-  const { sentinel, quiescence = null, lost = null } = outcome;
+  const { sentinel, quiescence = null, catchUp = null, lost = null } = outcome;
   if (flags.json) {
-    host.stdout.write(`${printableJson({ sentinel, quiescence, lost, story }, 2)}\n`);
+    host.stdout.write(`${printableJson({ sentinel, quiescence, catchUp, lost, story }, 2)}\n`);
   } else {
     const lines = [
       ...(quiescence ? [`At rest before it began: ${sessionsOf(quiescence)}`] : []),
+      ...(catchUp ? [`Replicas that had everything before it began: ${caughtUpOf(catchUp)}`] : []),
       `Acknowledged writes lost: ${lossOf(lost)}`,
       ...(isMoved ? [] : ['It came to nothing: the master is the one of before']),
     ];
@@ -119,6 +137,10 @@ function tell(flags: FailoverFlags, host: Host, outcome: Outcome, story: Failove
 function sessionsOf({ resting, busy }: NonNullable<Outcome['quiescence']>): string {
   const cut = busy === 0 ? '' : `, and ${String(busy)} were cut while they waited for an answer`;
   return `${String(resting)} of ${count(resting + busy, 'session')}${cut}`;
+}
+
+function caughtUpOf({ replicas, tookMs }: NonNullable<Outcome['catchUp']>): string {
+  return `all ${String(replicas)} that Sentinel may promote, after ${String(tookMs)} ms`;
 }
 
 function lossOf(lost: Outcome['lost']): string {

@@ -12,6 +12,7 @@ import type { Acquaintance } from './introduce.ts';
 import { lateMsOf, SentinelLink, type LinkPort } from './link.ts';
 import type { MembersPort } from './members-port.ts';
 import { orderFailover } from './order.ts';
+import { askPromotable, type Promotable } from './promotable.ts';
 import { Renewal } from './renewal.ts';
 import { reseeded, withId, withNamed, withNamedIds, withShared, type Member } from './roster.ts';
 import type { Answer, Named } from './words.ts';
@@ -139,11 +140,13 @@ export class Members {
    * @throws TunnelError what it says against it, or why none could be asked
    */
   async failover(name: string): Promise<string> {
-    const candidates = this.#electorate.roster.flatMap(({ endpoint }) => {
-      const said = this.#accounts.get(formatEndpoint(endpoint))?.saidOf(name);
-      return said?.kind === 'address' ? [endpoint] : [];
-    });
-    return await orderFailover(name, candidates, this.#config.replyMs, this.#config);
+    return await orderFailover(name, this.#monitoring(name), this.#config.replyMs, this.#config);
+  }
+
+  /** Which replicas those may promote whom `failover` would ask; `undefined` where none of them says. */
+  async promotable(name: string): Promise<readonly Promotable[] | undefined> {
+    const { replyMs } = this.#config;
+    return await askPromotable(name, this.#monitoring(name), replyMs, this.#config, this.#addressMap);
   }
 
   /** Ends every link. */
@@ -258,6 +261,14 @@ export class Members {
     this.#hearing.delete(key);
     const isStillHeard = id !== undefined && [...this.#hearing.values()].includes(id);
     if (!isStillHeard) this.#owner.unlinked(this.#electorate.speakerOf(key, id));
+  }
+
+  /** Those that answer and monitor this master. */
+  #monitoring(name: string): readonly Endpoint[] {
+    return this.#electorate.roster.flatMap(({ endpoint }) => {
+      const said = this.#accounts.get(formatEndpoint(endpoint))?.saidOf(name);
+      return said?.kind === 'address' ? [endpoint] : [];
+    });
   }
 
   #beatMs(): number {

@@ -9,6 +9,7 @@ import type { SentinelView } from './account.ts';
 import type { Rules } from './belief.ts';
 import type { MembersPort } from './members-port.ts';
 import { Members } from './members.ts';
+import type { Promotable } from './promotable.ts';
 import { MasterWatch, type WatchEvent } from './watch.ts';
 
 /** After a fence that leads to nothing; a promotion takes 0 to 100 ms from the announcement on redis 7.0. */
@@ -109,6 +110,11 @@ export class Sentinels {
    */
   async failover(name: string): Promise<string> {
     return await this.#members.failover(name);
+  }
+
+  /** Which replicas of this master may be promoted, by the Sentinels that answer; `undefined` where none of them says. */
+  async promotable(name: string): Promise<readonly Promotable[] | undefined> {
+    return await this.#members.promotable(name);
   }
 
   /** Ends every watch, and the links to the Sentinels after them. */

@@ -2,9 +2,11 @@ import { TunnelError } from '../errors.ts';
 import { formatEndpoint, type Endpoint } from '../net/endpoint.ts';
 import type { Access } from '../net/tls.ts';
 import type { Quiescence } from '../relay/engine.ts';
-import { Connection } from '../sentinel/connection.ts';
+import type { Promotable } from '../sentinel/promotable.ts';
 import type { MasterView } from '../sentinel/view.ts';
-import { lossBetween, readReplicationInfo, type Loss, type ReplicationInfo } from './loss.ts';
+import { awaitCatchUp, catchUpSlackMs, type CatchUp } from './catch-up.ts';
+import { lossBetween, type Loss, type ReplicationInfo } from './loss.ts';
+import { ReplicationLine } from './replication-line.ts';
 import type { FailoverStory } from './story.ts';
 
 /** How a failover went that was prepared for. */
@@ -13,6 +15,8 @@ export interface GracefulOutcome {
   readonly sentinel: string;
   /** How many sessions had their last command answered before it began, and how many had not. */
   readonly quiescence: Quiescence;
+  /** How many replicas had everything before it began, and how long that took. */
+  readonly catchUp: CatchUp;
   readonly story: FailoverStory | null;
   readonly lost: Loss;
 }
@@ -27,7 +31,17 @@ export interface GracefulPort {
   hold(ms: number): void;
   release(): void;
   quiesce(withinMs: number): Promise<Quiescence>;
+  /** The replicas that Sentinel may promote; `undefined` where no Sentinel says. */
+  promotable(): Promise<readonly Promotable[] | undefined>;
   lastStory(): FailoverStory | undefined;
+}
+
+/** How long a graceful failover may wait before it begins, in milliseconds. */
+export interface Patience {
+  /** For replies that are under way. */
+  readonly finishMs: number;
+  /** For replicas that are behind. */
+  readonly maxLagWaitMs: number;
 }
 
 /** How long running replies may take unless it is said, and the longest, in milliseconds. */
@@ -44,14 +58,15 @@ const lookEveryMs = 5;
 
 /**
  * Fails over so that nobody notices more than a pause: new clients wait, running replies are finished, nothing more is
- * asked, and only then is Sentinel asked for the failover. What goes wrong before the fence undoes all of it.
+ * asked, the replicas that may be promoted get everything, and only then is Sentinel asked for the failover. What goes wrong
+ * before the fence undoes all of it.
  *
  * @param order has Sentinel begin the failover, and gives which one has
  * @throws TunnelError why there was no failover; everything is as before then
  */
 export async function failOverGracefully(
   port: GracefulPort,
-  finishMs: number,
+  { finishMs, maxLagWaitMs }: Patience,
   order: () => Promise<string>,
 ): Promise<GracefulOutcome> {
   const { phase, generation } = port.view();
@@ -61,19 +76,23 @@ export async function failOverGracefully(
       `Cannot fail "${port.name}" over: it is ${phase.kind}, not serving a confirmed master`,
     );
   const before = port.lastStory();
-  const old = await openQuietly(phase.endpoint, port.access);
+  const old = new ReplicationLine(phase.endpoint, port.access);
+  const isCurrent = (): boolean => port.view().generation === generation;
   try {
-    port.hold(finishMs + beginMs);
+    port.hold(finishMs + maxLagWaitMs + catchUpSlackMs + beginMs);
     const quiescence = await port.quiesce(finishMs);
+    const { name, access } = port;
+    const promotable = port.promotable.bind(port);
+    const catchUp = await awaitCatchUp({ name, access, master: old, promotable, isCurrent }, maxLagWaitMs);
     const sentinel = await order();
-    const hasBegun = await until(() => port.view().generation !== generation, beginMs);
+    const hasBegun = await until(() => !isCurrent(), beginMs);
     if (!hasBegun)
       throw new TunnelError(
         'ST_FAILOVER_FAILED',
         `The failover of "${port.name}" that ${sentinel} accepted has not begun within ${String(beginMs)} ms`,
       );
     // Every session has been cut by now, so whatever was acknowledged through here is in this offset.
-    const atFence = await askReplication(old);
+    const atFence = await infoOf(old);
     port.release();
     await until(() => port.view().phase.kind === 'serving', serveMs);
     const after = port.view().phase;
@@ -85,42 +104,29 @@ export async function failOverGracefully(
     return {
       sentinel,
       quiescence,
+      catchUp,
       story: story !== before ? (story ?? null) : null,
       lost: isOver
-        ? lossBetween(atFence, next)
+        ? lossBetween(atFence, next, quiescence.busy === 0 ? catchUp.offset : undefined)
         : { writes: null, bytes: null, why: 'no new master is served yet' },
     };
   } finally {
     port.release();
-    old?.close();
+    old.close();
   }
 }
 
 async function askNewMaster(endpoint: Endpoint, access: Access): Promise<ReplicationInfo | undefined> {
-  const connection = await openQuietly(endpoint, access);
-  const info = await askReplication(connection);
-  connection?.close();
+  const line = new ReplicationLine(endpoint, access);
+  const info = await infoOf(line);
+  line.close();
   return info;
 }
 
-/** What cannot be asked is not known; the failover goes on without it. */
-async function openQuietly(endpoint: Endpoint, access: Access): Promise<Connection | undefined> {
-  try {
-    return await Connection.open(endpoint, askMs, undefined, access);
-  } catch (error) {
-    if (error instanceof TunnelError) return undefined;
-    throw error;
-  }
-}
-
-async function askReplication(connection: Connection | undefined): Promise<ReplicationInfo | undefined> {
-  try {
-    const reply = await connection?.ask(['INFO', 'replication'], askMs);
-    return typeof reply === 'string' ? readReplicationInfo(reply) : undefined;
-  } catch (error) {
-    if (error instanceof TunnelError) return undefined;
-    throw error;
-  }
+/** What cannot be asked is not known; by now the failover goes on without it. */
+async function infoOf(line: ReplicationLine): Promise<ReplicationInfo | undefined> {
+  const reply = await line.ask(askMs);
+  return reply.kind === 'info' ? reply.info : undefined;
 }
 
 /** Looks until something is so. @returns whether it came to be so in time */

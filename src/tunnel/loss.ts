@@ -2,6 +2,8 @@
 export interface ReplicationInfo {
   readonly role: string | undefined;
   readonly offset: number | undefined;
+  /** How far a replica has carried out what its master has sent. */
+  readonly appliedOffset: number | undefined;
   readonly id: string | undefined;
   /** The history before the last promotion, and where it ended. */
   readonly formerId: string | undefined;
@@ -34,6 +36,7 @@ export function readReplicationInfo(text: string): ReplicationInfo {
   return {
     role: field('role'),
     offset: number('master_repl_offset'),
+    appliedOffset: number('slave_repl_offset'),
     id: field('master_replid'),
     formerId: field('master_replid2'),
     formerEnd: number('second_repl_offset'),
@@ -42,15 +45,24 @@ export function readReplicationInfo(text: string): ReplicationInfo {
 
 /**
  * Compares the old master, asked once nobody could write through us any more, with the new one after its promotion.
- * `second_repl_offset` is the first offset that is not of the former history (redis 7.0.15, replication.c, shiftReplicationId).
+ * Where every session was at rest at some offset, what came after it was not a write through us: pings, what Sentinels
+ * publish, or a client of others. `second_repl_offset` is the first offset that is not of the former history (redis 7.0.15, replication.c, shiftReplicationId).
+ *
+ * @param atRest how far the old master was when every session was at rest; `undefined` where not every one was
  */
-export function lossBetween(old: ReplicationInfo | undefined, next: ReplicationInfo | undefined): Loss {
+export function lossBetween(
+  old: ReplicationInfo | undefined,
+  next: ReplicationInfo | undefined,
+  atRest?: number,
+): Loss {
   if (old?.offset === undefined) return unknown('the old master could not be asked in time');
   if (old.role !== 'master') return unknown('the old master did not say that it was one');
   if (next?.formerEnd === undefined) return unknown('the new master does not tell where its history begins');
   if (next.formerId !== old.id)
     return unknown('the new master has not got its history from the old one alone');
   const bytes = Math.max(0, old.offset - (next.formerEnd - 1));
+  if (bytes > 0 && atRest !== undefined && next.formerEnd > atRest)
+    return { writes: 0, bytes, why: 'the new master had everything from before the clients were at rest' };
   return bytes === 0
     ? { writes: 0, bytes, why: 'the new master had everything that the old one had' }
     : {

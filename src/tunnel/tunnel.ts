@@ -18,7 +18,7 @@ import type { MasterWatch } from '../sentinel/watch.ts';
 import type { Log } from '../telemetry/log.ts';
 import { Chronicle } from './chronicle.ts';
 import { Listeners } from './listeners.ts';
-import { failOverGracefully, type GracefulOutcome, type GracefulPort } from './graceful.ts';
+import { failOverGracefully, type GracefulOutcome, type GracefulPort, type Patience } from './graceful.ts';
 import { OperatorHold, type HoldView } from './operator-hold.ts';
 import { Reassurance } from './reassurance.ts';
 import { routeOf, sameRoute } from './route.ts';
@@ -202,10 +202,9 @@ export class Tunnel {
   /**
    * Fails over with a pause instead of cut commands: see `graceful.ts`.
    *
-   * @param finishMs how long what clients have asked may take to be answered, in milliseconds
    * @throws TunnelError `ST_FAILOVER_FAILED`, or what Sentinel has against it
    */
-  async failOverGracefully(finishMs: number): Promise<GracefulOutcome> {
+  async failOverGracefully(patience: Patience): Promise<GracefulOutcome> {
     const { name } = this.#database;
     const relay = this.#relay;
     if (!relay || this.#hold.view)
@@ -224,9 +223,10 @@ export class Tunnel {
         this.#endHold('the graceful failover is over');
       },
       quiesce: (withinMs) => relay.quiesce(withinMs),
+      promotable: () => this.#sentinels.promotable(name),
       lastStory: () => this.stories().at(-1),
     };
-    return await failOverGracefully(port, finishMs, () => this.failOver());
+    return await failOverGracefully(port, patience, () => this.failOver());
   }
 
   /** Cuts every session, and gives how many there were: their clients reconnect. */

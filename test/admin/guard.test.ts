@@ -118,10 +118,13 @@ test('actions reach the database that is named, with what is wished', async () =
     ]);
     for (const body of ['{', '[]', '{"forMs": 0}', '{"forMs": 1e12}', '{"formMs": 1}', '{"forMs": "1"}'])
       assert.equal((await post(`${path}/hold`, body))[0], 400, body);
-    for (const body of ['{"graceful": 1}', '{"finishMs": 5}', '{"graceful": true, "finishMs": 60000}'])
+    for (const body of [
+      ...['{"graceful": 1}', '{"finishMs": 5}', '{"graceful": true, "finishMs": 60000}'],
+      ...['{"maxLagWaitMs": 5}', '{"graceful": true, "maxLagWaitMs": 60001}'],
+    ])
       assert.equal((await post(`${path}/failover`, body))[0], 400, body);
     assert.equal((await post(`${path}/failover`, '{"graceful": true, "finishMs": 50}'))[0], 409);
-    assert.equal(stage.port.acted.pop(), 'graceful db1@internal 50');
+    assert.equal(stage.port.acted.pop(), 'graceful db1@internal 50 3000');
     assert.equal((await post('/databases/other/cut'))[0], 404);
     assert.equal((await post(`${path}/drop`))[0], 404);
     assert.equal(stage.port.acted.length, 5);

@@ -95,8 +95,8 @@ export class FakePort implements AdminPort {
     },
     release: (name) => this.acted.push(`release ${name}`) > 0,
     cut: (name) => Promise.resolve(this.acted.push(`cut ${name}`)),
-    graceful: (name, finishMs) => {
-      this.acted.push(`graceful ${name} ${finishMs}`);
+    graceful: (name, { finishMs, maxLagWaitMs }) => {
+      this.acted.push(`graceful ${name} ${finishMs} ${maxLagWaitMs}`);
       return Promise.reject(new TunnelError('ST_FAILOVER_FAILED', 'It did not work'));
     },
     failover: (name) => {

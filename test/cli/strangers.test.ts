@@ -235,6 +235,11 @@ test('flags that make no sense are told before anybody is asked', async () => {
     [['top', '--interval', '0'], /--interval: expected seconds from 0.1 to 60/],
     [['hold', 'a', '--for-ms', '1.5'], /--for-ms: expected a whole number from 1/],
     [['failover', 'a', '--finish-ms', '5'], /--finish-ms is for --graceful/],
+    [['failover', 'a', '--max-lag-wait', '5'], /--max-lag-wait is for --graceful/],
+    [
+      ['failover', 'a', '--graceful', '--max-lag-wait', '0'],
+      /--max-lag-wait: expected a whole number from 1 to 60000/,
+    ],
     [['status', '--admin', 'off'], /Nobody to ask: the admin listener is turned off by --admin/],
     [['status', '--admin', '127.0.0.1:0'], /--admin: port 0 is chosen by the kernel/],
     [['hold'], /Missing required argument 'name'/],

@@ -30,6 +30,7 @@ export { RedisProcess, type RedisOptions } from './redis-process.ts';
 export { RespClient, type Ending } from './resp-client.ts';
 export { encodeCommand, encodeReply, ReplyError, RespDecoder, type Reply } from './resp.ts';
 export { cannotShow, Screen } from './screen.ts';
+export { SlowLink } from './slow-link.ts';
 export {
   awaitServing,
   configThrough,

@@ -2,8 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { lossBetween, readReplicationInfo } from '../../src/tunnel/loss.ts';
 
-const old = { role: 'master', offset: 100, id: 'a', formerId: undefined, formerEnd: undefined };
-const next = { role: 'master', offset: 120, id: 'b', formerId: 'a', formerEnd: 101 };
+const old = {
+  ...{ role: 'master', offset: 100, appliedOffset: undefined, id: 'a' },
+  ...{ formerId: undefined, formerEnd: undefined },
+};
+const next = {
+  ...{ role: 'master', offset: 120, appliedOffset: undefined, id: 'b' },
+  ...{ formerId: 'a', formerEnd: 101 },
+};
 
 test('nothing is lost where the new master had the whole history of the old one', () => {
   assert.deepEqual([lossBetween(old, next).writes, lossBetween(old, next).bytes], [0, 0]);
@@ -15,6 +21,18 @@ test('what the new master lacks is told in bytes, for what they were cannot be k
     [lossBetween(old, { ...next, formerEnd: 90 }).writes, lossBetween(old, { ...next, formerEnd: 90 }).bytes],
     [null, 11],
   );
+});
+
+test('what came after every client was at rest was none of their writes', () => {
+  const lagging = { ...next, formerEnd: 90 };
+  for (const [atRest, writes] of [
+    [89, 0],
+    [90, null],
+    [undefined, null],
+  ] as const) {
+    const loss = lossBetween(old, lagging, atRest);
+    assert.deepEqual([loss.writes, loss.bytes], [writes, 11], String(atRest));
+  }
 });
 
 test('nothing is claimed where the two cannot be compared', () => {
@@ -41,6 +59,7 @@ test('the reply of Redis is read as it is', () => {
   assert.deepEqual(readReplicationInfo(text), {
     role: 'master',
     offset: 42,
+    appliedOffset: undefined,
     id: 'abc',
     formerId: 'def',
     formerEnd: undefined,
