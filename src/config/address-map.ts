@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { type AddressMap, addressMapOf, type AddressRule, canonicalHost } from '../net/address-map.ts';
+import { parsePort } from '../net/endpoint.ts';
 import { parseNetwork } from '../net/network.ts';
 import { isHost, readEndpoint } from './listen.ts';
 
@@ -16,6 +17,8 @@ export function readMapSource(key: string): AddressRule['from'] | undefined {
 export function readMapTarget(text: string): AddressRule['to'] | undefined {
   const endpoint = readEndpoint(text);
   if (endpoint) return endpoint;
+  const port = text.startsWith(':') ? parsePort(text.slice(1)) : undefined;
+  if (port !== undefined) return { host: undefined, port };
   const host = readHost(text);
   return host === undefined ? undefined : { host, port: undefined };
 }

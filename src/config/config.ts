@@ -1,7 +1,7 @@
 import type { AddressMap } from '../net/address-map.ts';
 import type { Endpoint, ListenAddress } from '../net/endpoint.ts';
 import type { Secret } from '../net/secret.ts';
-import type { Access, ServerTls } from '../net/tls.ts';
+import type { Access, ServerAccess, ServerTls } from '../net/tls.ts';
 import type { LogLevel } from '../telemetry/log.ts';
 
 /** The whole configuration after parsing: frozen, nothing optional that has a default, units in names. */
@@ -55,7 +55,7 @@ export interface DatabaseConfig {
   /** A connection on which no byte has moved for so long is closed, in milliseconds; 0 for never. */
   readonly idleMs: number;
   /** How to speak to its servers. The credentials are for asking one for its ROLE, and go nowhere else. */
-  readonly redis: Access;
+  readonly redis: ServerAccess;
 }
 
 /** One place where clients of a database connect. */

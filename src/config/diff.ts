@@ -11,6 +11,7 @@ const effects = {
   opens: 'opens',
   closes: 'closes; its sessions go on',
   replaces: 'opened anew, with TLS or without; its sessions have drainMs to end',
+  repoints: 'opened anew; its sessions have drainMs to end',
   retires: 'its listeners close, its sessions have drainMs to end',
   reopens: 'closes and opens anew; its sessions go on',
   newSessions: 'new sessions only',
@@ -51,8 +52,10 @@ export const effectAt: Readonly<Record<string, Effect>> = {
   'databases[].listen[]': 'reopens',
   'databases[].listen[].tls': 'newSessions',
   redis: 'probes',
+  'redis.port': 'repoints',
   'redis.tls': 'newSessions',
   'databases[].redis': 'probes',
+  'databases[].redis.port': 'repoints',
   'databases[].redis.tls': 'newSessions',
   'databases[].failover': 'nextFailover',
   'databases[].onSentinelLoss': 'atOnce',
@@ -112,6 +115,7 @@ function sourceText(from: AddressRule['from']): string {
 }
 
 function targetText({ host, port }: AddressRule['to']): string {
+  if (host === undefined) return `:${String(port)}`;
   return port === undefined ? host : formatEndpoint({ host, port });
 }
 

@@ -1,6 +1,6 @@
 import { TunnelError } from '../errors.ts';
 import { type ListenAddress, formatListenAddress } from '../net/endpoint.ts';
-import { speaksTls, type Access } from '../net/tls.ts';
+import { speaksTls, type Access, type ServerAccess } from '../net/tls.ts';
 import { Loader, type AccessInput } from './access.ts';
 import { settleAdmin } from './admin.ts';
 import { settleAddressMap } from './address-map.ts';
@@ -179,7 +179,7 @@ function settle(
 ): Omit<Config, 'warnings'> {
   const { redis, ...rest } = input;
   const { discover, replyMs, pollMs } = input.sentinel;
-  const common = loader.access(redis, ['redis']);
+  const common = withPort(loader.access(redis, ['redis']), redis.port);
   return {
     ...rest,
     admin,
@@ -225,15 +225,25 @@ function engineProblems({ engine, databases }: Pick<Config, 'engine' | 'database
   return [{ path: ['engine'], text }];
 }
 
-/** User and password are one thing, and replaced together; TLS is another. */
-function overriding(common: Access, own: AccessInput | undefined, loader: Loader, path: Path): Access {
+/** User and password are one thing, and replaced together; TLS is another, and the port a third. */
+function overriding(
+  common: ServerAccess,
+  own: (AccessInput & { readonly port?: number | undefined }) | undefined,
+  loader: Loader,
+  path: Path,
+): ServerAccess {
   if (!own) return common;
   const { credentials, tls } = loader.access(own, path);
   const kept = {
     ...(!credentials && common.credentials && { credentials: common.credentials }),
     ...(own.tls === undefined && common.tls && { tls: common.tls }),
   };
-  return { ...kept, ...(credentials && { credentials }), ...(tls && { tls }) };
+  const access = { ...kept, ...(credentials && { credentials }), ...(tls && { tls }) };
+  return withPort(access, own.port ?? common.port);
+}
+
+function withPort(access: Access, port: number | undefined): ServerAccess {
+  return port === undefined ? access : { ...access, port };
 }
 
 /** The schema has read this before. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { tlsVersions } from '../net/tls.ts';
-import { choice, file, mapping, textWanted } from './schema-leaves.ts';
+import { choice, file, mapping, textWanted, whole } from './schema-leaves.ts';
 
 export const clientTls = z.strictObject(
   {
@@ -39,4 +39,14 @@ export const tls = z
   .optional()
   .meta({ description: 'Whether to speak TLS, and how: `true`, or a mapping.' });
 
-export const redis = z.strictObject({ ...credentials, tls }, mapping);
+export const redis = z.strictObject(
+  {
+    ...credentials,
+    tls,
+    port: whole(1, 65_535).optional().meta({
+      description:
+        'The port of every server, whatever port Sentinel announces: for TLS beside plain. A port in `addressMap` counts for more.',
+    }),
+  },
+  mapping,
+);

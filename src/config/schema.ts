@@ -86,7 +86,7 @@ const admin = z.strictObject(
 );
 
 const mapWanted = { error: 'a mapping of announced addresses to addresses' };
-const targetWanted = { error: '"host:port" or "host" to connect to' };
+const targetWanted = { error: '"host:port", "host" or ":port" to connect to' };
 const mapTarget = z.string(targetWanted).refine((text) => readMapTarget(text) !== undefined, targetWanted);
 
 function assertSources(map: Readonly<Record<string, string>>, context: z.RefinementCtx): void {
@@ -142,7 +142,7 @@ export const configSchema = z
         .meta({ description: 'How to speak to Sentinels.' }),
       redis: redis.prefault({}).meta({
         description:
-          'How to speak to Redis. User and password are for asking a server for its ROLE, and never used for a connection of a client; TLS is for those too.',
+          'How to speak to Redis. User and password are for asking a server for its ROLE, and never used for a connection of a client; TLS and the port are for those too.',
       }),
       databases: z
         .array(database, databasesWanted)
@@ -150,7 +150,7 @@ export const configSchema = z
         .meta({ description: 'The masters to lead to, and where to listen for each.' }),
       addressMap: z.record(z.string(), mapTarget, mapWanted).superRefine(assertSources).default({}).meta({
         description:
-          'Where to connect to servers that are announced under addresses which cannot be reached from here (NAT, containers): from `"host:port"`, `"host"` or a network (`"172.18.0.0/16"`) to `"host:port"` or `"host"`. The most specific key counts.',
+          'Where to connect to servers that are announced under addresses which cannot be reached from here (NAT, containers): from `"host:port"`, `"host"` or a network (`"172.18.0.0/16"`) to `"host:port"`, `"host"` or `":port"`. The most specific key counts. For a host or a network, `":port"` is for servers of Redis alone, not for Sentinels.',
       }),
       admin: z
         .union([z.literal('off'), z.literal(false), admin], adminWanted)

@@ -8,8 +8,9 @@ export interface AddressRule {
     | { readonly kind: 'host'; readonly host: string }
     | { readonly kind: 'network'; readonly network: string };
   readonly to: {
-    readonly host: string;
-    /** `undefined` keeps the announced port. */
+    /** `undefined` keeps the announced host. */
+    readonly host: string | undefined;
+    /** `undefined` keeps the announced port, or the one that the servers of the database have. */
     readonly port: number | undefined;
   };
 }
@@ -25,11 +26,21 @@ export function addressMapOf(rules: readonly AddressRule[]): AddressMap {
     .map(({ rule }) => rule);
 }
 
-/** Where an announced endpoint is dialled: the endpoint itself, the same object, where no rule is for it. */
-export function mapEndpoint(map: AddressMap, endpoint: Endpoint): Endpoint {
-  if (map.length === 0) return endpoint;
-  const rule = indexOf(map).find(endpoint);
-  return rule ? { host: rule.to.host, port: rule.to.port ?? endpoint.port } : endpoint;
+/** The rule for an announced endpoint, the most specific one; `undefined` where there is none. */
+export function ruleFor(map: AddressMap, endpoint: Endpoint): AddressRule | undefined {
+  return map.length === 0 ? undefined : indexOf(map).find(endpoint);
+}
+
+/**
+ * Where an announced endpoint is dialled: the endpoint itself, the same object, where nothing leads elsewhere.
+ *
+ * @param port that of all servers, whatever is announced; a rule that names a port counts for more
+ */
+export function mapEndpoint(map: AddressMap, endpoint: Endpoint, port?: number): Endpoint {
+  const rule = ruleFor(map, endpoint);
+  return rule || port !== undefined
+    ? { host: rule?.to.host ?? endpoint.host, port: rule?.to.port ?? port ?? endpoint.port }
+    : endpoint;
 }
 
 /** One spelling per host: names in lower case without a final dot, addresses as they are usually written. */

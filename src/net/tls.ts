@@ -36,6 +36,12 @@ export interface Access {
   readonly tls?: ClientTls;
 }
 
+/** How to get into the servers of a database. */
+export interface ServerAccess extends Access {
+  /** The port of all of them, whatever Sentinel announces. */
+  readonly port?: number;
+}
+
 /** How a listener speaks TLS. */
 export interface ServerTls {
   readonly identity: Identity;

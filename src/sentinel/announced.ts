@@ -1,5 +1,5 @@
 import { isIPv4 } from 'node:net';
-import { mapEndpoint, type AddressMap } from '../net/address-map.ts';
+import { mapEndpoint, ruleFor, type AddressMap } from '../net/address-map.ts';
 import { parsePort, type Endpoint } from '../net/endpoint.ts';
 import { meansItsReader } from '../net/this-host.ts';
 
@@ -9,6 +9,8 @@ export interface Origin {
   readonly map: AddressMap;
   /** Whether the Sentinel is on another host: its loopback addresses are not ours. */
   readonly isRemote: boolean;
+  /** The port of every server of the database, whatever is announced. */
+  readonly port?: number | undefined;
 }
 
 /** A Sentinel on this host, and no address map. */
@@ -35,18 +37,36 @@ export interface Announced {
  * @param host a name, an IPv4 address, or an IPv6 address (bare, as Sentinel prints it)
  * @returns `undefined` where it is no address at all
  */
-export function readAnnounced(host: string, port: string, { map, isRemote }: Origin): Announced | undefined {
+export function readAnnounced(
+  host: string,
+  port: string,
+  { map, isRemote, port: serverPort }: Origin,
+): Announced | undefined {
   const number = parsePort(port);
   if (number === undefined || !isHost(host)) return undefined;
   const announced = { host, port: number };
-  const endpoint = mapEndpoint(map, announced);
-  return { endpoint, isReachable: endpoint !== announced || !isRemote || !meansItsReader(host) };
+  const isLedToHost = ruleFor(map, announced)?.to.host !== undefined;
+  return {
+    endpoint: mapEndpoint(map, announced, serverPort),
+    isReachable: isLedToHost || !isRemote || !meansItsReader(host),
+  };
 }
 
 /** @returns the endpoint, or `undefined` where nobody could dial it from here */
 export function announcedEndpoint(host: string, port: string, origin = fromHere): Endpoint | undefined {
   const announced = readAnnounced(host, port, origin);
   return announced?.isReachable ? announced.endpoint : undefined;
+}
+
+/**
+ * The same for another Sentinel. It shares its host with a server more often than not, so what says of a host or a network
+ * that its servers have another port is not about it.
+ */
+export function announcedSentinel(host: string, port: string, origin: Origin): Endpoint | undefined {
+  const number = parsePort(port);
+  const rule = number === undefined ? undefined : ruleFor(origin.map, { host, port: number });
+  const isOfServers = rule?.to.host === undefined && rule?.from.kind !== 'endpoint';
+  return announcedEndpoint(host, port, { map: isOfServers ? [] : origin.map, isRemote: origin.isRemote });
 }
 
 function isHost(host: string): boolean {

@@ -14,10 +14,14 @@ export interface Acquaintance {
   readonly id: string | undefined;
   /** The other Sentinels that it names, those that are up first; `undefined` where it could not be read. */
   readonly sentinels: readonly Named[] | undefined;
-  readonly replicas: readonly WatchedServer[];
+  /** Those of the master, by the port that every server has; `undefined` for the announced ones. */
+  readonly replicas: ReadonlyMap<number | undefined, readonly WatchedServer[]>;
   /** What could not be read, and why; `undefined` where all could, or is not allowed to us. */
   readonly trouble: string | undefined;
 }
+
+/** The masters to ask about, and for each the ports that all its servers have, for those who watch it, whatever is announced. */
+export type Ports = ReadonlyMap<string, ReadonlySet<number | undefined>>;
 
 /** No more of what one Sentinel lists is kept. */
 const mostKept = 512;
@@ -34,7 +38,7 @@ const mostKept = 512;
  */
 export async function introduce(
   endpoint: Endpoint,
-  names: readonly string[],
+  ports: Ports,
   map: AddressMap,
   ms: number,
   access: Access,
@@ -48,13 +52,18 @@ export async function introduce(
   }
   try {
     if (connection.login.kind === 'refused') return [];
-    return await Promise.all(names.map((name) => ask(connection, name, map, ms)));
+    return await Promise.all([...ports].map((each) => ask(connection, each, map, ms)));
   } finally {
     connection.close();
   }
 }
 
-async function ask(connection: Connection, name: string, map: AddressMap, ms: number): Promise<Acquaintance> {
+async function ask(
+  connection: Connection,
+  [name, ports]: readonly [string, ReadonlySet<number | undefined>],
+  map: AddressMap,
+  ms: number,
+): Promise<Acquaintance> {
   const troubles: string[] = [];
   const reply = async (...command: readonly string[]): Promise<Reply> => {
     try {
@@ -79,7 +88,11 @@ async function ask(connection: Connection, name: string, map: AddressMap, ms: nu
   return {
     ...{ name, id: readMyId(id), trouble: troubles[0] },
     sentinels: named?.toSorted((a, b) => Number(b.isUp) - Number(a.isUp)).slice(0, mostKept),
-    replicas: readServers(replicas, origin).slice(0, mostKept),
+    replicas: new Map(
+      [...ports].map(
+        (port) => [port, readServers(replicas, { ...origin, port }).slice(0, mostKept)] as const,
+      ),
+    ),
   };
 }
 

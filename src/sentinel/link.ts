@@ -6,10 +6,10 @@ import type { Access } from '../net/tls.ts';
 import { timedOut } from './connection-errors.ts';
 import { Connection } from './connection.ts';
 import { assertLoggedIn, deniedMs } from './denial.ts';
-import { introduce, type Acquaintance } from './introduce.ts';
+import { introduce, type Acquaintance, type Ports } from './introduce.ts';
 import { Pulse } from './pulse.ts';
 import { ReplyError } from './resp.ts';
-import { Subscription, type SubscriptionEvent } from './subscription.ts';
+import { Subscription, type AnnouncedAt, type SubscriptionEvent } from './subscription.ts';
 import { readAnswer, readMyId, type Announcement, type Answer } from './words.ts';
 
 /** What a link asks about, and under which turn of its watch. */
@@ -18,6 +18,8 @@ export interface Question {
   readonly watch: object;
   readonly name: string;
   readonly turn: number;
+  /** The port of every server of its master, where it has one whatever is announced. */
+  readonly port: number | undefined;
 }
 
 /** An answer, and how it was given. */
@@ -40,8 +42,11 @@ export interface LinkPort {
   /** How long until the next round, in milliseconds: shorter while a master is missing. */
   beatMs(): number;
   answered(link: SentinelLink, question: Question, given: Given): void;
-  /** @param id the run id of the Sentinel that announces, where it tells */
-  announced(link: SentinelLink, announcement: Announcement, id: string | undefined): void;
+  /**
+   * @param id the run id of the Sentinel that announces, where it tells
+   * @param at the same announcement where every server has this port
+   */
+  announced(link: SentinelLink, announcement: Announcement, id: string | undefined, at: AnnouncedAt): void;
   /** Who it is and whom it knows, from time to time. */
   introduced(link: SentinelLink, acquaintances: readonly Acquaintance[]): void;
   subscription(link: SentinelLink, event: SubscriptionEvent): void;
@@ -120,8 +125,8 @@ export class SentinelLink {
     this.#subscription = new Subscription(endpoint, this.#lateMs, {
       addressMap: port.addressMap,
       access: () => port.access(),
-      announced: (announcement, id) => {
-        port.announced(this, announcement, id);
+      announced: (announcement, id, at) => {
+        port.announced(this, announcement, id, at);
       },
       changed: (event) => {
         // Whatever was announced before the subscription stood was missed: ask once it stands.
@@ -321,7 +326,7 @@ export class SentinelLink {
     }
   }
 
-  async #ask({ connection, id }: Line, { name }: Question, askedMs: number): Promise<Given> {
+  async #ask({ connection, id }: Line, { name, port }: Question, askedMs: number): Promise<Given> {
     // The epoch is asked for first: should the address change between the two, a new address comes with the old epoch
     // and counts for little until the next round, instead of an old address with the new epoch.
     const [master, address] = await Promise.all([
@@ -329,7 +334,7 @@ export class SentinelLink {
       connection.ask(['SENTINEL', 'get-master-addr-by-name', name], this.#lateMs),
     ]);
     const { isRemote } = connection;
-    const answer = readAnswer(address, master, { map: this.port.addressMap, isRemote });
+    const answer = readAnswer(address, master, { map: this.port.addressMap, isRemote, port });
     // Not "No such master with that name": that is so only until it is monitored.
     if (master instanceof ReplyError && /^NOPERM |^ERR unknown (sub)?command/i.test(master.text))
       this.#isWithoutEpoch = true;
@@ -341,17 +346,19 @@ export class SentinelLink {
   #introduceWhenDue(): void {
     const nowMs = performance.now();
     if (this.#isIntroducing || nowMs - this.#introducedAtMs < introductionEveryMs) return;
-    const names = [...new Set(this.port.questions().map(({ name }) => name))];
-    if (names.length === 0) return;
+    const ports = new Map<string, Set<number | undefined>>();
+    for (const { name, port } of this.port.questions())
+      ports.set(name, (ports.get(name) ?? new Set()).add(port));
+    if (ports.size === 0) return;
     this.#introducedAtMs = nowMs;
     this.#isIntroducing = true;
-    void this.#introduce(names);
+    void this.#introduce(ports);
   }
 
-  async #introduce(names: readonly string[]): Promise<void> {
+  async #introduce(ports: Ports): Promise<void> {
     const { signal } = this.#closing;
     const { addressMap } = this.port;
-    const told = await introduce(this.endpoint, names, addressMap, this.#lateMs, this.port.access(), signal);
+    const told = await introduce(this.endpoint, ports, addressMap, this.#lateMs, this.port.access(), signal);
     this.#isIntroducing = false;
     if (!signal.aborted) this.port.introduced(this, told);
   }

@@ -1,7 +1,8 @@
 import type { Roster } from './belief.ts';
 import type { Introduction } from './identity.ts';
 import type { Given, Question } from './link.ts';
-import type { Announcement } from './words.ts';
+import type { AnnouncedAt } from './subscription.ts';
+import type { Announcement, WatchedServer } from './words.ts';
 
 /** What the members ask about, and whom they tell: at once, in the order of events. The callbacks must not throw. */
 export interface MembersPort {
@@ -15,10 +16,21 @@ export interface MembersPort {
   hasNewcomers(): boolean;
   /** An answer, unless another address of the same Sentinel has the vote. */
   answered(sentinel: string, question: Question, given: Given): void;
-  /** @param id the run id of the Sentinel that announces, where it tells */
-  announced(sentinel: string, announcement: Announcement, id: string | undefined): void;
-  /** Who a Sentinel is, and whom it knows around one master. */
-  introduced(name: string, introduction: Introduction): void;
+  /**
+   * @param id the run id of the Sentinel that announces, where it tells
+   * @param at the same announcement where every server has this port
+   */
+  announced(sentinel: string, announcement: Announcement, id: string | undefined, at: AnnouncedAt): void;
+  /**
+   * Who a Sentinel is, and whom it knows around one master.
+   *
+   * @param replicas those of the master, by the port that every server has
+   */
+  introduced(
+    name: string,
+    introduction: Omit<Introduction, 'servers'>,
+    replicas: ReadonlyMap<number | undefined, readonly WatchedServer[]>,
+  ): void;
   /** A Sentinel cannot be heard any more: no connection is left on which it announces things. */
   unlinked(sentinel: string): void;
   /** They have been adjusted, their times with them, and these seeds were not known; the roster changes after this. */

@@ -144,9 +144,9 @@ export class Members {
   }
 
   /** Which replicas those may promote whom `failover` would ask; `undefined` where none of them says. */
-  async promotable(name: string): Promise<readonly Promotable[] | undefined> {
-    const { replyMs } = this.#config;
-    return await askPromotable(name, this.#monitoring(name), replyMs, this.#config, this.#addressMap);
+  async promotable(name: string, port?: number): Promise<readonly Promotable[] | undefined> {
+    const servers = { map: this.#addressMap, port };
+    return await askPromotable(name, this.#monitoring(name), this.#config.replyMs, this.#config, servers);
   }
 
   /** Ends every link. */
@@ -177,9 +177,9 @@ export class Members {
         this.#heed(link.key);
         if (this.#owner.hasNewcomers()) for (const each of this.#links.values()) each.askAcquaintances();
       },
-      announced: (link, announcement, id) => {
+      announced: (link, announcement, id, at) => {
         if (this.#renewal.has(link)) return;
-        this.#owner.announced(this.#electorate.speakerOf(link.key, id), announcement, id);
+        this.#owner.announced(this.#electorate.speakerOf(link.key, id), announcement, id, at);
         if (announcement.channel === '+sentinel') link.askAcquaintances();
       },
       introduced: (link, acquaintances) => {
@@ -227,7 +227,7 @@ export class Members {
   #introduced(key: string, acquaintances: readonly Acquaintance[]): void {
     for (const { name, id, sentinels, replicas } of acquaintances) {
       const others = sentinels?.flatMap((each) => each.id ?? []);
-      this.#owner.introduced(name, { sentinel: key, id, others, servers: replicas });
+      this.#owner.introduced(name, { sentinel: key, id, others }, replicas);
     }
     this.#health.introduced(key, acquaintances.find(({ trouble }) => trouble !== undefined)?.trouble);
     this.#acquaintances.set(key, acquaintances);

@@ -1,5 +1,4 @@
 import { TunnelError } from '../errors.ts';
-import type { AddressMap } from '../net/address-map.ts';
 import { formatEndpoint, parsePort, type Endpoint } from '../net/endpoint.ts';
 import type { Access } from '../net/tls.ts';
 import { readAnnounced, type Origin } from './announced.ts';
@@ -31,9 +30,9 @@ export async function askPromotable(
   sentinels: readonly Endpoint[],
   ms: number,
   access: Access,
-  map: AddressMap,
+  servers: Omit<Origin, 'isRemote'>,
 ): Promise<readonly Promotable[] | undefined> {
-  const told = await Promise.all(sentinels.map((sentinel) => ask(name, sentinel, ms, access, map)));
+  const told = await Promise.all(sentinels.map((sentinel) => ask(name, sentinel, ms, access, servers)));
   if (told.every((each) => each === undefined)) return undefined;
   const all = told.flatMap((each) => each ?? []);
   return [...new Map(all.map((each) => [formatEndpoint(each.announced), each])).values()];
@@ -44,13 +43,13 @@ async function ask(
   sentinel: Endpoint,
   ms: number,
   access: Access,
-  map: AddressMap,
+  servers: Omit<Origin, 'isRemote'>,
 ): Promise<readonly Promotable[] | undefined> {
   let connection: Connection | undefined;
   try {
     connection = await Connection.open(sentinel, ms, undefined, access, undefined, longReply);
     const reply = await connection.ask(['SENTINEL', 'REPLICAS', name], ms);
-    return readPromotable(reply, { map, isRemote: connection.isRemote });
+    return readPromotable(reply, { ...servers, isRemote: connection.isRemote });
   } catch (error) {
     if (error instanceof TunnelError) return undefined;
     throw error;

@@ -3,7 +3,7 @@ import type { AddressMap } from '../net/address-map.ts';
 import type { Endpoint } from '../net/endpoint.ts';
 import { names } from '../net/names.ts';
 import type { OwnListeners } from '../net/own-listeners.ts';
-import type { Access } from '../net/tls.ts';
+import type { ServerAccess } from '../net/tls.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { SentinelView } from './account.ts';
 import type { Rules } from './belief.ts';
@@ -20,7 +20,7 @@ const confirmMs = 2_500;
 /** What an operator decides per database. */
 export type WatchRules = Pick<Rules, 'name' | 'failover' | 'onSentinelLoss'> & {
   /** How to get into its servers, to ask them for their ROLE. */
-  readonly redis?: Access;
+  readonly redis?: ServerAccess;
 };
 
 /** Where servers really are, and where we are ourselves. */
@@ -112,9 +112,14 @@ export class Sentinels {
     return await this.#members.failover(name);
   }
 
-  /** Which replicas of this master may be promoted, by the Sentinels that answer; `undefined` where none of them says. */
-  async promotable(name: string): Promise<readonly Promotable[] | undefined> {
-    return await this.#members.promotable(name);
+  /**
+   * Which replicas of this master may be promoted, by the Sentinels that answer.
+   *
+   * @param port that of every server, whatever is announced
+   * @returns `undefined` where none of them says
+   */
+  async promotable(name: string, port?: number): Promise<readonly Promotable[] | undefined> {
+    return await this.#members.promotable(name, port);
   }
 
   /** Ends every watch, and the links to the Sentinels after them. */
@@ -127,7 +132,11 @@ export class Sentinels {
   /** What the watches want to know, and which of them is told what. */
   #port(): MembersPort {
     return {
-      questions: () => [...this.#watches].map((watch) => ({ watch, name: watch.name, turn: watch.turn })),
+      questions: () =>
+        [...this.#watches].map((watch) => ({
+          ...{ watch, name: watch.name, turn: watch.turn },
+          port: watch.serverPort,
+        })),
       isUnsettled: () => [...this.#watches].some((watch) => watch.isUnsettled),
       trusts: (sentinel, name) =>
         [...this.#watches].some((watch) => watch.name === name && watch.trusts(sentinel)),
@@ -136,13 +145,17 @@ export class Sentinels {
         for (const watch of this.#watches)
           if (watch === asking) watch.hear({ kind: 'answered', sentinel, turn, ...given });
       },
-      announced: (sentinel, announcement, id) => {
+      announced: (sentinel, { name }, id, at) => {
         for (const watch of this.#watches)
-          if (watch.name === announcement.name) watch.hear({ kind: 'announced', sentinel, announcement, id });
+          if (watch.name === name)
+            watch.hear({ kind: 'announced', sentinel, announcement: at(watch.serverPort), id });
       },
-      introduced: (name, introduction) => {
-        for (const watch of this.#watches)
-          if (watch.name === name) watch.hear({ kind: 'introduced', introduction });
+      introduced: (name, introduction, replicas) => {
+        for (const watch of this.#watches) {
+          if (watch.name !== name) continue;
+          const servers = replicas.get(watch.serverPort) ?? [];
+          watch.hear({ kind: 'introduced', introduction: { ...introduction, servers } });
+        }
       },
       unlinked: (sentinel) => {
         for (const watch of this.#watches) watch.hear({ kind: 'unlinked', sentinel });

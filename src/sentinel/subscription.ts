@@ -16,12 +16,18 @@ export type SubscriptionEvent =
   | { readonly kind: 'refused'; readonly why: string }
   | { readonly kind: 'ended'; readonly why: string };
 
+/** An announcement as it is for those to whom every server of its master has one port, whatever is announced. */
+export type AnnouncedAt = (port: number | undefined) => Announcement;
+
 export interface SubscriptionPort {
   readonly addressMap: AddressMap;
   /** How to get into the Sentinel, for connections made from now on. */
   access(): Access;
-  /** @param id the run id of the Sentinel that announces, where it tells: another one may be asked at the same address */
-  announced(announcement: Announcement, id: string | undefined): void;
+  /**
+   * @param id the run id of the Sentinel that announces, where it tells: another one may be asked at the same address
+   * @param at the same announcement where every server has this port
+   */
+  announced(announcement: Announcement, id: string | undefined, at: AnnouncedAt): void;
   changed(event: SubscriptionEvent): void;
 }
 
@@ -100,7 +106,12 @@ export class Subscription {
     let id: string | undefined;
     connection.onMessage((channel, payload) => {
       const announcement = readAnnouncement(channel, payload, origin);
-      if (announcement) this.#port.announced(announcement, id);
+      if (!announcement) return;
+      this.#port.announced(announcement, id, (port) =>
+        port === undefined
+          ? announcement
+          : (readAnnouncement(channel, payload, { ...origin, port }) ?? announcement),
+      );
     });
     // From the first moment: what is announced while the channels are still being asked for is heard already.
     connection.onEnded((error) => {

@@ -57,7 +57,7 @@ async function surveyDatabase(database: DatabaseConfig, config: Config): Promise
   const asked = await Promise.all(
     config.sentinels.map(async (endpoint) => ({
       sentinel: formatEndpoint(endpoint),
-      ...(await askSentinel(endpoint, database.name, config.sentinel, config.addressMap)),
+      ...(await askSentinel(endpoint, database, config.sentinel, config.addressMap)),
     })),
   );
   const strangers = strangersAmong(asked);
@@ -88,7 +88,8 @@ function strangersAmong(asked: readonly Asked[]): ReadonlySet<string> {
   for (const { sentinel, acquaintances } of asked)
     for (const { id, sentinels, replicas } of acquaintances) {
       const others = sentinels?.flatMap((each) => each.id ?? []);
-      identities = withIntroduction(identities, { sentinel, id, others, servers: replicas });
+      const servers = [...replicas.values()].flat();
+      identities = withIntroduction(identities, { sentinel, id, others, servers });
     }
   const speakers = asked.map(({ sentinel, answer, id }) => ({
     ...{ sentinel, id, isSeed: true, isAnswering: answer.kind === 'address', hasAnswered: true },
@@ -100,12 +101,13 @@ function strangersAmong(asked: readonly Asked[]): ReadonlySet<string> {
 
 async function askSentinel(
   endpoint: Endpoint,
-  name: string,
+  { name, redis: { port } }: DatabaseConfig,
   config: SentinelConfig,
   map: AddressMap,
 ): Promise<Omit<Asked, 'sentinel'>> {
   const { replyMs } = config;
-  const introducing = introduce(endpoint, [name], map, replyMs, config, new AbortController().signal);
+  const ports = new Map([[name, new Set([port])]]);
+  const introducing = introduce(endpoint, ports, map, replyMs, config, new AbortController().signal);
   let connection: Connection | undefined;
   try {
     connection = await Connection.open(endpoint, replyMs, undefined, config);
@@ -115,8 +117,8 @@ async function askSentinel(
       connection.ask(['SENTINEL', 'MASTER', name], replyMs),
       connection.ask(['SENTINEL', 'get-master-addr-by-name', name], replyMs),
     ]);
-    const answer = readAnswer(address, master, { map, isRemote: connection.isRemote });
-    return { answer, id: readMyId(id), acquaintances: await introducing };
+    const origin = { map, isRemote: connection.isRemote, port };
+    return { answer: readAnswer(address, master, origin), id: readMyId(id), acquaintances: await introducing };
   } catch (error) {
     const isDenied = error instanceof TunnelError && error.code === 'ST_SENTINEL_AUTH';
     const answer: Answer = isDenied

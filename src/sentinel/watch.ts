@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { unreachable } from '../lifecycle/unreachable.ts';
 import { sameEndpoint, type Endpoint } from '../net/endpoint.ts';
 import type { OwnListeners } from '../net/own-listeners.ts';
-import type { Access } from '../net/tls.ts';
+import type { ServerAccess } from '../net/tls.ts';
 import {
   isUsable,
   newBelief,
@@ -69,7 +69,7 @@ export class MasterWatch {
   readonly #wakeSentinels: () => void;
   readonly #tell: (event: WatchEvent) => void;
   readonly #now: () => number;
-  #access: Access;
+  #access: ServerAccess;
   #belief: Belief;
   #view: MasterView;
   #steady: RoleProbe | undefined;
@@ -90,7 +90,7 @@ export class MasterWatch {
     wakeSentinels: () => void,
     tell: (event: WatchEvent) => void,
     now: () => number,
-    access: Access = {},
+    access: ServerAccess = {},
     own?: OwnListeners,
     lookUp: LookUp = () => undefined,
   ) {
@@ -105,6 +105,11 @@ export class MasterWatch {
     this.#look = setInterval(() => {
       this.hear({ kind: 'elapsed' });
     }, lookEveryMs);
+  }
+
+  /** The port of all its servers, whatever is announced; `undefined` for the one that is. */
+  get serverPort(): number | undefined {
+    return this.#access.port;
   }
 
   get name(): string {
@@ -180,7 +185,7 @@ export class MasterWatch {
   }
 
   /** Other credentials or certificates: the servers are asked anew with them. */
-  renew(access: Access): void {
+  renew(access: ServerAccess): void {
     this.#access = access;
     this.#steady?.close();
     this.#steady = undefined;

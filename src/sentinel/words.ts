@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../errors.ts';
 import { formatEndpoint, type Endpoint } from '../net/endpoint.ts';
-import { announcedEndpoint, fromHere, readAnnounced } from './announced.ts';
+import { announcedEndpoint, announcedSentinel, fromHere, readAnnounced } from './announced.ts';
 import { denialOf, explainDenial } from './denial.ts';
 import { asMap, ReplyError, type Reply } from './resp.ts';
 
@@ -89,7 +89,7 @@ export function readAnswer(address: Reply, master: Reply, origin = fromHere): An
 /** Reads the reply to `SENTINEL SENTINELS`; entries that make no sense are left out. */
 export function readSentinels(reply: Reply, origin = fromHere): readonly Named[] {
   return rowsOf(reply).flatMap((facts) => {
-    const endpoint = announcedEndpoint(facts.get('ip') ?? '', facts.get('port') ?? '', origin);
+    const endpoint = announcedSentinel(facts.get('ip') ?? '', facts.get('port') ?? '', origin);
     return endpoint ? [{ id: facts.get('runid'), endpoint, isUp: isUp(facts) }] : [];
   });
 }
@@ -219,7 +219,6 @@ const keptPayload = 512;
  * Payloads are `<type> <name> <ip> <port>`, for anything but a master followed by `@ <master> <ip> <port>`; only
  * `+switch-master` is `<master> <old ip> <old port> <new ip> <new port>`.
  *
- * @param origin where the Sentinel is
  * @returns the announcement, or `undefined` where it names no master
  */
 export function readAnnouncement(channel: string, text: string, origin = fromHere): Announcement | undefined {

@@ -223,7 +223,7 @@ export class Tunnel {
         this.#endHold('the graceful failover is over');
       },
       quiesce: (withinMs) => relay.quiesce(withinMs),
-      promotable: () => this.#sentinels.promotable(name),
+      promotable: () => this.#sentinels.promotable(name, this.#database.redis.port),
       lastStory: () => this.stories().at(-1),
     };
     return await failOverGracefully(port, patience, () => this.failOver());

@@ -59,8 +59,8 @@ export class Tunnels {
   }
 
   /**
-   * Goes over to other databases. Those that stay are adjusted in place; those that are gone, or speak TLS from now on
-   * and did not, close their listeners and have a drain's time for their sessions. What has to be free for others goes
+   * Goes over to other databases. Those that stay are adjusted in place; those that are gone, speak TLS from now on
+   * and did not, or have their servers at another port, close their listeners and have a drain's time for their sessions. What has to be free for others goes
    * first: listeners close before any opens.
    *
    * @param drainMs how long the sessions of a tunnel that is gone may go on, in milliseconds
@@ -73,8 +73,7 @@ export class Tunnels {
     const current: Tunnel[] = [];
     const pairs = pairUp(this.#current, databases, ({ name }) => name);
     for (const { before: known, after: database } of pairs) {
-      // The engine of one cannot do for the other.
-      const doesFit = known && database && speaksTls(known.database) === speaksTls(database);
+      const doesFit = known && database && fits(known.database, database);
       if (known && !doesFit) gone.push(known);
       if (!database) continue;
       const tunnel = known && doesFit ? known : new Tunnel(database, sentinels, log);
@@ -172,4 +171,12 @@ export class Tunnels {
     await within(drainMs, drained, this.#hurry);
     await tunnel.close();
   }
+}
+
+/**
+ * Whether a tunnel can go over from one to the other. The engine may not do for both, and what is believed of servers at
+ * one port says nothing of another.
+ */
+function fits(before: DatabaseConfig, after: DatabaseConfig): boolean {
+  return speaksTls(before) === speaksTls(after) && before.redis.port === after.redis.port;
 }

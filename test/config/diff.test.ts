@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Config } from '../../src/config/config.ts';
 import { changeLine, diffConfigs, effectAt } from '../../src/config/diff.ts';
 import { parseConfig } from '../../src/config/parse.ts';
 import { parseText } from '../../src/config/text.ts';
@@ -103,6 +104,28 @@ function placesOf(node: Node, at = ''): string[] {
 function isWithin(place: string, at: string): boolean {
   return place === at || place.startsWith(`${at}.`) || place.startsWith(`${at}[`);
 }
+
+test('another port of the servers opens those databases anew, and a rule for a port alone is shown as it is written', () => {
+  const config = (redis: object, addressMap: object): Config =>
+    parseConfig(
+      {
+        ...{ sentinels: ['s:1'], redis, addressMap },
+        databases: [
+          { name: 'a', listen: 1 },
+          { name: 'b', listen: 2, redis: { port: 5 } },
+        ],
+      },
+      'x',
+    );
+  const lines = diffConfigs(
+    config({ port: 6390 }, { '10.0.0.0/8': ':8385' }),
+    config({}, { '10.0.0.0/8': ':8386' }),
+  ).map(changeLine);
+  assert.deepEqual(lines, [
+    'addressMap[10.0.0.0/8]: ":8385" → ":8386" (links to Sentinels reopened one after another)',
+    'databases[a].redis.port: removed 6390 (opened anew; its sessions have drainMs to end)',
+  ]);
+});
 
 /** What grows with the square takes minutes for so many; a second and more is what a loaded machine may take. */
 const many = 20_000;

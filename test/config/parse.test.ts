@@ -72,6 +72,18 @@ test('parseConfig() fills in every default', () => {
   });
 });
 
+test('redis.port is for every database that has none of its own', () => {
+  const databases = [
+    { name: 'one', listen: 1 },
+    { name: 'two', listen: 2, redis: { port: 7 } },
+    { name: 'three', listen: 3, redis: { tls: true } },
+  ];
+  const ports = (redis: object): readonly (number | undefined)[] =>
+    parseConfig({ ...whole, databases, redis }, 'x').databases.map(({ redis: { port } }) => port);
+  assert.deepEqual(ports({ port: 6390 }), [6390, 7, 6390]);
+  assert.deepEqual(ports({}), [undefined, 7, undefined]);
+});
+
 test('parseConfig() gives a value that nobody can change', () => {
   const config = parseConfig(whole, 'x');
   for (const held of [
@@ -392,8 +404,25 @@ const messages: readonly (readonly [string, unknown, readonly string[]])[] = [
       },
     },
     [
-      'addressMap["10.0.0.1"]: expected "host:port" or "host" to connect to, got "b:x"',
-      'addressMap.c: expected "host:port" or "host" to connect to, got 7',
+      'addressMap["10.0.0.1"]: expected "host:port", "host" or ":port" to connect to, got "b:x"',
+      'addressMap.c: expected "host:port", "host" or ":port" to connect to, got 7',
+    ],
+  ],
+  [
+    'ports that there are not',
+    {
+      ...whole,
+      addressMap: { a: ':0', b: ':65536', c: ':', d: ':x' },
+      redis: { port: 0 },
+      databases: [{ name: 'one', listen: 6379, redis: { port: 65_536 } }],
+    },
+    [
+      'redis.port: expected a whole number from 1 to 65535, got 0',
+      'databases[0].redis.port: expected a whole number from 1 to 65535, got 65536',
+      ...[':0', ':65536', ':', ':x'].map(
+        (text, at) =>
+          `addressMap.${'abcd'[at] ?? ''}: expected "host:port", "host" or ":port" to connect to, got "${text}"`,
+      ),
     ],
   ],
   [

@@ -57,6 +57,54 @@ it('answers, announcements and other Sentinels are all mapped by the one map', (
   assert.deepEqual(named?.endpoint, { host: 'gateway.example', port: 26379 });
 });
 
+it('a rule may change the port alone, and the port of all servers counts where no rule names one', () => {
+  const byPort = settleAddressMap({
+    '10.0.0.0/8': ':8385',
+    '10.0.0.5': 'bastion.example',
+    '10.0.0.6:6379': ':7000',
+  });
+  for (const [host, port, expected, withPort] of [
+    ['10.1.1.1', 6379, '10.1.1.1 8385', '10.1.1.1 8385'],
+    ['10.0.0.5', 6379, 'bastion.example 6379', 'bastion.example 6390'],
+    ['10.0.0.6', 6379, '10.0.0.6 7000', '10.0.0.6 7000'],
+    ['10.0.0.6', 6380, '10.0.0.6 8385', '10.0.0.6 8385'],
+    ['192.0.2.1', 6379, '192.0.2.1 6379', '192.0.2.1 6390'],
+  ] as const)
+    for (const [given, wanted] of [
+      [undefined, expected],
+      [6390, withPort],
+    ] as const) {
+      const mapped = mapEndpoint(byPort, { host, port }, given);
+      assert.equal(`${mapped.host} ${String(mapped.port)}`, wanted, `${host}:${String(port)}`);
+    }
+});
+
+it('another Sentinel keeps its port where a rule gives the servers of its host or network another', () => {
+  const byPort = settleAddressMap({
+    '10.0.0.0/8': ':8385',
+    '10.0.0.5': ':8386',
+    '10.0.0.6:26379': ':36379',
+    '10.0.0.7': '10.9.0.7:46379',
+  });
+  const told = ['10.0.0.4', '10.0.0.5', '10.0.0.6', '10.0.0.7'].map((ip) => ['ip', ip, 'port', '26379']);
+  const named = readSentinels(told, { map: byPort, isRemote: true, port: 6390 });
+  assert.deepEqual(
+    named.map(({ endpoint }) => `${endpoint.host}:${String(endpoint.port)}`),
+    ['10.0.0.4:26379', '10.0.0.5:26379', '10.0.0.6:36379', '10.9.0.7:46379'],
+  );
+});
+
+it('a loopback address of another host is no server of this one, whatever its port', () => {
+  const byPort = settleAddressMap({ '127.0.0.0/8': ':8385' });
+  for (const map of [byPort, []])
+    assert.equal(announcedEndpoint('127.0.0.1', '6379', { map, isRemote: true, port: 6390 }), undefined);
+  const led = settleAddressMap({ '127.0.0.1:6379': '127.0.0.1:7000' });
+  assert.deepEqual(announcedEndpoint('127.0.0.1', '6379', { map: led, isRemote: true }), {
+    host: '127.0.0.1',
+    port: 7000,
+  });
+});
+
 it('OwnListeners knows its own addresses, wildcards and all, and nobody else', () => {
   let listening: readonly ListenAddress[] = [
     { kind: 'tcp', host: '127.0.0.1', port: 1 },

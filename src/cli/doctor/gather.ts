@@ -108,7 +108,7 @@ async function askServers(
         const announced = endpointOf(row);
         if (!announced) return [];
         return [
-          ask(mapEndpoint(config.addressMap, announced)).then((asked): ReplicaFacts => ({
+          ask(mapEndpoint(config.addressMap, announced, database.redis.port)).then((asked): ReplicaFacts => ({
             announced,
             row,
             asked,
