@@ -109,6 +109,10 @@ test('a graceful failover is refused while the replica does not answer, and says
     await using client = await tunnel.connect(cluster.name);
     const [replica] = cluster.replicas;
     assert.ok(replica);
+    await eventually(async () => {
+      const counted = (await cluster.master.info('replication')).get('slave0') ?? '';
+      return /,offset=[1-9]/.test(counted); // it acknowledges once a second
+    });
     cluster.freeze(replica);
     await client.command('SET', 'key', 'value');
     const refused = await failOver(cluster, tunnel, { maxLagWaitMs: 100 });
