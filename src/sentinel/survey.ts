@@ -118,7 +118,11 @@ async function askSentinel(
       connection.ask(['SENTINEL', 'get-master-addr-by-name', name], replyMs),
     ]);
     const origin = { map, isRemote: connection.isRemote, port };
-    return { answer: readAnswer(address, master, origin), id: readMyId(id), acquaintances: await introducing };
+    return {
+      answer: readAnswer(address, master, origin),
+      id: readMyId(id),
+      acquaintances: await introducing,
+    };
   } catch (error) {
     const isDenied = error instanceof TunnelError && error.code === 'ST_SENTINEL_AUTH';
     const answer: Answer = isDenied
