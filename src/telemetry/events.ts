@@ -79,6 +79,10 @@ export const eventSentences = {
   'master.sound': '{database}: no longer degraded',
   'redis.denied':
     '{database}: {endpoint} refuses the credentials of "redis" ({reason}), its role cannot be verified',
+  'database.outage':
+    '{database}: OUTAGE: no client could be served for {lastedMs} ms: {reason}; refused: {refused}, cut: {cut}, waiting: {held}',
+  'database.outage-over':
+    '{database}: outage is over after {lastedMs} ms; refused: {refused}, cut: {cut}, waiting at once: {held}',
   'database.held': '{database}: an operator lets new clients wait until {until}: {reason}',
   'database.released': '{database}: new clients are served again: {why}',
   'database.cut': '{database}: an operator cut sessions: {count}',

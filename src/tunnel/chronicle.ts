@@ -9,6 +9,7 @@ import type { Announcement, Answer } from '../sentinel/words.ts';
 import type { Log } from '../telemetry/log.ts';
 import { Degradation } from './degradation.ts';
 import { FailoverCounts, type FailoverCountsView } from './failover-counts.ts';
+import { Outage, type OutageSource } from './outage.ts';
 import { Repeats } from './repeats.ts';
 import { Storyteller, storySentence, type FailoverStory } from './story.ts';
 
@@ -22,6 +23,7 @@ export class Chronicle {
   readonly #log: Log;
   readonly #storyteller: Storyteller;
   readonly #degradation: Degradation;
+  readonly #outage: Outage;
   readonly #repeats: Repeats;
   readonly #stories: FailoverStory[] = [];
   readonly #counts = new FailoverCounts();
@@ -30,11 +32,13 @@ export class Chronicle {
   #epilogue: NodeJS.Timeout | undefined;
   #isClosed = false;
 
-  constructor(database: string, log: Log) {
+  constructor(database: string, log: Log, source: OutageSource) {
     this.#database = database;
     this.#log = log;
     this.#storyteller = new Storyteller(database, () => performance.now());
     this.#degradation = new Degradation(database, log);
+    this.#outage = new Outage(database, log, source);
+    this.#outage.notServing('no Sentinel has been heard yet');
     this.#repeats = new Repeats(log);
   }
 
@@ -58,6 +62,7 @@ export class Chronicle {
     clearTimeout(this.#epilogue);
     if (this.#view?.phase.kind === 'serving') this.#endStory();
     this.#degradation.close();
+    this.#outage.close();
     this.#repeats.close();
     this.#isClosed = true;
   }
@@ -68,6 +73,9 @@ export class Chronicle {
     this.#view = view;
     if (view.phase.kind !== before.phase.kind || view.generation !== before.generation)
       this.#since = new Date().toISOString();
+    // Before the engine acts upon it: those that it cuts or releases are counted.
+    if (view.phase.kind === 'serving') this.#outage.sample();
+    else this.#outage.notServing(view.phase.reason);
     this.#tellStory(view, before);
   }
 
@@ -77,6 +85,7 @@ export class Chronicle {
       case 'view':
         if (isConfirmed(event.view)) this.#degradation.seen(event.view.degraded);
         this.#logView(event.view, event.before);
+        if (event.view.phase.kind === 'serving') this.#outage.serving();
         this.#logStrangers(event.view, event.before);
         this.#endStoryIfWhole();
         return;

@@ -54,7 +54,10 @@ export class Tunnel {
     this.#database = database;
     this.#log = log;
     this.#sentinels = sentinels;
-    this.#chronicle = new Chronicle(database.name, log);
+    this.#chronicle = new Chronicle(database.name, log, {
+      holdMs: () => this.#database.holdMs,
+      counters: () => this.counters(),
+    });
     this.#hold = new OperatorHold(() => {
       this.#released('its time is over');
     });
