@@ -3,9 +3,11 @@ import { changeLine, diffConfigs } from '../config/diff.ts';
 import { formatEndpoint, formatListenAddress } from '../net/endpoint.ts';
 import { printable } from '../printable.ts';
 import type { Role } from '../sentinel/role.ts';
+import { takeInventory, type Inventory } from '../sentinel/inventory.ts';
 import { type DatabaseSurvey, survey } from '../sentinel/survey.ts';
 import type { Answer } from '../sentinel/words.ts';
 import { minorityOf, verdictOf } from './doctor/verdict.ts';
+import { monitoredNames } from './doctor/monitored-names.ts';
 import { exitCodes } from './exit-codes.ts';
 import type { Host } from './host.ts';
 
@@ -23,7 +25,9 @@ export async function check(config: Config, host: Host, against?: Against): Prom
   for (const warning of config.warnings) host.stdout.write(`Warning: ${printable(warning)}\n`);
   if (against) host.stdout.write(`\n${describeChanges(against, config)}`);
   const surveys = await survey(config);
-  for (const each of surveys) host.stdout.write(`\n${describeSurvey(each)}`);
+  const isNameWrong = surveys.some((each) => verdictOf(each)?.code === 'master-unknown');
+  const inventory = isNameWrong ? await takeInventory(sentinels, config.sentinel) : undefined;
+  for (const each of surveys) host.stdout.write(`\n${describeSurvey(each, inventory)}`);
   return surveys.every((each) => !verdictOf(each)) ? exitCodes.done : exitCodes.failed;
 }
 
@@ -40,10 +44,15 @@ function describeChanges({ config: before, file }: Against, after: Config): stri
   return [`Against ${printable(file)}: ${count(changes.length, 'change')}`, ...lines, ''].join('\n');
 }
 
-/** A heading, a row per Sentinel, the ROLE of the server they lead to, and what follows. */
-function describeSurvey(survey: DatabaseSurvey): string {
+/**
+ * A heading, a row per Sentinel, the ROLE of the server they lead to, and what follows.
+ *
+ * @param inventory which names there are; asked only where one is unknown
+ */
+function describeSurvey(survey: DatabaseSurvey, inventory: Inventory | undefined): string {
   const { database, sentinels, adopted, role } = survey;
-  const trouble = verdictOf(survey)?.what;
+  const verdict = verdictOf(survey);
+  const trouble = verdict?.what;
   const rows = sentinels.map(({ sentinel, answer, sameAs, isStranger }) =>
     sameAs === undefined
       ? [
@@ -64,7 +73,15 @@ function describeSurvey(survey: DatabaseSurvey): string {
   ];
   const minority = trouble === undefined ? minorityOf(survey)?.what : undefined;
   if (minority !== undefined) lines.push(`  ${minority}`);
+  if (verdict?.code === 'master-unknown' && inventory) lines.push(`  ${namesLine(database.name, inventory)}`);
   return `${lines.map(printable).join('\n')}\n`;
+}
+
+/** Which names there are, or why that is not known. */
+function namesLine(wanted: string, { masters, sentinels, silent }: Inventory): string {
+  const [first] = silent;
+  if (sentinels.length === 0 && first) return `Which names there are is not known: ${first.why}`;
+  return monitoredNames(wanted, new Set(masters));
 }
 
 function describeAnswer(answer: Answer, name: string): string[] {

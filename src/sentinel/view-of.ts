@@ -62,7 +62,7 @@ function phaseOf(belief: Belief): Phase {
 }
 
 /** The two cases that the Sentinel client guidelines ask to tell apart, and what lies between them. */
-function whyUnknown(belief: Belief): { reason: string; isMissing: boolean } {
+function whyUnknown(belief: Belief): { reason: string; isMissing: boolean; isNameUnknown?: boolean } {
   const { name } = belief.rules;
   const said = voters(belief).map((sentinel) => ({ sentinel, answer: belief.reports.get(sentinel)?.answer }));
   const unknown = said.filter(({ answer }) => answer?.kind === 'unknown').length;
@@ -75,7 +75,7 @@ function whyUnknown(belief: Belief): { reason: string; isMissing: boolean } {
       troubles.length === 0
         ? `no Sentinel monitors "${name}"`
         : `no Sentinel that answers monitors "${name}"${trouble}`;
-    return { reason, isMissing: true };
+    return { reason, isMissing: true, isNameUnknown: true };
   }
   if (said.length > 0 && troubles.length === said.length)
     return { reason: `no Sentinel gives an answer${trouble}`, isMissing: true };

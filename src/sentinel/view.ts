@@ -39,6 +39,8 @@ export type Phase =
       readonly reason: string;
       /** Whether all Sentinels have been heard, and not one names a master. */
       readonly isMissing: boolean;
+      /** Whether those that answer do not know the name: then it is the name that is wrong. */
+      readonly isNameUnknown?: boolean;
     }
   | { readonly kind: 'serving'; readonly endpoint: Endpoint; readonly standing: Standing }
   /** A failover has begun, or the address has moved and the new one is not verified yet: sessions cut, new ones held. */

@@ -67,7 +67,7 @@ export const eventSentences = {
   'sentinel.announced': '{sentinel} announced {channel} {payload}',
   // one master
   'master.unknown': '{database}: no master known: {reason}',
-  'master.missing': '{database}: no master: {reason}; "sentinel-tunnel check" shows which names there are',
+  'master.missing': '{database}: no master: {reason}; {remedy}',
   'log.limited': 'Events "{kind}" that came too fast for the log: {count}',
   'log.dropped': 'Lines that were not written: {count}, because of this: {reason}',
   'master.serving': '{database}: serving {endpoint}, generation {generation} ({standing})',

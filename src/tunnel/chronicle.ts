@@ -223,8 +223,12 @@ export class Chronicle {
         this.#log.warn('master.lost', { database, generation, reason: phase.reason });
         return;
       case 'unknown':
-        if (phase.isMissing) this.#log.warn('master.missing', { database, reason: phase.reason });
-        else this.#log.info('master.unknown', { database, reason: phase.reason });
+        if (phase.isMissing) {
+          const remedy = phase.isNameUnknown
+            ? '"sentinel-tunnel check" lists the names that they monitor'
+            : '"sentinel-tunnel doctor" looks for the cause';
+          this.#log.warn('master.missing', { database, reason: phase.reason, remedy });
+        } else this.#log.info('master.unknown', { database, reason: phase.reason });
         return;
       default:
         unreachable(phase);

@@ -46,6 +46,37 @@ test('check ends with 1 when a database is not servable, and says which and why'
   });
 });
 
+test('check lists the names that there are where the name is wrong, cut and escaped, and not where it is not', async () => {
+  await withoutLeaks(async () => {
+    await using redis = await FakeRedis.start();
+    const place = { host: '127.0.0.1', port: redis.port };
+    const many = Array.from({ length: 20 }, (_, index) => `cache-${String(index).padStart(2, '0')}`);
+    const hostile = `mymaste\u202er\u001b[2J${'x'.repeat(500)}`;
+    await using sentinel = await FakeSentinel.start({
+      masters: Object.fromEntries([...many, 'mymaster', hostile].map((name) => [name, place])),
+    });
+    const wrong = await call(['check', '--sentinel', sentinel.seed, '--database', 'MyMaster=0']);
+    const line = wrong.stdout.split('\n').find((each) => each.includes('They monitor')) ?? '';
+    assert.match(
+      line,
+      /^ {2}Did you mean "mymaster"\? They monitor: "mymaster", "cache-00", .*, and 10 more$/,
+    );
+    assert.equal(wrong.code, 1);
+
+    sentinel.masters.clear();
+    sentinel.masters.set(hostile, place);
+    const escaped = await call(['check', '--sentinel', sentinel.seed, '--database', 'other=0']);
+    assert.match(escaped.stdout, /^ {2}They monitor: "mymaste\\u202er\\x1b\[2Jx{20,80}…"$/m);
+    sentinel.masters.clear();
+    const none = await call(['check', '--sentinel', sentinel.seed, '--database', 'other=0']);
+    assert.match(none.stdout, /^ {2}They monitor nothing$/m);
+
+    const dead = await call(['check', '--sentinel', '127.0.0.1:1', '--database', 'other=0']);
+    assert.match(dead.stdout, /NOT SERVABLE: no Sentinel gives an answer/);
+    assert.doesNotMatch(dead.stdout, /monitor/);
+  });
+});
+
 test('check --against prints what a reload would change, and ends as without it', async () => {
   await withoutLeaks(() =>
     inFolder(async (dir) => {

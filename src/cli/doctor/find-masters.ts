@@ -1,4 +1,3 @@
-import { closest } from '../../config/closest.ts';
 import { type Endpoint, formatEndpoint, isLoopback } from '../../net/endpoint.ts';
 import { addressBytes, networkHolds, parseNetwork } from '../../net/network.ts';
 import type { Reply } from '../../sentinel/resp.ts';
@@ -7,6 +6,7 @@ import type { DatabaseFacts, Facts } from './facts.ts';
 import type { Evidence, Finding } from './finding.ts';
 import { questionsOf, rowsOf } from './gather.ts';
 import { errorTo, replyTo, said, toldRole, type Interview } from './interview.ts';
+import { monitoredNames } from './monitored-names.ts';
 import { minorityOf, verdictOf } from './verdict.ts';
 
 /** What keeps a database from being served, with all that is known of why. */
@@ -33,15 +33,12 @@ function explained(verdict: Finding, each: DatabaseFacts, facts: Facts): Finding
   }
 }
 
-/** The most names that a remedy lists. */
+/** The most names that are evidence. */
 const mostNames = 12;
 
 function withNames(verdict: Finding, name: string, { sentinels }: Facts): Finding {
   const lists = sentinels.flatMap(({ masters }) => (masters ? [masters] : []));
-  const names = nearestFirst(
-    name,
-    new Set(lists.flatMap((asked) => namesIn(replyTo(asked, 'SENTINEL', 'MASTERS')))),
-  );
+  const names = new Set(lists.flatMap((asked) => namesIn(replyTo(asked, 'SENTINEL', 'MASTERS'))));
   const evidence: readonly Evidence[] = [
     ...verdict.evidence,
     ...lists.map((asked): Evidence => {
@@ -51,30 +48,8 @@ function withNames(verdict: Finding, name: string, { sentinels }: Facts): Findin
       return { by: asked.by, asked: 'SENTINEL MASTERS', answered: refusal ?? listed };
     }),
   ];
-  if (names.length === 0) return { ...verdict, evidence };
-  const [first = ''] = names;
-  const isNear = closest(name, [first]) !== undefined;
-  const shown = names
-    .slice(0, mostNames)
-    .map((each) => `"${each}"`)
-    .join(', ');
-  const more = names.length > mostNames ? `, and ${String(names.length - mostNames)} more` : '';
-  return {
-    ...verdict,
-    evidence,
-    remedy: `${isNear ? `Did you mean "${first}"? ` : ''}They monitor: ${shown}${more}`,
-  };
-}
-
-/** The one that was probably meant first, the rest in the order of the alphabet. */
-export function nearestFirst(text: string, words: ReadonlySet<string>): readonly string[] {
-  const rest = [...words].toSorted();
-  const sorted: string[] = [];
-  for (let near = closest(text, rest); near !== undefined; near = closest(text, rest)) {
-    sorted.push(near);
-    rest.splice(rest.indexOf(near), 1);
-  }
-  return [...sorted, ...rest];
+  if (names.size === 0) return { ...verdict, evidence };
+  return { ...verdict, evidence, remedy: monitoredNames(name, names) };
 }
 
 function namesIn(reply: Reply | undefined): readonly string[] {
