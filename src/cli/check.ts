@@ -7,6 +7,9 @@ import { takeInventory, type Inventory } from '../sentinel/inventory.ts';
 import { type DatabaseSurvey, survey } from '../sentinel/survey.ts';
 import type { Answer } from '../sentinel/words.ts';
 import { minorityOf, verdictOf } from './doctor/verdict.ts';
+import { hostFindings } from './doctor/find-host.ts';
+import type { Finding } from './doctor/finding.ts';
+import { hostFacts } from './doctor/host-facts.ts';
 import { monitoredNames } from './doctor/monitored-names.ts';
 import { exitCodes } from './exit-codes.ts';
 import type { Host } from './host.ts';
@@ -15,7 +18,7 @@ import type { Host } from './host.ts';
  * The short form of `doctor`: asks the live Sentinels, and prints per database what each says.
  *
  * @param against what is in force now: what a reload would do is printed first
- * @returns the exit code: failed if any database cannot be served
+ * @returns the exit code: failed if any database cannot be served, or this machine keeps the tunnel from running
  */
 export async function check(config: Config, host: Host, against?: Against): Promise<number> {
   const { sentinels, databases } = config;
@@ -24,11 +27,29 @@ export async function check(config: Config, host: Host, against?: Against): Prom
   );
   for (const warning of config.warnings) host.stdout.write(`Warning: ${printable(warning)}\n`);
   if (against) host.stdout.write(`\n${describeChanges(against, config)}`);
-  const surveys = await survey(config);
+  const [surveys, obstacles] = await Promise.all([survey(config), obstaclesHere(config, against?.config)]);
   const isNameWrong = surveys.some((each) => verdictOf(each)?.code === 'master-unknown');
   const inventory = isNameWrong ? await takeInventory(sentinels, config.sentinel) : undefined;
-  for (const each of surveys) host.stdout.write(`\n${describeSurvey(each, inventory)}`);
-  return surveys.every((each) => !verdictOf(each)) ? exitCodes.done : exitCodes.failed;
+  for (const each of surveys) host.stdout.write(`\n${describeSurvey(each, inventory, obstacles)}`);
+  const atStart = obstacles.filter(({ database }) => database === undefined);
+  for (const { what } of atStart) host.stdout.write(`\nCANNOT START: ${printable(what)}\n`);
+  const isWell = obstacles.length === 0 && surveys.every((each) => !verdictOf(each));
+  return isWell ? exitCodes.done : exitCodes.failed;
+}
+
+/**
+ * What keeps the configuration from running on this machine: a port that another program has, a log that cannot be written.
+ * Not the ports of the tunnel that runs here, nor those of the configuration in force.
+ */
+async function obstaclesHere(config: Config, inForce: Config | undefined): Promise<readonly Finding[]> {
+  const host = await hostFacts(config);
+  const held = new Set(
+    inForce?.databases.flatMap(({ listen }) => listen.map(({ address }) => formatListenAddress(address))),
+  );
+  const listeners = host.listeners.filter(({ address }) => !held.has(formatListenAddress(address)));
+  return hostFindings({ config, host: { ...host, listeners } }).filter(
+    ({ severity }) => severity === 'broken',
+  );
 }
 
 /** A configuration to compare with, and what to call it. */
@@ -48,8 +69,13 @@ function describeChanges({ config: before, file }: Against, after: Config): stri
  * A heading, a row per Sentinel, the ROLE of the server they lead to, and what follows.
  *
  * @param inventory which names there are; asked only where one is unknown
+ * @param obstacles what keeps this machine from listening
  */
-function describeSurvey(survey: DatabaseSurvey, inventory: Inventory | undefined): string {
+function describeSurvey(
+  survey: DatabaseSurvey,
+  inventory: Inventory | undefined,
+  obstacles: readonly Finding[],
+): string {
   const { database, sentinels, adopted, role } = survey;
   const verdict = verdictOf(survey);
   const trouble = verdict?.what;
@@ -74,6 +100,8 @@ function describeSurvey(survey: DatabaseSurvey, inventory: Inventory | undefined
   const minority = trouble === undefined ? minorityOf(survey)?.what : undefined;
   if (minority !== undefined) lines.push(`  ${minority}`);
   if (verdict?.code === 'master-unknown' && inventory) lines.push(`  ${namesLine(database.name, inventory)}`);
+  const ofThis = obstacles.filter((each) => each.database === database.name);
+  lines.push(...ofThis.map(({ what }) => `  CANNOT LISTEN: ${what}`));
   return `${lines.map(printable).join('\n')}\n`;
 }
 

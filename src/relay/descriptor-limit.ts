@@ -10,12 +10,13 @@ export interface DescriptorBudget {
 }
 
 /**
- * How many file descriptors this process may open: its soft limit, which Node raises to the hard one when it starts.
+ * How many file descriptors a process may open: its soft limit, which Node raises to the hard one when it starts.
  * Known on Linux (proc(5)); `undefined` elsewhere, and where there is none.
  */
-export function descriptorLimit(): number | undefined {
+export function descriptorLimit(pid: number | 'self' = 'self'): number | undefined {
   try {
-    const [, soft] = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
+    const limits = readFileSync(`/proc/${String(pid)}/limits`, 'utf8');
+    const [, soft] = /^Max open files\s+(\d+)/m.exec(limits) ?? [];
     return soft === undefined ? undefined : Number(soft); // or it is "unlimited"
   } catch {
     return undefined; // not Linux, or hidden by a sandbox

@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FakeRedis, FakeSentinel, startCluster, withoutLeaks } from '../kit/index.ts';
+import {
+  FakeRedis,
+  FakeSentinel,
+  freePort,
+  RedisProcess,
+  serveThrough,
+  startCluster,
+  withoutLeaks,
+} from '../kit/index.ts';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assertNoTrace, call, inFolder } from './call.ts';
@@ -9,12 +17,13 @@ test('check shows what each live Sentinel says, the role of the server, and ends
   await withoutLeaks(async () => {
     await using cluster = await startCluster({ replicas: 1, sentinels: 3 });
     const flags = cluster.seeds.flatMap((seed) => ['--sentinel', seed]);
-    const called = await call(['check', ...flags, '--database', 'mymaster=6379']);
+    const port = await freePort();
+    const called = await call(['check', ...flags, '--database', `mymaster=${String(port)}`]);
     assert.equal(called.stderr, '');
     const master = `127.0.0.1:${String(cluster.master.port)}`;
     const lines = called.stdout.split('\n');
     assert.equal(lines[0], 'Configuration is valid: 3 Sentinels, 1 database');
-    assert.equal(lines[2], 'mymaster (127.0.0.1:6379)');
+    assert.equal(lines[2], `mymaster (127.0.0.1:${String(port)})`);
     for (const [index, seed] of cluster.seeds.entries()) {
       assert.match(lines[3 + index] ?? '', new RegExp(`^ {2}${seed} +says ${master} +epoch \\d+ +master$`));
     }
@@ -75,6 +84,45 @@ test('check lists the names that there are where the name is wrong, cut and esca
     assert.match(dead.stdout, /NOT SERVABLE: no Sentinel gives an answer/);
     assert.doesNotMatch(dead.stdout, /monitor/);
   });
+});
+
+test('check ends with 1 where another program has the port, and not where the tunnel itself has it', async () => {
+  await withoutLeaks(() =>
+    inFolder(async (dir) => {
+      await using cluster = await startCluster({ replicas: 0, sentinels: 1 });
+      await using other = await RedisProcess.start();
+      const flags = ['--sentinel', ...cluster.seeds, '--database'];
+      const taken = await call(['check', ...flags, `mymaster=${String(other.port)}`]);
+      assert.match(taken.stdout, /^ {2}servable: /m);
+      assert.match(
+        taken.stdout,
+        new RegExp(`^ {2}CANNOT LISTEN: 127\\.0\\.0\\.1:${String(other.port)} is taken by `, 'm'),
+      );
+      assert.equal(taken.code, 1);
+
+      const unwritable = ['check', ...flags, 'mymaster=0', '--config', join(dir, 'c.yaml')];
+      await writeFile(join(dir, 'c.yaml'), JSON.stringify({ log: { file: dir } }));
+      const logless = await call(unwritable);
+      assert.match(logless.stdout, /^CANNOT START: the log ".*" cannot be written: it is a directory$/m);
+      assert.equal(logless.code, 1);
+
+      await using tunnel = await serveThrough(cluster, { config: { admin: { listen: 0 } } });
+      await tunnel.waitFor(({ event }) => event === 'admin.opened');
+      const own = [...flags, `mymaster=${String(tunnel.port(cluster.name))}`];
+      const beside = await call(['check', ...own, '--admin', `127.0.0.1:${String(tunnel.adminPort)}`]);
+      assert.doesNotMatch(beside.stdout, /CANNOT/);
+      assert.equal(beside.code, 0);
+      const unknown = await call(['check', ...own]);
+      assert.match(unknown.stdout, /CANNOT LISTEN: .* is taken by (another tunnel, pid|somebody)/);
+      assert.equal(unknown.code, 1);
+      const file = join(dir, 'now.json');
+      const databases = [{ name: cluster.name, listen: tunnel.port(cluster.name) }];
+      await writeFile(file, JSON.stringify({ sentinels: cluster.seeds, databases }));
+      const against = await call(['check', '--config', file, '--against', file]);
+      assert.equal(against.code, 0, against.stdout);
+      await tunnel.stop();
+    }),
+  );
 });
 
 test('check --against prints what a reload would change, and ends as without it', async () => {

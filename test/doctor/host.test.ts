@@ -136,6 +136,31 @@ test('what this machine has against a configuration is found', async (t) => {
         few.what,
         /^maxConnections allows 900000 connections, and \d+ file descriptors are enough for \d+: \d+ are kept /,
       );
+      assert.match(few.remedy, /No tunnel runs here/);
+    });
+
+    await t.test('the limit of the tunnel that runs, and not that of whoever asks', async (context) => {
+      if (platform() !== 'linux') {
+        context.skip('the limit of descriptors is read from /proc');
+        return;
+      }
+      const port = await freePort();
+      const config = on(port, { maxConnections: 1_000 });
+      await using tunnel = await TunnelProcess.start({
+        config: { ...config, admin: { listen: 0 } },
+        prefix: ['sh', '-c', 'ulimit -n 777; exec "$@"', 'sh'],
+      });
+      await tunnel.waitFor(({ event }) => event === 'admin.opened');
+      for (const [admin, asked] of [
+        [{ listen: tunnel.adminPort }, /\/status of the tunnel that runs here$/],
+        [false, new RegExp(`/proc/${tunnel.pid}/limits$`)],
+      ] as const) {
+        const few = found(await diagnosed({ ...config, admin }), 'descriptors-few');
+        assert.match(few.what, /and 777 file descriptors are enough for/);
+        assert.match(few.evidence[0]?.asked ?? '', asked);
+        assert.doesNotMatch(few.remedy, /shell/);
+      }
+      await tunnel.stop();
     });
   });
 });
@@ -156,7 +181,7 @@ test('a port that systemd holds for a socket unit of ours is not taken', () => {
     const listeners = [{ database: 'a', address, objection: 'EADDRINUSE', holder }];
     const nothing = { admin: undefined, running: undefined, log: undefined, descriptors: undefined };
     const host = { ...nothing, listeners, connections: 1 };
-    return hostFindings({ config, host, nowMs: 0, sentinels: [], databases: [] })[0];
+    return hostFindings({ config, host })[0];
   };
   assert.equal(findingOf(unitsIn(table, '127.0.0.1:6379'))?.code, 'socket-held');
   const [other, unknown] = [findingOf(unitsIn(table, '[::1]:6379')), findingOf([])];

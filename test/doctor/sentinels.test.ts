@@ -12,6 +12,33 @@ import {
 } from '../kit/index.ts';
 import { codesOf, diagnosed, found } from './diagnosed.ts';
 
+test('why no Sentinel answers is as bad as that none does, and comes before it', async () => {
+  await withoutLeaks(async () => {
+    await using cluster = await startCluster({ sentinels: 1, replicas: 0, sentinelPassword: 'right' });
+    const databases = [{ name: cluster.name, listen: 0 }];
+    const findings = await diagnosed({
+      sentinels: [...cluster.seeds, '127.0.0.1:1'],
+      sentinel: { password: 'wrong' },
+      databases,
+    });
+    assert.deepEqual(
+      findings.filter(({ severity }) => severity === 'broken').map(({ code }) => code),
+      ['sentinel-unreachable', 'sentinel-password-wrong', 'no-sentinel-answers'],
+    );
+    // One of two that answers is enough to be served, so the other is no reason to wake anybody.
+    const served = await diagnosed({
+      sentinels: [...cluster.seeds, '127.0.0.1:1'],
+      sentinel: { password: 'right' },
+      databases,
+    });
+    assert.equal(found(served, 'sentinel-unreachable').severity, 'degraded');
+    assert.ok(
+      codesOf(served).indexOf('sentinel-unreachable') < codesOf(served).indexOf('majority-missing'),
+      codesOf(served).join(),
+    );
+  });
+});
+
 test('what is wrong with Sentinels is found, on real ones', async (t) => {
   await withoutLeaks(async () => {
     await using cluster = await startCluster({ replicas: 1 });

@@ -13,6 +13,10 @@ import {
   withoutLeaks,
   type FakeMaster,
 } from '../kit/index.ts';
+import { masterFindings } from '../../src/cli/doctor/find-masters.ts';
+import type { Interview } from '../../src/cli/doctor/interview.ts';
+import { parseConfig } from '../../src/config/parse.ts';
+import type { DatabaseSurvey } from '../../src/sentinel/survey.ts';
 import { codesOf, diagnosed, found } from './diagnosed.ts';
 
 /** Sentinels are reached at 127.0.0.2 in some of these, so that they are on another host than the master. */
@@ -193,4 +197,53 @@ test('what is wrong with the announced master is found', async (t) => {
       }
     });
   });
+});
+
+test('an address behind NAT or of containers gets an addressMap line, also where Sentinels are reached at loopback', () => {
+  const config = parseConfig({ sentinels: ['127.0.0.1:26379'], databases }, 'the test');
+  const [database] = config.databases;
+  assert.ok(database);
+  const by = '127.0.0.1:26379';
+  const silent: Interview = {
+    ...{ by, endpoint: { host: '127.0.0.1', port: 26379 }, failure: undefined },
+    ...{ login: { kind: 'none' }, answers: new Map(), glance: undefined },
+  };
+  const remedyFor = (host: string): string => {
+    const endpoint = { host, port: 6379 };
+    const failure = { code: 'ST_SENTINEL_TIMEOUT', cause: undefined, text: 'no answer in 2000 ms' } as const;
+    const survey: DatabaseSurvey = {
+      database,
+      sentinels: [
+        {
+          sentinel: by,
+          answer: { kind: 'address', endpoint, epoch: 1, flags: ['master'] },
+          sameAs: undefined,
+          id: undefined,
+          isStranger: false,
+        },
+      ],
+      adopted: { endpoint, epoch: 1, by },
+      role: { kind: 'unusable', why: failure.text },
+    };
+    const master = { ...silent, by: `${host}:6379`, endpoint, failure };
+    const found = masterFindings({
+      ...{ config, nowMs: 0 },
+      sentinels: [{ asked: silent, subscribed: silent, masters: undefined }],
+      databases: [{ database, survey, master, replicas: [], detours: [] }],
+      host: {
+        ...{ listeners: [], admin: undefined, running: undefined, log: undefined },
+        ...{ connections: 1, descriptors: undefined },
+      },
+    });
+    return found.find(({ code }) => code === 'master-unreachable')?.remedy ?? '';
+  };
+  assert.match(
+    remedyFor('198.51.100.7'),
+    /^If it has another address from here \(NAT, containers\), write addressMap: \{ "198\.51\.100\.7:6379"/,
+  );
+  assert.match(
+    remedyFor('172.18.0.3'),
+    /publish the port of Redis and write addressMap: \{ "172\.18\.0\.3:6379": "127\.0\.0\.1:6379"/,
+  );
+  assert.match(remedyFor('127.0.0.1'), /^Look at routes/);
 });

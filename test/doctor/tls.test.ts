@@ -57,7 +57,7 @@ test('what is wrong with TLS is found, on real servers', async (t) => {
 
     await t.test('a CA that is not trusted', async () => {
       const finding = found(await look(sentinel, { ca: stranger.caFile }), 'tls-untrusted');
-      assert.equal(finding.severity, 'degraded');
+      assert.equal(finding.severity, 'broken');
       assert.match(finding.what, /certificate of a CA that is not trusted, "CN=test CA/);
       assert.match(finding.remedy, /sentinel\.tls\.ca/);
     });

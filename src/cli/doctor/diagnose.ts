@@ -8,7 +8,7 @@ import { masterFindings } from './find-masters.ts';
 import { replicaFindings } from './find-replicas.ts';
 import { sentinelFindings, togetherFindings } from './find-sentinels.ts';
 import { certificateFindings } from './find-tls.ts';
-import { severities, type Evidence, type Finding } from './finding.ts';
+import { severities, type Evidence, type Finding, type FindingCode } from './finding.ts';
 
 /** Each looks at all the facts and finds what it knows of. A new kind of finding is one more function here. */
 const families: readonly ((facts: Facts) => readonly Finding[])[] = [
@@ -26,19 +26,49 @@ const families: readonly ((facts: Facts) => readonly Finding[])[] = [
 /** What follows from the facts, the worst first. Pure. What others have said is cut, and cannot hold a secret of ours. */
 export function diagnose(facts: Facts): readonly Finding[] {
   const clean = cleanerFor(facts.config);
-  return families
-    .flatMap((find) => find(facts))
-    .toSorted((a, b) => severities.indexOf(b.severity) - severities.indexOf(a.severity))
-    .map(({ what, evidence, remedy, ...finding }) => ({
-      ...finding,
-      what: cut(withCleanQuotes(what, evidence, clean)),
-      evidence: evidence.map(({ by, asked, answered }) => ({
-        by: cut(by),
-        asked: cut(asked),
-        answered: cut(clean({ by, asked, answered })),
-      })),
-      remedy: cut(remedy),
-    }));
+  return causesFirst(
+    families.flatMap((find) => find(facts)),
+    facts,
+  ).map(({ what, evidence, remedy, ...finding }) => ({
+    ...finding,
+    what: cut(withCleanQuotes(what, evidence, clean)),
+    evidence: evidence.map(({ by, asked, answered }) => ({
+      by: cut(by),
+      asked: cut(asked),
+      answered: cut(clean({ by, asked, answered })),
+    })),
+    remedy: cut(remedy),
+  }));
+}
+
+/** What follows when Sentinels give no answer; why they give none is said of each. */
+const symptoms: ReadonlySet<FindingCode> = new Set(['no-sentinel-answers', 'majority-missing']);
+
+/**
+ * The worst first, and causes before their symptoms. Why a Sentinel gives no answer is as bad as what follows from it.
+ */
+function causesFirst(findings: readonly Finding[], { databases }: Facts): readonly Finding[] {
+  const silent = new Set(
+    databases.flatMap(({ survey }) =>
+      survey.sentinels.flatMap(({ sentinel, answer }) =>
+        answer.kind === 'error' || answer.kind === 'unreachable' ? [sentinel] : [],
+      ),
+    ),
+  );
+  const isBroken = findings.some(({ code, severity }) => symptoms.has(code) && severity === 'broken');
+  return findings
+    .map((finding) => {
+      const isCause =
+        finding.database === undefined &&
+        finding.severity === 'degraded' &&
+        finding.evidence.some(({ by }) => silent.has(by));
+      return isBroken && isCause ? { ...finding, severity: 'broken' as const } : finding;
+    })
+    .toSorted((a, b) => rankOf(b) - rankOf(a));
+}
+
+function rankOf({ code, severity }: Finding): number {
+  return severities.indexOf(severity) * 2 - (symptoms.has(code) ? 1 : 0);
 }
 
 const longestText = 500;

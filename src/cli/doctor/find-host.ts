@@ -2,12 +2,13 @@ import { isShort } from '../../descriptor-budget.ts';
 import { formatListenAddress, isLoopback } from '../../net/endpoint.ts';
 import type { Facts } from './facts.ts';
 import type { Evidence, Finding } from './finding.ts';
+import { isTunnel } from './port-holder.ts';
 import { isOurs, type HostFacts, type ListenerFacts } from './host-facts.ts';
 
 export const thisMachine = 'this machine';
 
 /** Ports, socket files, the log file, descriptors. */
-export function hostFindings({ host, config }: Facts): readonly Finding[] {
+export function hostFindings({ host, config }: Pick<Facts, 'host' | 'config'>): readonly Finding[] {
   const admin = host.admin ? listenerFindings(host.admin, host) : [];
   return [
     ...host.listeners.flatMap((listener) => listenerFindings(listener, host)),
@@ -56,9 +57,8 @@ function listenerFindings(listener: ListenerFacts, host: HostFacts): readonly Fi
       },
     ];
   }
-  const isTunnel = /sentinel-tunnel|sentinel_tunnel/.test(holder?.command ?? '');
   const whose = holder
-    ? `${isTunnel ? 'another tunnel, ' : ''}pid ${String(holder.pid)} (${holder.command})`
+    ? `${isTunnel(holder) ? 'another tunnel, ' : ''}pid ${String(holder.pid)} (${holder.command})`
     : 'somebody whose name this user may not see';
   if (isAdmin) {
     const what =
@@ -147,13 +147,19 @@ function logFindings({ log }: HostFacts, file: string): readonly Finding[] {
 
 function descriptorFindings({ descriptors, connections }: HostFacts): readonly Finding[] {
   if (!isShort(descriptors, connections)) return [];
-  const { limit, reserved } = descriptors;
+  const { limit, reserved, whose } = descriptors;
   const needed = connections * 2 + reserved;
   const what = `maxConnections allows ${String(connections)} connections, and ${String(limit)} file descriptors are enough for ${String(descriptors.connections)}: ${String(reserved)} are kept for Sentinels, probes, operators and the log`;
-  const evidence = [
-    { by: thisMachine, asked: 'Max open files of /proc/self/limits', answered: String(limit) },
-  ];
-  const remedy = `Raise the limit for the tunnel (LimitNOFILE=${String(needed)} in its unit, or ulimit -n), or lower maxConnections. It is the limit of who asks now: that of a service may differ`;
+  const asked =
+    whose === 'status'
+      ? 'program.descriptors.limit of /status of the tunnel that runs here'
+      : `Max open files of /proc/${String(whose)}/limits`;
+  const evidence = [{ by: thisMachine, asked, answered: String(limit) }];
+  const caveat =
+    whose === 'self'
+      ? '. No tunnel runs here, so this is the limit of this shell: a service may have another'
+      : '';
+  const remedy = `Raise the limit for the tunnel (LimitNOFILE=${String(needed)} in its unit, or ulimit -n), or lower maxConnections${caveat}`;
   return [{ code: 'descriptors-few', severity: 'degraded', what, evidence, remedy }];
 }
 

@@ -134,9 +134,10 @@ function withCause(
     };
   }
   const decider = facts.sentinels.find(({ asked }) => asked.by === survey.adopted?.by)?.asked.endpoint;
-  if (!decider || decider.host === announced.host || isLoopback(decider.host))
-    return { ...verdict, evidence };
   const { host } = announced;
+  if (!decider || decider.host === host || (isLoopback(decider.host) && isLoopback(host))) {
+    return { ...verdict, evidence };
+  }
   if (isLoopback(host)) {
     return {
       ...verdict,
@@ -145,7 +146,7 @@ function withCause(
     };
   }
   if (!isInner(host)) {
-    const remedy = `${verdict.remedy}; if it has another address from here (NAT), write addressMap: { "${formatEndpoint(announced)}": "HOST:PORT" }`;
+    const remedy = `If it has another address from here (NAT, containers), write addressMap: { "${formatEndpoint(announced)}": "HOST:PORT" }; otherwise ${lowered(verdict.remedy)}`;
     return { ...verdict, evidence, remedy };
   }
   return {
@@ -153,6 +154,10 @@ function withCause(
     evidence,
     remedy: `"${host}" is of a network that cannot be reached from here (containers, NAT), while the Sentinel was reached at "${decider.host}": publish the port of Redis and write ${mapLine(announced, { host: decider.host, port: announced.port })} with the published port, or announce a reachable address (replica-announce-ip)`,
   };
+}
+
+function lowered(text: string): string {
+  return text.slice(0, 1).toLowerCase() + text.slice(1);
 }
 
 function mapLine(from: Endpoint, to: Endpoint): string {

@@ -6,24 +6,37 @@ import { messageOf } from '../../errors.ts';
 import { formatListenAddress, type ListenAddress } from '../../net/endpoint.ts';
 import { names } from '../../net/names.ts';
 import { configuredConnections, descriptorBudget } from '../../descriptor-budget.ts';
-import type { DescriptorBudget } from '../../relay/descriptor-limit.ts';
+import { descriptorLimit, type DescriptorBudget } from '../../relay/descriptor-limit.ts';
 import { AdminClient } from '../admin-client.ts';
 import { reachable } from '../admin-place.ts';
 import { whyNoFolder } from './folder.ts';
 import { logObjection, type LogObjection } from './log-objection.ts';
-import { holderOf, type Holder } from './port-holder.ts';
+import { holderOf, isTunnel, type Holder } from './port-holder.ts';
 import { socketUnitsOf } from './socket-unit.ts';
 
 /** What this machine says of what the configuration asks of it. */
 export interface HostFacts {
   readonly listeners: readonly ListenerFacts[];
   readonly admin: ListenerFacts | undefined;
-  /** The addresses on which a tunnel listens that answers at the admin address; `undefined` where none answers. */
-  readonly running: readonly string[] | undefined;
+  /** What the tunnel that answers at the admin address says; `undefined` where none answers. */
+  readonly running: RunningFacts | undefined;
   /** What would keep the log file from being written; `undefined` where nothing would. */
   readonly log: LogObjection | undefined;
   readonly connections: number;
-  readonly descriptors: DescriptorBudget | undefined;
+  readonly descriptors: HostDescriptors | undefined;
+}
+
+/** A tunnel that runs. */
+export interface RunningFacts {
+  /** The addresses on which it listens. */
+  readonly listening: readonly string[];
+  /** How many descriptors it may open, where it tells. */
+  readonly descriptorLimit: number | undefined;
+}
+
+export interface HostDescriptors extends DescriptorBudget {
+  /** Whose limit it is: that of the tunnel, where one runs; else that of whoever asks. */
+  readonly whose: 'status' | number | 'self';
 }
 
 export interface ListenerFacts {
@@ -43,7 +56,7 @@ export async function hostFacts(config: Config): Promise<HostFacts> {
   const [listeners, adminFacts, running, logTrouble] = await Promise.all([
     Promise.all(places.map(({ database, address }) => look(address, database))),
     admin && look(admin.listen, undefined),
-    admin && whereItListens(admin),
+    admin && runningTunnel(admin),
     log.file === '-' ? undefined : logObjection(log.file),
   ]);
   return {
@@ -52,8 +65,25 @@ export async function hostFacts(config: Config): Promise<HostFacts> {
     running,
     log: logTrouble,
     connections: configuredConnections(config),
-    descriptors: descriptorBudget(config),
+    descriptors: descriptorsOf(config, running, [...listeners, ...(adminFacts ? [adminFacts] : [])]),
   };
+}
+
+/** By the limit of the tunnel itself: that of a service is another than that of a shell. */
+function descriptorsOf(
+  config: Config,
+  running: RunningFacts | undefined,
+  listeners: readonly ListenerFacts[],
+): HostDescriptors | undefined {
+  const pid = listeners.find(({ holder }) => isTunnel(holder))?.holder?.pid;
+  const [whose, limit] =
+    running?.descriptorLimit !== undefined
+      ? (['status', running.descriptorLimit] as const)
+      : pid !== undefined
+        ? ([pid, descriptorLimit(pid)] as const)
+        : (['self', descriptorLimit()] as const);
+  const budget = limit === undefined ? undefined : descriptorBudget(config, undefined, limit);
+  return budget && { ...budget, whose };
 }
 
 /** Who holds the sockets of socket units is process 1. */
@@ -128,11 +158,13 @@ function isServed(path: string): Promise<boolean> {
 /** It is on this machine, in milliseconds. */
 const adminMs = 2_000;
 
-/** Asks whoever answers at the admin address on which addresses it listens. */
-async function whereItListens({ listen, token }: AdminConfig): Promise<readonly string[] | undefined> {
+/** Asks whoever answers at the admin address. */
+async function runningTunnel({ listen, token }: AdminConfig): Promise<RunningFacts | undefined> {
   try {
     const client = new AdminClient({ address: reachable(listen), token });
-    return listenersOf(await client.json('/status', { withinMs: adminMs }));
+    const status = await client.json('/status', { withinMs: adminMs });
+    const listening = listenersOf(status);
+    return listening && { listening, descriptorLimit: limitOf(status) };
   } catch {
     return undefined; // nobody, or somebody else: who holds the port is told apart from this
   }
@@ -150,11 +182,19 @@ function listenersOf(status: unknown): readonly string[] | undefined {
   });
 }
 
+/** A tunnel of an earlier version does not say. */
+function limitOf(status: unknown): number | undefined {
+  const program = isRecord(status) ? status['program'] : undefined;
+  const descriptors = isRecord(program) ? program['descriptors'] : undefined;
+  const limit = isRecord(descriptors) ? descriptors['limit'] : undefined;
+  return typeof limit === 'number' ? limit : undefined;
+}
+
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null;
 }
 
 /** Whether a tunnel that runs has this address. */
 export function isOurs({ running }: HostFacts, address: ListenAddress): boolean {
-  return running?.includes(formatListenAddress(address)) ?? false;
+  return running?.listening.includes(formatListenAddress(address)) ?? false;
 }

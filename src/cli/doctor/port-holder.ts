@@ -35,6 +35,11 @@ export async function holderOf(port: number): Promise<Holder | undefined> {
   return undefined;
 }
 
+/** Whether it is one of us, by its command line. */
+export function isTunnel(holder: Holder | undefined): boolean {
+  return /sentinel-tunnel|sentinel_tunnel/.test(holder?.command ?? '');
+}
+
 /** The inodes of the sockets that listen on a port: columns 1, 3 and 9 of /proc/net/tcp (proc(5)). */
 export function listenersIn(table: string, port: number): readonly string[] {
   const hex = port.toString(16).toUpperCase().padStart(4, '0');
