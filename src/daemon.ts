@@ -162,6 +162,7 @@ class RunningDaemon implements Daemon {
   readonly #startedMs = performance.now();
   readonly #startedAt = new Date().toISOString();
   #stop: Promise<StopOutcome> | undefined;
+  #drainUntil: string | undefined;
 
   constructor(config: Config, parts: Parts, surroundings: Surroundings) {
     this.#parts = parts;
@@ -224,6 +225,7 @@ class RunningDaemon implements Daemon {
     const counted = this.counters();
     const sessions = counted.reduce((sum, { counters }) => sum + counters.open, 0);
     const held = counted.reduce((sum, { counters }) => sum + counters.held, 0);
+    this.#drainUntil = new Date(Date.now() + drainMs).toISOString();
     log.info('tunnel.stopping', { signal, sessions, held, drainMs });
     const reloaded = this.#reload.end();
     this.#admin.end();
@@ -261,6 +263,7 @@ class RunningDaemon implements Daemon {
       lags: engine.lags(),
       descriptors: this.#parts.limit.budget,
       isDraining: this.#stop !== undefined,
+      drainUntil: this.#drainUntil,
       startedAt: this.#startedAt,
       uptimeMs: performance.now() - this.#startedMs,
       configFile: this.#surroundings.configFile,

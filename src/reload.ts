@@ -62,7 +62,10 @@ export class Reload {
         this.#assertRunning();
         return await this.#apply(next);
       } catch (error) {
-        this.#log.error('config.reload-failed', { reason: messageOf(error) });
+        const [reason = '', ...problems] = messageOf(error)
+          .split('\n')
+          .map((line) => line.trim());
+        this.#log.error('config.reload-failed', { reason, ...(problems.length > 0 && { problems }) });
         throw error;
       }
     });

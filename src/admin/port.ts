@@ -18,6 +18,8 @@ export interface Overview {
   /** How file descriptors are shared out; `undefined` where nothing limits them, or that cannot be read. */
   readonly descriptors: DescriptorBudget | undefined;
   readonly isDraining: boolean;
+  /** When a drain that is going on ends at the latest: wall clock, ISO 8601. */
+  readonly drainUntil: string | undefined;
   /** Wall clock, ISO 8601. */
   readonly startedAt: string;
   readonly uptimeMs: number;

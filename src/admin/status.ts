@@ -31,6 +31,8 @@ export interface ProgramStatus {
   readonly threads: number;
   /** `draining` from the moment when a stop was asked for. */
   readonly state: 'running' | 'draining';
+  /** When sessions that are open still are cut: wall clock, ISO 8601; `null` unless it drains. */
+  readonly drainUntil: string | null;
   /** Wall clock, ISO 8601. */
   readonly startedAt: string;
   readonly now: string;
@@ -142,6 +144,7 @@ function programStatus(overview: Overview): ProgramStatus {
   return {
     ...{ version, engine, threads },
     state: isDraining ? 'draining' : 'running',
+    drainUntil: overview.drainUntil ?? null,
     startedAt,
     now: new Date().toISOString(),
     uptimeMs: Math.round(uptimeMs),

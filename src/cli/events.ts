@@ -9,7 +9,8 @@ import { adminPlaceOf, type AdminFlags } from './admin-place.ts';
 import { exitCodes } from './exit-codes.ts';
 import { wholeNumber } from './failovers.ts';
 import type { Host } from './host.ts';
-import { inLocalTime } from './plain.ts';
+import { count } from './plain.ts';
+import { inLocalTime } from '../telemetry/local-time.ts';
 import { printable, printableJson } from '../printable.ts';
 import { isText, listOf, mapping } from './shape.ts';
 
@@ -120,7 +121,7 @@ class Printer {
     }
     if (this.#skipped > 0) {
       this.#host.stderr.write(
-        `sentinel-tunnel: Left out ${String(this.#skipped)} events: nobody read the output\n`,
+        `sentinel-tunnel: Left out ${count(this.#skipped, 'event')}: nobody read the output\n`,
       );
       this.#skipped = 0;
     }

@@ -5,7 +5,8 @@ import { databaseOf, readStatus } from './admin-reads.ts';
 import { exitCodes } from './exit-codes.ts';
 import { wholeNumber } from './failovers.ts';
 import type { Host } from './host.ts';
-import { clock, count } from './plain.ts';
+import { count, lasting } from './plain.ts';
+import { clock } from '../telemetry/local-time.ts';
 import { printable, printableJson } from '../printable.ts';
 import { isFlag, isNumber, isText, listOf, mapping, type Check } from './shape.ts';
 
@@ -26,14 +27,15 @@ const reloadMs = 30_000;
 export async function hold(name: string, flags: HoldFlags, host: Host): Promise<number> {
   const forMs =
     flags.forMs === undefined ? undefined : wholeNumber(flags.forMs, '--for-ms', 1, longestHoldMs);
-  const isHold = mapping({ hold: mapping({ until: isText, reason: isText }) });
+  const isHold = mapping({ hold: mapping({ until: isText, reason: isText, holdMs: isNumber }) });
   const body = await act(name, 'hold', flags, host, isHold, forMs === undefined ? {} : { forMs });
-  const { until } = (body as { readonly hold: { readonly until: string } }).hold;
+  const { until, holdMs } = (body as { readonly hold: { readonly until: string; readonly holdMs: number } })
+    .hold;
   return done(
     flags,
     host,
     body,
-    `${printable(name)}: new clients wait until ${clock(until, new Date())}, or until "sentinel-tunnel release ${printable(name)}"`,
+    `${printable(name)}: held until ${clock(until, new Date())}, or until "sentinel-tunnel release ${printable(name)}": new clients wait, each for ${lasting(holdMs)} at most (holdMs), and then it is refused`,
   );
 }
 

@@ -80,18 +80,3 @@ export function bytes(amount: number): string {
   }
   return `${unit === 0 ? String(Math.round(value)) : value.toFixed(1)} ${units[unit] ?? ''}`;
 }
-
-/** A text with the points in time that it names (ISO 8601, UTC) as local ones. */
-export function inLocalTime(text: string, now: Date): string {
-  return text.replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g, (iso) => clock(iso, now));
-}
-
-/** Local time: of the day, and before it the day where that is another than today. */
-export function clock(iso: string, now: Date): string {
-  const at = new Date(iso);
-  if (Number.isNaN(at.getTime())) return '?';
-  const two = (part: number): string => String(part).padStart(2, '0');
-  const time = [at.getHours(), at.getMinutes(), at.getSeconds()].map(two).join(':');
-  if (at.toDateString() === now.toDateString()) return time;
-  return `${String(at.getFullYear())}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${time}`;
-}

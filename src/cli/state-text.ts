@@ -1,5 +1,7 @@
-import type { DatabaseStatus, SaidStatus } from '../admin/status.ts';
-import { clock } from './plain.ts';
+import type { DatabaseStatus, ProgramStatus, SaidStatus } from '../admin/status.ts';
+import type { HoldView } from '../tunnel/operator-hold.ts';
+import { count, lasting } from './plain.ts';
+import { clock } from '../telemetry/local-time.ts';
 import { printable } from '../printable.ts';
 
 /** The one state that a database is in, for clients, and the one reason for it. */
@@ -22,9 +24,21 @@ const meanings: Readonly<Record<Exclude<DatabaseStatus['phase'], 'serving'>, str
   forbidden: 'the configuration says to refuse clients',
 };
 
+/** Whether the tunnel stops, and until when it lets sessions go on; a tunnel of before this was told does not say. */
+export type Drain = Pick<ProgramStatus, 'state'> & Partial<Pick<ProgramStatus, 'drainUntil'>>;
+
+/** `, until 17:05:32` */
+export function untilWords({ drainUntil }: Drain, now: Date): string {
+  return drainUntil ? `, until ${clock(drainUntil, now)}` : '';
+}
+
 /** What hinders clients the most comes first: nobody listens, nothing is served, an operator has said so. */
-export function stateOf(database: DatabaseStatus, now: Date): State {
+export function stateOf(database: DatabaseStatus, now: Date, program?: Drain): State {
   const { phase, master, standing, since, hold, listen, reason, view } = database;
+  if (program?.state === 'draining') {
+    const sessions = count((database.counters?.open ?? 0) + (database.counters?.held ?? 0), 'session');
+    return { word: 'DRAINING', meaning: `${sessions}${untilWords(program, now)}`, reason: undefined, since };
+  }
   if (listen.some(({ open }) => !open))
     return { word: 'NOT LISTENING', meaning: '', reason: printable(reason ?? 'no reason given'), since };
   if (phase !== 'serving') {
@@ -41,7 +55,7 @@ export function stateOf(database: DatabaseStatus, now: Date): State {
     const until = `until ${clock(hold.until, now)}, or "sentinel-tunnel release ${printable(database.name)}"`;
     return {
       word: 'HELD',
-      meaning: `new clients wait, open sessions stay on ${printable(master ?? '-')}`,
+      meaning: `new clients wait${refusedWords(hold)}, open sessions stay on ${printable(master ?? '-')}`,
       reason: `${printable(hold.reason)}, ${until}`,
       since: hold.since,
     };
@@ -53,6 +67,11 @@ export function stateOf(database: DatabaseStatus, now: Date): State {
     reason: database.ready ? undefined : printable(reason ?? 'no reason given'),
     since,
   };
+}
+
+/** A tunnel of before this was told does not say. */
+function refusedWords({ holdMs }: Partial<HoldView>): string {
+  return holdMs === undefined ? '' : `, each is refused after ${lasting(holdMs)}`;
 }
 
 /** Flags with which a Sentinel says that a master is not well. */

@@ -1,17 +1,8 @@
 import type { DatabaseStatus, SaidStatus, SentinelStatus, Status } from '../admin/status.ts';
-import {
-  clock,
-  count,
-  grouped,
-  inLocalTime,
-  lasting,
-  table,
-  type Cell,
-  type Paint,
-  type Style,
-} from './plain.ts';
+import { count, grouped, lasting, table, type Cell, type Paint, type Style } from './plain.ts';
+import { clock, inLocalTime } from '../telemetry/local-time.ts';
 import { printable } from '../printable.ts';
-import { saidText, stateOf } from './state-text.ts';
+import { saidText, stateOf, untilWords } from './state-text.ts';
 import { storyLine } from './story-text.ts';
 
 /**
@@ -25,7 +16,7 @@ export function statusText(status: Status, where: string, paint: Paint, only?: s
   const databases = status.databases.filter(({ name }) => only === undefined || name === only);
   const text = [
     ...headLines(status, where, paint),
-    ...databases.flatMap((database) => ['', ...databaseLines(database, now, paint)]),
+    ...databases.flatMap((database) => ['', ...databaseLines(database, status.program, paint)]),
     '',
     ...sentinelLines(status.sentinels, databases, now, paint),
     ...descriptorLines(status.program),
@@ -43,6 +34,10 @@ function headLines({ program, ready, reasons, databases }: Status, where: string
     `engine ${printable(engine)}${threadWords}`,
     ...(configFile === null ? [] : [printable(configFile)]),
   ];
+  const sessions = databases.reduce(
+    (sum, { counters }) => sum + (counters ? counters.open + counters.held : 0),
+    0,
+  );
   const waiting = databases.filter((database) => !database.ready).map(({ name }) => printable(name));
   // Why is said below, once, where the database is.
   const rest = waiting.length === 0 ? printable(reasons.join('; ')) : waiting.join(', ');
@@ -53,7 +48,14 @@ function headLines({ program, ready, reasons, databases }: Status, where: string
     ...((program.logTrouble as string | null | undefined)
       ? [paint('bad', `LOG NOT WRITTEN: ${printable(program.logTrouble ?? '')}`)]
       : []),
-    ...(state === 'draining' ? [paint('bad', 'STOPPING: no new client is admitted')] : []),
+    ...(state === 'draining'
+      ? [
+          paint(
+            'bad',
+            `DRAINING: ${count(sessions, 'session')}${untilWords(program, new Date(program.now))}, no new client is admitted`,
+          ),
+        ]
+      : []),
   ];
 }
 
@@ -67,9 +69,10 @@ function descriptorLines({ descriptors }: Partial<Status['program']>): string[] 
   ];
 }
 
-function databaseLines(database: DatabaseStatus, now: Date, paint: Paint): string[] {
+function databaseLines(database: DatabaseStatus, program: Status['program'], paint: Paint): string[] {
+  const now = new Date(program.now);
   const { name, generation, epoch, degraded, counters, lastFailover } = database;
-  const { word, meaning, reason, since } = stateOf(database, now);
+  const { word, meaning, reason, since } = stateOf(database, now, program);
   const rows: Cell[][] = [
     ...(reason === undefined ? [] : [[{ text: '  because' }, { text: reason, style: 'bad' } as const]]),
     [{ text: '  since' }, { text: sinceWords(since, now) }],
@@ -90,7 +93,10 @@ function databaseLines(database: DatabaseStatus, now: Date, paint: Paint): strin
       { text: '  listens' },
       open
         ? { text: printable(address) }
-        : { text: `${printable(address)} NOT OPEN: ${printable(reason ?? 'not yet')}`, style: 'bad' },
+        : {
+            text: `${printable(address)} ${program.state === 'draining' ? 'closed' : `NOT OPEN: ${printable(reason ?? 'not yet')}`}`,
+            style: 'bad',
+          },
     ]),
     [{ text: '  sessions' }, { text: counters ? sessionWords(counters) : 'none: it does not listen' }],
     [{ text: '  failover' }, { text: lastFailover ? storyLine(lastFailover, now) : 'none seen' }],

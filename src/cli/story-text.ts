@@ -1,6 +1,7 @@
 import { courseOf, roundMs, stepsOf } from '../tunnel/steps.ts';
 import type { FailoverStory } from '../tunnel/story.ts';
-import { clock, table, type Cell, type Paint } from './plain.ts';
+import { table, type Cell, type Paint } from './plain.ts';
+import { clock } from '../telemetry/local-time.ts';
 import { printable } from '../printable.ts';
 
 type Told = Omit<FailoverStory, 'lines'>;

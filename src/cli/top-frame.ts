@@ -2,7 +2,8 @@ import type { DatabaseStatus, Status } from '../admin/status.ts';
 import { stepsOf, type Step } from '../tunnel/steps.ts';
 import type { FailoverStory } from '../tunnel/story.ts';
 import { eventLine, type ReadEvent } from './events.ts';
-import { bytes, clock, count, grouped, inLocalTime, lasting, type Paint, type Style } from './plain.ts';
+import { bytes, count, grouped, lasting, type Paint, type Style } from './plain.ts';
+import { clock, inLocalTime } from '../telemetry/local-time.ts';
 import { printable } from '../printable.ts';
 import { saidText, stateOf } from './state-text.ts';
 
@@ -95,7 +96,7 @@ function databaseLines({ status, before }: Look, columns: number): Line[] {
   const numbersWidth = numberHeads.reduce((sum, [, width]) => sum + width, 0);
   const masters = status.databases.map(({ master }) => (master ?? '-').length);
   const now = new Date(status.program.now);
-  const states = status.databases.map((database) => stateWord(database, now));
+  const states = status.databases.map((database) => stateWord(database, now, status.program));
   const stateWidth = Math.max(9, ...states.map(({ length }) => length));
   const masterWidth = Math.min(Math.max(6, ...masters), 40);
   const names = status.databases.map(({ name }) => printable(name).length);
@@ -123,17 +124,34 @@ function databaseLines({ status, before }: Look, columns: number): Line[] {
             .join(''),
         },
       ];
-      const { meaning, reason } = stateOf(database, now);
-      const why = reason === undefined ? [] : [meaning === '' ? reason : `${meaning}: ${reason}`];
+      const { meaning, reason } = stateOf(database, now, status.program);
+      const why = reason === undefined ? [meaning] : [meaning === '' ? reason : `${meaning}: ${reason}`];
       const notes = [...(database.ready ? [] : why), ...database.degraded.map((each) => printable(each))];
-      return [row, ...notes.map((note): Line => [{ text: `  ${inLocalTime(note, now)}`, style: 'bad' }])];
+      const lines = notes.flatMap((note) => wrapped(inLocalTime(note, now), columns - 2));
+      return [row, ...lines.map((text): Line => [{ text: `  ${text}`, style: 'bad' }])];
     }),
   ];
 }
 
+/** The most lines of a note: what a peer says may be long. */
+const mostWrapped = 4;
+
+/** A text in lines that fit, broken between words where there are any; the last one is cut. */
+function wrapped(text: string, width: number): readonly string[] {
+  const lines: string[] = [];
+  let rest = text;
+  while (rest.length > width && width > 0 && lines.length < mostWrapped - 1) {
+    const space = rest.lastIndexOf(' ', width);
+    const end = space > 0 ? space : width;
+    lines.push(rest.slice(0, end));
+    rest = rest.slice(end).trimStart();
+  }
+  return [...lines, rest];
+}
+
 /** In capitals where it is not ready. */
-function stateWord(database: DatabaseStatus, now: Date): string {
-  const { word } = stateOf(database, now);
+function stateWord(database: DatabaseStatus, now: Date, program: Status['program']): string {
+  const { word } = stateOf(database, now, program);
   return database.ready ? word.toLowerCase() : word;
 }
 
@@ -271,7 +289,10 @@ export function timeBar(steps: readonly Step[], columns: number): string {
 }
 
 function eventPieces(event: ReadEvent): Line {
-  const [first = ''] = eventLine(event, false).split('\n');
+  // Its day would cost the end of the line.
+  const [first = ''] = eventLine(event, false)
+    .replace(/^\d{4}-\d\d-\d\d /, '')
+    .split('\n');
   const style: Style = event.level === 'error' || event.level === 'warn' ? 'bad' : 'plain';
   return [{ text: first, style }];
 }

@@ -17,7 +17,7 @@ export const eventSentences = {
   'engine.epoll': 'Using engine "epoll": {reason}',
   'engine.fallback': 'Using engine "streams": {reason}',
   'descriptors.few':
-    'At most {connections} connections, not the {configured} of maxConnections: of {limit} file descriptors of this process {reserved} are kept for Sentinels, probes, operators and the log, and a connection takes two. Raise the limit (LimitNOFILE, ulimit -n), or lower maxConnections',
+    'At most {connections|connection}, not the {configured} of maxConnections: of {limit} file descriptors of this process {reserved} are kept for Sentinels, probes, operators and the log, and a connection takes two. Raise the limit (LimitNOFILE, ulimit -n), or lower maxConnections',
   'engine.secured': '{database}: carried by engine "streams", because it speaks TLS',
   'config.reloaded': 'Configuration reloaded, changes: {changes}',
   'config.reload-failed': 'Configuration not reloaded, going on as before: {reason}',
@@ -44,10 +44,10 @@ export const eventSentences = {
   'listener.resumed': '{database}: accepting on {address} again',
   'session.opened': '{database}: session {session} opened',
   'session.ended': '{database}: session {session} ended by {reason} after {lastedMs} ms',
-  'session.refused': '{database}: refused {count} connections: {reason}',
-  'dial.failed': '{database}: cannot connect to {endpoint} ({code}), {count} times',
+  'session.refused': '{database}: refused {count|connection}: {reason}',
+  'dial.failed': '{database}: cannot connect to {endpoint} ({code}), {count|time}',
   'dial.short':
-    '{database}: cannot connect to {endpoint}, {count} times, through no fault of its own: {reason}',
+    '{database}: cannot connect to {endpoint}, {count|time}, through no fault of its own: {reason}',
   'reply.doubtful': '{database}: {endpoint} answered -{word} to a client',
   // Sentinels
   'sentinel.up': 'Sentinel {sentinel} answers',
@@ -82,7 +82,7 @@ export const eventSentences = {
   'database.outage':
     '{database}: OUTAGE: no client could be served for {lastedMs} ms: {reason}; refused: {refused}, cut: {cut}, waiting: {held}',
   'database.outage-over':
-    '{database}: outage is over after {lastedMs} ms; refused: {refused}, cut: {cut}, waiting at once: {held}',
+    '{database}: outage is over after {lastedMs} ms; refused: {refused}, cut: {cut}, most waiting at once: {held}',
   'database.held': '{database}: an operator lets new clients wait until {until}: {reason}',
   'database.released': '{database}: new clients are served again: {why}',
   'database.cut': '{database}: an operator cut sessions: {count}',

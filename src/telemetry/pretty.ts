@@ -1,13 +1,17 @@
 import { printable } from '../printable.ts';
 import { type EventName, eventSentences } from './events.ts';
+import { inLocalTime, stamp } from './local-time.ts';
 import type { Fields, LogLevel } from './log.ts';
 
 const colours: Readonly<Record<LogLevel, string>> = { debug: '2', info: '36', warn: '33', error: '31' };
 
+/** A field in a sentence, and the noun that its number counts. */
+const placeholder = /\{(\w+)(?:\|(\w+))?\}/g;
+
 /** Events whose sentence and lists say all that their other fields do. */
 const selfContained: ReadonlySet<EventName> = new Set(['failover.story']);
 
-/** One event as a line for a person: local time, level, the event's sentence, and what the sentence did not say. */
+/** One event as a line for a person: local date and time, level, the event's sentence, and what the sentence did not say. */
 export function prettyLine(
   at: Date,
   level: LogLevel,
@@ -20,8 +24,8 @@ export function prettyLine(
   const { rest, lists } = unsaidOf(event, fields);
   const word = paint(colours[level], level.toUpperCase().padEnd(5));
   const more = rest === '' ? '' : ` ${paint('2', rest)}`;
-  const line = `${paint('2', localTime(at))} ${word} ${sentenceOf(event, fields)}${more}`;
-  return `${[line, ...lists].join('\n')}\n`;
+  const line = `${paint('2', stamp(at))} ${word} ${sentenceOf(event, fields)}${more}`;
+  return inLocalTime(`${[line, ...lists].join('\n')}\n`, at);
 }
 
 /** The priorities of syslog, as sd-daemon(3) has them before a line. */
@@ -31,7 +35,8 @@ const priorities: Readonly<Record<LogLevel, number>> = { debug: 7, info: 6, warn
 export function journalLines(level: LogLevel, event: EventName, fields: Fields): string {
   const { rest, lists } = unsaidOf(event, fields);
   const line = `${sentenceOf(event, fields)}${rest === '' ? '' : ` ${rest}`}`;
-  return [line, ...lists].map((text) => `<${String(priorities[level])}>${text}\n`).join('');
+  const text = [line, ...lists].map((each) => `<${String(priorities[level])}>${each}\n`).join('');
+  return inLocalTime(text, new Date());
 }
 
 /** What the sentence does not say: facts in one line, and lists, which are stories, a line each. */
@@ -39,7 +44,7 @@ function unsaidOf(
   event: EventName,
   fields: Fields,
 ): { readonly rest: string; readonly lists: readonly string[] } {
-  const said = new Set([...eventSentences[event].matchAll(/\{(\w+)\}/g)].map(([, name]) => name));
+  const said = new Set([...eventSentences[event].matchAll(placeholder)].map(([, name]) => name));
   const unsaid = Object.entries(fields).filter(([name, value]) => !said.has(name) && value !== undefined);
   const rest = unsaid
     .filter(([, value]) => typeof value !== 'object' && !selfContained.has(event))
@@ -49,16 +54,12 @@ function unsaidOf(
   return { rest, lists: lists.map((text) => `    ${printable(text)}`) };
 }
 
-/** An event as a sentence. */
+/** An event as a sentence. `{count|client}` in it is a number with its noun: `1 client`, `2 clients`. */
 export function sentenceOf(event: EventName, fields: Fields): string {
-  return eventSentences[event].replace(/\{(\w+)\}/g, (_, name: string) => shown(fields[name]));
-}
-
-function localTime(at: Date): string {
-  const parts = [at.getHours(), at.getMinutes(), at.getSeconds()].map((part) =>
-    String(part).padStart(2, '0'),
-  );
-  return `${parts.join(':')}.${String(at.getMilliseconds()).padStart(3, '0')}`;
+  return eventSentences[event].replace(placeholder, (_, name: string, noun: string | undefined) => {
+    const text = shown(fields[name]);
+    return noun === undefined ? text : `${text} ${noun}${fields[name] === 1 ? '' : 's'}`;
+  });
 }
 
 /** Words of others (a Sentinel's payload, a name) must not move the cursor, fake a line, or turn the direction of one. */

@@ -7,6 +7,8 @@ export interface HoldView {
   /** When it ends by itself: wall clock, ISO 8601. */
   readonly until: string;
   readonly reason: string;
+  /** How long each client waits before it is refused, in milliseconds. */
+  readonly holdMs: number;
 }
 
 /** How long a hold stands unless it is said, in milliseconds: one that is forgotten is not to be for ever. */
@@ -19,13 +21,18 @@ export const longestHoldMs = 86_400_000;
  * ever: the generation of a route stays that of the view.
  */
 export class OperatorHold {
+  readonly #holdMs: () => number;
   readonly #expired: () => void;
   #view: HoldView | undefined;
   #generation: number | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param expired called when a hold has ended by itself */
-  constructor(expired: () => void) {
+  /**
+   * @param holdMs how long each client may wait, in milliseconds
+   * @param expired called when a hold has ended by itself
+   */
+  constructor(holdMs: () => number, expired: () => void) {
+    this.#holdMs = holdMs;
     this.#expired = expired;
   }
 
@@ -46,6 +53,7 @@ export class OperatorHold {
       since: this.#view?.since ?? new Date(nowMs).toISOString(),
       until: new Date(nowMs + ms).toISOString(),
       reason,
+      holdMs: this.#holdMs(),
     });
     this.#timer = setTimeout(() => {
       this.#view = undefined;

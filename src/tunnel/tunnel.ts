@@ -58,9 +58,12 @@ export class Tunnel {
       holdMs: () => this.#database.holdMs,
       counters: () => this.counters(),
     });
-    this.#hold = new OperatorHold(() => {
-      this.#released('its time is over');
-    });
+    this.#hold = new OperatorHold(
+      () => this.#database.holdMs,
+      () => {
+        this.#released('its time is over');
+      },
+    );
     this.#watch = sentinels.watch(database, (event) => {
       if (event.kind === 'view') {
         this.#chronicle.turned(event.view, event.before);

@@ -100,7 +100,7 @@ test('actions reach the database that is named, with what is wished', async () =
       return [answer.status, answer.json()];
     };
     const path = '/databases/db1%40internal';
-    const hold = { since: 'then', until: 'later', reason: 'held by an operator' };
+    const hold = { since: 'then', until: 'later', reason: 'held by an operator', holdMs: 10_000 };
     assert.deepEqual(await post(`${path}/hold`), [200, { hold }]);
     assert.deepEqual(await post(`${path}/hold`, '{"forMs": 5000}'), [200, { hold }]);
     assert.deepEqual(await post(`${path}/release`), [200, { released: true }]);

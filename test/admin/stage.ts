@@ -70,6 +70,7 @@ export function overviewOf(tunnels: readonly TunnelView[], more: Partial<Overvie
     descriptors: undefined,
     logTrouble: undefined,
     logDropped: 0,
+    drainUntil: undefined,
     tunnels,
     sentinels: [],
     lastEventId: 'run.0',
@@ -91,7 +92,7 @@ export class FakePort implements AdminPort {
   readonly actions: Actions = {
     hold: (name, ms) => {
       this.acted.push(`hold ${name} ${ms}`);
-      return { since: 'then', until: 'later', reason: 'held by an operator' };
+      return { since: 'then', until: 'later', reason: 'held by an operator', holdMs: 10_000 };
     },
     release: (name) => this.acted.push(`release ${name}`) > 0,
     cut: (name) => Promise.resolve(this.acted.push(`cut ${name}`)),

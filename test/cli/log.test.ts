@@ -68,7 +68,7 @@ test('on a terminal an event is a sentence, then what the sentence did not say',
   });
   assert.match(
     text,
-    /^\d\d:\d\d:\d\d\.\d{3} INFO {2}m: serving 10\.0\.0\.1:6379, generation 2 \(confirmed\) epoch=7\n$/,
+    /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} INFO {2}m: serving 10\.0\.0\.1:6379, generation 2 \(confirmed\) epoch=7\n$/,
   );
 });
 
@@ -81,6 +81,35 @@ test('a list in an event is a line each under its sentence', async () => {
     });
   });
   assert.deepEqual(text.split('\n').slice(1), ['    0 ms tunnel fenced', '    4 ms tunnel served', '']);
+});
+
+test('a failed reload is printed with each problem on a line of its own', async () => {
+  const text = await logged({}, { isTerminal: true }, (log) => {
+    log.error('config.reload-failed', { reason: 'Invalid: 2 problems', problems: ['a: is\nwrong', 'b: x'] });
+  });
+  assert.deepEqual(text.split('\n').slice(1), ['    a: is\\x0awrong', '    b: x', '']);
+  assert.match(text, /ERROR Configuration not reloaded, going on as before: Invalid: 2 problems\n/);
+});
+
+test('one is one and two are two', async () => {
+  const text = await logged({}, { isTerminal: true }, (log) => {
+    log.warn('session.refused', { database: 'm', count: 1, reason: 'r' });
+    log.warn('session.refused', { database: 'm', count: 2, reason: 'r' });
+    log.warn('dial.failed', { database: 'm', endpoint: 'e', code: 'X', count: 1 });
+  });
+  assert.match(text, /m: refused 1 connection: r\n.*m: refused 2 connections: r\n.*\(X\), 1 time\n$/s);
+});
+
+test('every time in the terminal log is local', async () => {
+  const now = new Date();
+  const text = await logged({}, { isTerminal: true }, (log) => {
+    log.warn('database.held', { database: 'm', until: now.toISOString(), reason: 'r' });
+  });
+  const local = [now.getHours(), now.getMinutes(), now.getSeconds()].map((part) =>
+    String(part).padStart(2, '0'),
+  );
+  assert.ok(text.includes(`until ${local.join(':')}: r`), text);
+  assert.doesNotMatch(text, /T\d\d:|Z/);
 });
 
 test('what others say cannot fake a line or steer the terminal', async () => {

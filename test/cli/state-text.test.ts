@@ -14,6 +14,7 @@ const hold = {
   since: '2026-01-31T12:00:05.000Z',
   until: '2026-01-31T12:10:05.000Z',
   reason: 'held by an operator',
+  holdMs: 10_000,
 };
 const endpoint = { host: '10.0.0.1', port: 6379 };
 const dead = database('mymaster', 0, {
@@ -50,6 +51,20 @@ test('a database is in one state, for one reason', () => {
     assert.equal(text.match(/ because /g)?.length ?? 0, reason === undefined ? 0 : 1, text);
   }
   assert.equal(stateOf(held, at).since, hold.since);
+});
+
+test('a database of a tunnel that stops drains, with how many sessions and until when', () => {
+  const { status } = lookAt([database('mymaster', 0, { ready: false, listen: [closed], reason: 'x' })]);
+  const program = { ...status.program, state: 'draining', drainUntil: hold.until } as const;
+  const text = statusText({ ...status, program, ready: false }, 'here', painter(false));
+  assert.match(text, /^DRAINING: 15 sessions, until \d\d:\d\d:05, no new client is admitted$/m);
+  assert.match(text, /^mymaster {2}DRAINING: 15 sessions, until \d\d:\d\d:05$/m);
+  assert.doesNotMatch(text, /NOT LISTENING|NOT OPEN|not yet/);
+});
+
+test('a held database says that each client is refused after holdMs', () => {
+  const text = statusText(lookAt([database('a', 0, { ready: false, hold })]).status, 'here', painter(false));
+  assert.match(text, /HELD: new clients wait, each is refused after 10 s, open sessions stay on/);
 });
 
 const said: SaidStatus = {
@@ -114,13 +129,13 @@ test('top and events tell the time of here, never that of the tunnel', () => {
     const size = { columns: 120, rows: 40, isLive: true };
     const text = frame(lookAt([held]), size, painter(false)).join('\n');
     assert.match(text, /^Sentinel Tunnel .* 21:00:10$/m);
-    assert.match(text, /held by an operator, until 21:10:05/);
+    assert.match(text, /held by an operator,\s+until\s+21:10:05/);
     assert.doesNotMatch(text, /12:1?0:\d\d|T\d\d:/);
     const lost = { id: 'a.1', time: hold.until, level: 'warn', event: 'master.lost', sentence: '' };
     const fields = { database: 'mymaster', reason: `since ${hold.since}` };
     assert.match(
       eventLine({ ...lost, fields }, false),
-      /^21:10:05\.000 WARN  mymaster: .* since 2026-01-31 21:00:05\n$/,
+      /^2026-01-31 21:10:05\.000 WARN  mymaster: .* since 21:00:05\n$/,
     );
   } finally {
     if (before === undefined) delete process.env['TZ'];
@@ -139,7 +154,10 @@ test('events tells a failover in one line, and every other list line by line', (
     lines: ['0 ms tunnel fenced', '12 ms …'],
   };
   const line = eventLine({ ...told, event: 'failover.story', fields }, false);
-  assert.match(line, /^\S+ INFO {2}mymaster: moved from a:1 to b:1, generation 2, not served for 12 ms\n$/);
+  assert.match(
+    line,
+    /^\S+ \S+ INFO {2}mymaster: moved from a:1 to b:1, generation 2, not served for 12 ms\n$/,
+  );
   const listed = { changes: 1, lines: ['one', 'two'] };
   assert.equal(eventLine({ ...told, event: 'config.reloaded', fields: listed }, false).split('\n').length, 4);
 });

@@ -75,6 +75,7 @@ export function lookAt(
       descriptors: null,
       logTrouble: null,
       logDropped: 0,
+      drainUntil: null,
     },
     ready: shown.every(({ ready }) => ready),
     reasons: shown.flatMap(({ name, reason }) => (reason === null ? [] : [`${name}: ${reason}`])),

@@ -49,7 +49,7 @@ function statusWith(changes: object): object {
         ...{ generation: 1, epoch: 2, view: { phase: { kind: evil, reason: evil } }, degraded: [evil] },
         listen: [{ address: evil, open: false, reason: evil }],
         counters: null,
-        hold: { since: now, until: now, reason: evil },
+        hold: { since: now, until: now, reason: evil, holdMs: 10_000 },
         lastFailover: {
           database: evil,
           at: now,

@@ -74,7 +74,7 @@ test('frame() says in words what is not well', () => {
       database('held', 0, {
         ready: false,
         reason: 'held by an operator',
-        hold: { since: now, until: now, reason: 'b' },
+        hold: { since: now, until: now, reason: 'b', holdMs: 10_000 },
       }),
       database('poor', 0, { degraded: ['only 1 of 3 Sentinels answers'] }),
     ],
@@ -88,7 +88,10 @@ test('frame() says in words what is not well', () => {
   const text = frame(look, { columns: 80, rows: 40, isLive: true }, plainly).join('\n');
   assert.match(text, /^OUT OF TOUCH for 1 min 5 s, this is old: No tunnel answers$/m);
   assert.match(text, /^mymaster FENCED +- /m);
-  assert.match(text, /^ {2}the master is changing, connections were cut, clients wait: fenced: a fail/m);
+  assert.match(
+    text,
+    /^ {2}the master is changing, connections were cut, clients wait: fenced: a failover\n {2}has begun$/m,
+  );
   assert.match(text, /^held {5}HELD/m);
   assert.match(text, /^ {2}only 1 of 3 Sentinels answers$/m);
   assert.match(text, /^10\.0\.0\.1:1 up .* mymaster: DISAGREES: 10\.0\.0\.9:1, epoch 1$/m);

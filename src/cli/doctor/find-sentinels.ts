@@ -1,3 +1,4 @@
+import { count } from '../plain.ts';
 import { formatEndpoint } from '../../net/endpoint.ts';
 import { isRefusal } from '../../net/refusal.ts';
 import { isOfNoSentinel } from '../../sentinel/denial.ts';
@@ -260,7 +261,7 @@ function quorumFindings({ database }: DatabaseFacts, { sentinels }: Facts): read
       const others = replyTo(asked, ...questionsOf(database).sentinels);
       if (replyTo(asked, ...quorum) === undefined || errorTo(asked, ...quorum) === undefined) return [];
       if (!Array.isArray(others) || !(wanted > others.length + 1)) return [];
-      const what = `no failover of "${name}" is ever possible: its quorum is ${String(wanted)}, and ${asked.by} knows ${String(others.length + 1)} Sentinels`;
+      const what = `no failover of "${name}" is ever possible: its quorum is ${String(wanted)}, and ${asked.by} knows ${count(others.length + 1, 'Sentinel')}`;
       return [
         {
           code: 'quorum-unreachable',

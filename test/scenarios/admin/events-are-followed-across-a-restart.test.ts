@@ -61,7 +61,7 @@ test('events --follow goes on after the last event when the tunnel was restarted
 
     const pretty = await call(['events', '--admin', admin, '--database', cluster.name, '--last', '2']);
     assert.equal(pretty.code, 0);
-    assert.match(pretty.stdout, /^(\d\d:\d\d:\d\d\.\d{3} (INFO|WARN ) +mymaster: .*\n){2}$/);
+    assert.match(pretty.stdout, /^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} (INFO|WARN ) +mymaster: .*\n){2}$/);
     const none = await call(['events', '--admin', admin, '--level', 'error', '--json']);
     assert.deepEqual([none.code, none.stdout], [0, '']);
     // The reader that it writes for has gone: it ends, rather than stay for ever.

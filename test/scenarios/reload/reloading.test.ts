@@ -61,8 +61,10 @@ for (const engine of platform() === 'linux' ? ['streams', 'epoll'] : ['streams']
         const told = await tunnel.reload({ ...config, databases: [{ ...one, holdMs: -1 }], thread: 2 });
         assert.equal(told.event, 'config.reload-failed');
         assert.match(String(told['reason']), /2 problems/);
-        assert.match(String(told['reason']), /databases\[0\]\.holdMs: expected milliseconds/);
-        assert.match(String(told['reason']), /thread: unknown key, did you mean "threads"\?/);
+        const problems = told['problems'] as readonly string[];
+        assert.equal(problems.length, 2);
+        assert.match(problems.join('\n'), /^databases\[0\]\.holdMs: expected milliseconds/m);
+        assert.match(problems.join('\n'), /^thread: unknown key, did you mean "threads"\?/m);
         const unreadable = await tunnel.reload('sentinels: [');
         assert.equal(unreadable.event, 'config.reload-failed');
         await using next = await tunnel.connect('one');

@@ -1,0 +1,28 @@
+/** A text with the points in time that it names (ISO 8601, UTC) as local ones. */
+export function inLocalTime(text: string, now: Date): string {
+  return text.replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g, (iso) => clock(iso, now));
+}
+
+/** Local time: of the day, and before it the day where that is another than today. */
+export function clock(iso: string, now: Date): string {
+  const at = new Date(iso);
+  if (Number.isNaN(at.getTime())) return '?';
+  return at.toDateString() === now.toDateString() ? timeOf(at) : `${dateOf(at)} ${timeOf(at)}`;
+}
+
+/** Local date and time, to the millisecond. */
+export function stamp(at: Date): string {
+  return `${dateOf(at)} ${timeOf(at)}.${String(at.getMilliseconds()).padStart(3, '0')}`;
+}
+
+function dateOf(at: Date): string {
+  return `${String(at.getFullYear())}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+}
+
+function timeOf(at: Date): string {
+  return [at.getHours(), at.getMinutes(), at.getSeconds()].map(two).join(':');
+}
+
+function two(part: number): string {
+  return String(part).padStart(2, '0');
+}
