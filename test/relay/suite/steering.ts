@@ -72,7 +72,7 @@ export function describeSteering(engine: EngineUnderTest): void {
       rig.refuse(1, 'no master:\r\n+OK it is down');
       const coming = await rig.connect();
       for (const client of [waiting, coming]) {
-        await client.says('-LOADING sentinel-tunnel: no master:\\x0d\\x0a+OK it is down\r\n');
+        await client.says('-LOADING sentinel-tunnel: no master: +OK it is down\r\n');
         assert.equal(await client.ended(), 'fin');
         assert.equal(client.text.split('\r\n').length, 2, 'one line only');
       }
