@@ -45,6 +45,7 @@ test('docs/troubleshooting.md names findings and events that there are', () => {
     'sentinel.tls',
     'log.level',
     'admin.listen',
+    'redis.port',
     'tls.cert',
     'tls.key',
     'tls.ca',
