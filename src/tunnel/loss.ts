@@ -12,7 +12,7 @@ export interface ReplicationInfo {
 
 /** What a failover has lost of what the old master had taken in. */
 export interface Loss {
-  /** Acknowledged writes lost: 0 where that is certain, `null` where it cannot be known. */
+  /** Acknowledged writes of clients of this tunnel that were lost: 0 where that is certain, `null` where it cannot be known. */
   readonly writes: 0 | null;
   /** How much of the old master's replication stream the new one did not have, in bytes; `null` where it is not known. */
   readonly bytes: number | null;
@@ -61,8 +61,14 @@ export function lossBetween(
   if (next.formerId !== old.id)
     return unknown('the new master has not got its history from the old one alone');
   const bytes = Math.max(0, old.offset - (next.formerEnd - 1));
-  if (bytes > 0 && atRest !== undefined && next.formerEnd > atRest)
-    return { writes: 0, bytes, why: 'the new master had everything from before the clients were at rest' };
+  if (bytes > 0 && atRest !== undefined && next.formerEnd > atRest) {
+    const later = `the last ${String(bytes)} bytes of the old one came later: pings, messages of Sentinels, or clients that do not come through here`;
+    return {
+      writes: 0,
+      bytes,
+      why: `the new master had everything from before the clients were at rest; ${later}`,
+    };
+  }
   return bytes === 0
     ? { writes: 0, bytes, why: 'the new master had everything that the old one had' }
     : {
