@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
+import { call } from '../../cli/call.ts';
 import {
   ask,
   Certificates,
@@ -100,6 +101,10 @@ for (const way of ['redis.port', 'addressMap'] as const)
       };
       await using tunnel = await serveThrough(site, { config });
       assert.equal(tunnel.events('master.serving')[0]?.['endpoint'], `127.0.0.2:${tlsPort}`);
+      const checked = await call(['check', '--config', tunnel.configFile]);
+      assert.match(checked.stdout, new RegExp(`127\\.0\\.0\\.2:${tlsPort}`));
+      const { stdout } = await call(['doctor', '--config', tunnel.configFile]);
+      assert.doesNotMatch(stdout, /master-|replica-/, 'the replica is looked at where it speaks TLS');
       await failOver(site, tunnel, tlsPort);
       assert.deepEqual(tunnel.events('sentinel.down'), []);
     });
