@@ -80,8 +80,8 @@ async function runCommand(argv: readonly string[], host: Host): Promise<number> 
     .usage(
       'CONFIG LOG\n       sentinel-tunnel run   --config FILE\n       sentinel-tunnel check --config FILE\n       sentinel-tunnel doctor --config FILE\n       sentinel-tunnel init  --sentinel HOST:PORT\n       sentinel-tunnel status | top | events | failovers\n       sentinel-tunnel hold | release | cut | failover NAME',
     )
-    .version(version, '--version', 'print the version')
-    .helpOption('--help', 'print this help')
+    .version(version, '-V, --version', 'print the version; also -v')
+    .helpOption('-h, --help', 'print this help')
     .addHelpText('after', examples);
   const runs = program.command('run').description('run the tunnel until a signal stops it');
   withFlags(configured(runs, host)).action(async (flags: Flags) => {
@@ -145,14 +145,15 @@ async function runCommand(argv: readonly string[], host: Host): Promise<number> 
     const { doctor } = await import('./doctor/doctor.ts');
     exitCode = await doctor(flags, host);
   });
-  await program.parseAsync(argv, { from: 'user' });
+  const [first, ...others] = argv;
+  await program.parseAsync(first === '-v' ? ['--version', ...others] : argv, { from: 'user' });
   return exitCode;
 }
 
 function configured(command: Command, host: Host): Command {
   return command
     .exitOverride()
-    .helpOption('--help', 'print this help')
+    .helpOption('-h, --help', 'print this help')
     .showHelpAfterError(seeHelp)
     .configureOutput({
       writeOut: (text) => {

@@ -36,7 +36,7 @@ function loadedWith(...entries: readonly string[]): ReadonlySet<string> {
 }
 
 test('status loads no parser, no server and no engine, so that it is there at once', () => {
-  const loaded = loadedWith('main.ts', 'cli/status.ts');
+  const loaded = loadedWith('main.ts', 'cli/process.ts', 'cli/status.ts');
   const packages = [...loaded].filter((name) => !sources.has(name) && !name.startsWith('node:'));
   assert.deepEqual(packages, ['commander']);
   assert.ok(loaded.has('cli/admin-client.ts'));
