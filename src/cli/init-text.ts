@@ -1,8 +1,7 @@
 import { stringify } from 'yaml';
 import { escapeReferences } from '../config/expand.ts';
 import { formatEndpoint, type Endpoint } from '../net/endpoint.ts';
-import { isPrintable, printableYaml } from '../printable.ts';
-import { version } from '../version.ts';
+import { isPrintable, printable, printableYaml } from '../printable.ts';
 
 /** How to speak to Sentinels, as it is written. */
 export interface Access {
@@ -20,16 +19,17 @@ export interface Draft {
   /** Sentinels that were named and do not answer. */
   readonly silent: readonly Endpoint[];
   readonly databases: readonly { readonly name: string; readonly port: number }[];
+  /** Where the admin listener is to be, where that is another port than the usual one, which is taken. */
+  readonly adminPort: number | undefined;
+  /** The schema of this version, for editors; `undefined` where it is not installed as a file. */
+  readonly schema: string | undefined;
 }
 
-/** Where editors find what the keys mean: the schema of this version, as npm's mirror serves it. */
-const schema = `https://unpkg.com/sentinel-tunnel@${version}/schema/sentinel-tunnel.schema.json`;
-
 /** A configuration with a comment for whoever reads it next. */
-export function configurationText({ sentinels, access, redis, silent, databases }: Draft): string {
+export function configurationText(draft: Draft): string {
+  const { sentinels, access, redis, silent, databases, adminPort, schema } = draft;
   return [
-    `# yaml-language-server: $schema=${schema}`,
-    '#',
+    ...(schema === undefined ? [] : [`# yaml-language-server: $schema=${printable(schema)}`, '#']),
     '# Written by "sentinel-tunnel init". Try it with "sentinel-tunnel check --config FILE", then',
     '# "sentinel-tunnel run --config FILE". docs/configuration.md has every key.',
     '',
@@ -43,7 +43,7 @@ export function configurationText({ sentinels, access, redis, silent, databases 
     '# One entry for each master, named as in "sentinel monitor NAME".',
     'databases:',
     ...databases.flatMap(databaseLines),
-    ...adminLines,
+    ...adminLines(adminPort),
     '# How long open connections may go on when the tunnel is stopped, in milliseconds.',
     '# drainMs: 10000',
     '',
@@ -55,15 +55,22 @@ export function configurationText({ sentinels, access, redis, silent, databases 
 }
 
 /** Without a token whoever reaches the listener may look, and nobody may steer. */
-const adminLines = [
-  '# Probes, metrics, the dashboard, and the commands "status", "top" and "events" are answered here. "hold", "release", "cut",',
-  '# "failover" and "reload" change something, so they are obeyed only where a token is configured, and given one is. Make',
-  '# one with: openssl rand -hex 24 > FILE',
-  '# admin:',
-  '#   listen: 127.0.0.1:9121',
-  '#   tokenFile: /run/secrets/sentinel-tunnel-admin',
-  '',
-];
+function adminLines(port: number | undefined): readonly string[] {
+  const taken = [
+    '# The usual port, 9121, was taken when this was written; redis_exporter has it too.',
+    'admin:',
+    `  listen: 127.0.0.1:${String(port)}`,
+  ];
+  const usual = ['# admin:', '#   listen: 127.0.0.1:9121'];
+  return [
+    '# Probes, metrics, the dashboard, and the commands "status", "top" and "events" are answered here. "hold", "release", "cut",',
+    '# "failover" and "reload" change something, so they are obeyed only where a token is configured, and given one is. Make',
+    '# one with: openssl rand -hex 24 > FILE',
+    ...(port === undefined ? usual : taken),
+    '#   tokenFile: /run/secrets/sentinel-tunnel-admin',
+    '',
+  ];
+}
 
 function accessLines(access: Access): string[] {
   if (Object.keys(access).length > 0)

@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { resolve } from 'node:path';
+import { createRequire } from 'node:module';
+import { dirname, join, resolve } from 'node:path';
 import { parseConfig } from '../config/parse.ts';
 import { show } from '../config/show.ts';
 import { parseText } from '../config/text.ts';
@@ -27,6 +29,8 @@ export interface InitFlags {
 
 /** The port of Redis; the databases take it and those above it. */
 const firstPort = 6379;
+/** Of the admin listener, where the configuration gives none. */
+const usualAdminPort = 9121;
 
 /**
  * Asks Sentinels what they monitor, and writes a configuration of it.
@@ -68,12 +72,19 @@ export async function init(flags: InitFlags, host: Host): Promise<number> {
       'Nothing to write: the Sentinels that answer monitor nothing',
     );
   }
-  const ports = await freePorts(names.length);
+  const ports = await freePorts(names.length, firstPort);
+  const adminPort = (await isFree(usualAdminPort)) ? undefined : await nextAdminPort(ports);
+  if (adminPort !== undefined)
+    warn(
+      `the usual admin port ${String(usualAdminPort)} is taken, as by redis_exporter: the admin listener is on 127.0.0.1:${String(adminPort)}`,
+    );
   const draft: Draft = {
     sentinels,
     access,
     silent: silent.map(({ sentinel }) => sentinel),
     databases: names.map((name, index) => ({ name, port: ports[index] ?? 0 })),
+    adminPort,
+    schema: schemaFile(),
   };
   let { text, results } = await tried(draft);
   // Where Sentinels speak TLS, Redis usually does, and under the same CA.
@@ -131,10 +142,30 @@ async function write(text: string, { output, force = false }: InitFlags, host: H
   host.stderr.write(`Written: ${output}\n`);
 }
 
+async function nextAdminPort(others: readonly number[]): Promise<number | undefined> {
+  const free = await freePorts(others.length + 1, usualAdminPort + 1);
+  return free.find((port) => !others.includes(port));
+}
+
+/** The schema that this version brings along. */
+function schemaFile(): string | undefined {
+  try {
+    const { resolve: locate } = createRequire(import.meta.url);
+    const file = join(
+      dirname(locate('sentinel-tunnel/package.json')),
+      'schema',
+      'sentinel-tunnel.schema.json',
+    );
+    return existsSync(file) ? file : undefined;
+  } catch {
+    return undefined; // the program is one file, and no package
+  }
+}
+
 /** So many ports of loopback that nobody listens on now, lowest first. */
-async function freePorts(many: number): Promise<readonly number[]> {
+async function freePorts(many: number, from: number): Promise<readonly number[]> {
   const free: number[] = [];
-  for (let port = firstPort; free.length < many && port <= 65_535; port += 1) {
+  for (let port = from; free.length < many && port <= 65_535; port += 1) {
     if (await isFree(port)) free.push(port);
   }
   return free;

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
@@ -25,10 +26,12 @@ test('init writes what the Sentinels monitor, check passes it, and nothing is wr
       assert.equal(called.code, 0, called.stderr);
       assert.equal(called.stdout, '');
       assert.match(called.stderr, /^mymaster: 127\.0\.0\.1:\d+ is its master$/m);
-      assert.doesNotMatch(called.stderr, /Warning/);
+      assert.doesNotMatch(called.stderr, /Warning(?!: the usual admin port)/);
 
       const text = await readFile(file, 'utf8');
-      assert.match(text, /^# yaml-language-server: \$schema=https:\/\/.*\.schema\.json$/m);
+      const [, schema = ''] = /^# yaml-language-server: \$schema=(\/.*\.schema\.json)$/m.exec(text) ?? [];
+      assert.ok(existsSync(schema), text);
+      assert.doesNotMatch(text, /https?:/);
       const config = parseConfig(parseText(text, file), file);
       assert.deepEqual(
         config.databases.map(({ name }) => name),
@@ -57,6 +60,28 @@ test('init writes what the Sentinels monitor, check passes it, and nothing is wr
   });
 });
 
+test('init writes another admin port where the usual one is taken, and says so', async () => {
+  await withoutLeaks(async () => {
+    await using cluster = await startCluster({ replicas: 0, sentinels: 1 });
+    const holder = createServer();
+    holder.on('error', () => undefined); // somebody else has it, which is as good
+    holder.listen(9121, '127.0.0.1');
+    await Promise.race([once(holder, 'listening'), once(holder, 'error')]);
+    try {
+      const called = await call(['init', '--sentinel', ...cluster.seeds]);
+      assert.equal(called.code, 0, called.stderr);
+      const [, said] =
+        /Warning: the usual admin port 9121 is taken.*127\.0\.0\.1:(\d+)$/m.exec(called.stderr) ?? [];
+      assert.ok(said, called.stderr);
+      const { admin } = parseConfig(parseText(called.stdout, 'init'), 'init');
+      assert.deepEqual(admin?.listen, { kind: 'tcp', host: '127.0.0.1', port: Number(said) });
+      assert.notEqual(said, '9121');
+    } finally {
+      holder.close();
+    }
+  });
+});
+
 test('init asks a Sentinel in TLS, and finds out whether Redis wants it too', async () => {
   await withoutLeaks(async () => {
     await using certificates = await Certificates.make();
@@ -69,7 +94,7 @@ test('init asks a Sentinel in TLS, and finds out whether Redis wants it too', as
       const called = await call([...asked, '--tls-ca', caFile, '--output', file]);
       assert.equal(called.code, 0, called.stderr);
       assert.match(called.stderr, /^mymaster: 127\.0\.0\.1:\d+ is its master$/m);
-      assert.doesNotMatch(called.stderr, /Warning/);
+      assert.doesNotMatch(called.stderr, /Warning(?!: the usual admin port)/);
       const text = await readFile(file, 'utf8');
       for (const key of ['sentinel', 'redis']) {
         assert.ok(text.includes(`\n${key}:\n  tls:\n    ca: ${caFile}\n`), text);

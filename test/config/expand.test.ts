@@ -36,6 +36,8 @@ test('any name that init writes is read back as it is, whatever the environment 
       const text = configurationText({
         sentinels: [{ host: '127.0.0.1', port: 1 }],
         access: {},
+        adminPort: undefined,
+        schema: undefined,
         silent: [{ host: name, port: 2 }],
         databases: [{ name, port: 3 }],
       });
