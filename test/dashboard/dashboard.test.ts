@@ -88,6 +88,17 @@ describe('the dashboard', { skip: cannotBrowse }, () => {
     assert.equal(await tab.page.title(), 'Serving: mymaster – Sentinel Tunnel');
   });
 
+  test('shows what was refused and cut, and on a narrow screen events before plots', async () => {
+    assert.equal(await tab.text('#map-heading'), 'Topology');
+    assert.equal(await tab.text('#fact-refused'), '0');
+    assert.equal(await tab.text('#fact-cut'), '0');
+    assert.equal(await tab.text('#fact-failover'), 'none');
+    await tab.page.setViewportSize({ width: 400, height: 800 });
+    assert.ok((await topOf(tab, '#events')) < (await topOf(tab, '#throughput')));
+    await tab.page.setViewportSize({ width: 1300, height: 800 });
+    assert.ok((await topOf(tab, '#events')) > (await topOf(tab, '#throughput')));
+  });
+
   test('shows sessions and bytes as they come', async () => {
     await using client = await tunnel.connect('mymaster');
     await eventually(async () => {
@@ -161,6 +172,7 @@ describe('the dashboard', { skip: cannotBrowse }, () => {
     await cluster.kill(before);
     await tab.page.locator('#phase:not([data-phase="serving"])').waitFor();
     await tab.page.locator('#failover-now').waitFor();
+    assert.ok((await topOf(tab, '#failovers')) < (await topOf(tab, '#map')), 'what happens now is on top');
     await tab.page.locator('#phase[data-phase="serving"]').waitFor({ timeout: failoverMs });
     await reportDelays(context, tunnel, tab);
     await tab.page.locator('#failover-picture .flag').first().waitFor({ timeout: failoverMs });
@@ -283,4 +295,9 @@ async function reportDelays(context: TestContext, tunnel: TunnelProcess, tab: Ta
     context.diagnostic(`"${phase}" is shown ${delayMs.toFixed(0)} ms after it was logged`);
     assert.ok(delayMs < generousMs, `${phase} ${String(delayMs)}`);
   }
+}
+
+/** How far down an element begins, in pixels. */
+async function topOf(tab: Tab, selector: string): Promise<number> {
+  return Number(await tab.page.evaluate(`document.querySelector('${selector}').getBoundingClientRect().top`));
 }

@@ -28,8 +28,9 @@ export function showDatabase(database: DatabaseStatus, sample: Sample | undefine
   write('fact-upstream', rateText(sample?.upstream ?? undefined));
   write('fact-downstream', rateText(sample?.downstream ?? undefined));
   write('fact-sentinels', `${String(view.sentinels.agreeing)} of ${String(view.sentinels.known)}`);
-  write('fact-generation', countText(database.generation));
-  write('fact-epoch', countText(database.epoch));
+  write('fact-refused', countText(counters?.ended.refused));
+  write('fact-cut', countText(counters?.ended.evicted));
+  write('fact-failover', database.lastFailover ? clockText(database.lastFailover.at) : 'none');
   write('fact-listen', database.listen.map(({ address }) => address).join(', '));
 }
 

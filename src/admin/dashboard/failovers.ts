@@ -41,6 +41,7 @@ export class Failovers {
     const line = byId('failover-now');
     line.hidden = text === undefined;
     if (text !== undefined) say(line, text);
+    mark(byId('board'), 'data-going-on', text === undefined ? undefined : '');
     byId('failover-none').hidden = text !== undefined || this.#stories.length > 0;
   }
 
