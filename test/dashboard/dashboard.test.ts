@@ -168,6 +168,7 @@ describe('the dashboard', { skip: cannotBrowse }, () => {
   test('shows a failover while it happens, and its course afterwards', async (context) => {
     await using writer = new Writer(tunnel.port('mymaster'), 'written');
     await tab.page.evaluate(watchPhases);
+    await eventually(() => writer.acknowledged.length > 0);
     const before = cluster.master;
     await cluster.kill(before);
     await tab.page.locator('#phase:not([data-phase="serving"])').waitFor();
@@ -190,6 +191,16 @@ describe('the dashboard', { skip: cannotBrowse }, () => {
     assert.ok(points > 8 && points <= lines, String(points));
     assert.match(await tab.text('#event-list'), /fenced, generation/);
     assert.ok(writer.errors.length > 0, 'the session to the dead master has broken');
+    assert.notEqual(await tab.text('#fact-failover'), 'none');
+    // As with names of hosts in place of addresses.
+    await tab.page.evaluate(
+      `document.querySelector('#failover-choice').append(new Option('to ' + 'a-long-host-name.'.repeat(8)))`,
+    );
+    for (const width of [320, 400]) {
+      await tab.page.setViewportSize({ width, height: 800 });
+      assert.equal(await tab.page.evaluate(tooWide), 0, `${width} px after a failover`);
+    }
+    await tab.page.setViewportSize({ width: 1280, height: 800 });
   });
 
   test('is walked through with the keyboard alone', async () => {
