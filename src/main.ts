@@ -1,6 +1,9 @@
 #!/usr/bin/env node
 import { exitCodes } from './cli/exit-codes.ts';
 
+/** Node and its modules take about a hundred while they load. */
+const leastDescriptors = 256;
+
 try {
   // Loaded here, so that what keeps it from being loaded can be said.
   const { runProcess } = await import('./cli/process.ts');
@@ -8,7 +11,7 @@ try {
 } catch (error) {
   if (!isOutOfDescriptors(error)) throw error;
   process.stderr.write(
-    'sentinel-tunnel: Cannot start: no file descriptor is left; raise the limit of open files (ulimit -n, LimitNOFILE) to 256 at least\n',
+    `sentinel-tunnel: Cannot start: no file descriptor is left; raise the limit of open files (ulimit -n, LimitNOFILE) to ${String(leastDescriptors)} at least\n`,
   );
   process.exit(exitCodes.failed);
 }
@@ -16,5 +19,14 @@ try {
 function isOutOfDescriptors(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = 'code' in error ? error.code : undefined;
-  return code === 'EMFILE' || code === 'ENFILE' || isOutOfDescriptors(error.cause);
+  // Node takes a package that it cannot open for one that is not there.
+  const isMissed = code === 'ERR_MODULE_NOT_FOUND' && descriptorLimit() < leastDescriptors;
+  return code === 'EMFILE' || code === 'ENFILE' || isMissed || isOutOfDescriptors(error.cause);
+}
+
+/** By what Node reports of itself: nothing more may be loaded here, and /proc may be hidden. */
+function descriptorLimit(): number {
+  const report = process.report.getReport() as { userLimits?: { open_files?: { soft?: unknown } } };
+  const soft = report.userLimits?.open_files?.soft;
+  return typeof soft === 'number' ? soft : Infinity;
 }
