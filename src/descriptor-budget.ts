@@ -6,8 +6,8 @@ import { descriptorsPerSession } from './relay/places.ts';
 import { maxMembers } from './sentinel/roster.ts';
 import type { Log } from './telemetry/log.ts';
 
-/** To each Sentinel: questions, announcements, and a new one of either while the old one is given up. */
-const perSentinel = 3;
+/** To each Sentinel: questions, late answers to them, announcements, and whom it knows. */
+const perSentinel = 4;
 /** For each database: the ROLE of the master and of a candidate, asked twice in a hurry, replicas, what a failover has lost. */
 const perDatabase = 8;
 /** Of the admin listener: its socket, and its most connections (admin/connections.ts). */

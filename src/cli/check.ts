@@ -121,7 +121,7 @@ function describeAnswer(answer: Answer, name: string): string[] {
     case 'unknown':
       return [`does not monitor "${name}"`];
     case 'error':
-      return [`is of no use: ${answer.text}`];
+      return [`answers with an error: ${answer.text}`];
     case 'unreachable':
       return [`does not answer: ${answer.text}`];
   }

@@ -91,7 +91,7 @@ async function runCommand(argv: readonly string[], host: Host): Promise<number> 
   const checks = program
     .command('check')
     .description(
-      'validate the configuration, then ask the live Sentinels; exit 1 if a database is not servable',
+      'validate the configuration, then ask the live Sentinels; exit 1 if a database cannot be served, a port is taken or the log cannot be written',
     );
   const healths = program
     .command('health')

@@ -33,7 +33,7 @@ export type EngineChoice = 'auto' | 'io_uring' | 'epoll' | 'streams';
 export interface SentinelConfig extends Access {
   /** Also use the Sentinels that the configured ones name. */
   readonly discover: boolean;
-  /** Deadline of every reply of a Sentinel, in milliseconds. */
+  /** A Sentinel that takes longer than this to answer is reported as down, in milliseconds; a late answer still counts, for up to 5 s. */
   readonly replyMs: number;
   /** Every Sentinel is asked this often, in milliseconds, whatever is announced. */
   readonly pollMs: number;

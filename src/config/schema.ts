@@ -128,9 +128,10 @@ export const configSchema = z
               .boolean(truth)
               .default(true)
               .meta({ description: 'Also use the Sentinels that the configured ones name.' }),
-            replyMs: milliseconds(1)
-              .default(1000)
-              .meta({ description: 'Deadline of every reply of a Sentinel, in milliseconds.' }),
+            replyMs: milliseconds(1).default(1000).meta({
+              description:
+                'A Sentinel that takes longer than this to answer is reported as down, in milliseconds; a late answer still counts, for up to 5 s.',
+            }),
             pollMs: milliseconds(10).default(1000).meta({
               description:
                 'How often every Sentinel is asked, in milliseconds, whatever it announces in between.',

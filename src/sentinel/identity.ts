@@ -43,6 +43,8 @@ export interface Speaker {
   /** Where it has the master, and that server's run id where it tells. */
   readonly master: string | undefined;
   readonly runId: string | undefined;
+  /** Whether it names the master that is believed in. */
+  readonly isOfOurs: boolean;
   /** Whether its latest word is an answer; one that is late may still give it. */
   readonly isAnswering: boolean;
   readonly hasAnswered: boolean;
@@ -65,7 +67,7 @@ export function withIntroduction(identities: Identities, introduction: Introduct
 }
 
 /**
- * Says anew who may speak.
+ * Decides who may speak.
  *
  * - Until a master is adopted, those who know each other, or name the same server, stand against those who do not; the
  *   group with the most configured addresses speaks, then the larger one, then the one that is configured first.
@@ -107,6 +109,8 @@ function isTrusted({ trusted, servers, introductions }: Identities, speaker: Spe
   // Sentinels before Redis 6.2 neither say who they are nor, where there is but one, name another.
   if (!trusted || trusted.size === 0 || !speaker.hasAnswered) return true;
   const { id, runId } = speaker;
+  // A Sentinel does not know the run id of a server before its first INFO, and may not be allowed to tell it.
+  if (runId === undefined && speaker.isOfOurs) return true;
   if (runId !== undefined && servers.has(runId)) return true;
   if (id !== undefined) return trusted.has(id);
   // It does not say who it is: there is evidence against it only where it names others, and a server, that nobody knows.

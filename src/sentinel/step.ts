@@ -92,7 +92,7 @@ function isOnlyLate(answer: Answer): boolean {
   return answer.kind === 'unreachable' && answer.isLate === true;
 }
 
-/** Says anew who may speak, and learns what those who may say of servers. */
+/** Decides who may speak, and learns what they know of servers. */
 function recognize(belief: Belief): Belief {
   const isFounded = belief.adopted !== undefined;
   const identities = recognized(belief.identities, speakersOf(belief), isFounded, belief.nowMs);

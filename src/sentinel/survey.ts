@@ -95,6 +95,7 @@ function strangersAmong(asked: readonly Asked[]): ReadonlySet<string> {
     ...{ sentinel, id, isSeed: true, isAnswering: answer.kind === 'address', hasAnswered: true },
     master: answer.kind === 'address' ? formatEndpoint(answer.endpoint) : undefined,
     runId: answer.kind === 'address' ? answer.runId : undefined,
+    isOfOurs: false,
   }));
   return new Set(recognized(identities, speakers, false, 0).strangers.keys());
 }

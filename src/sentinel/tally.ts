@@ -13,7 +13,8 @@ export function voters({ roster, identities }: Belief): readonly string[] {
 }
 
 /** The whole roster, and what was heard of each last. */
-export function speakersOf({ roster, seeds, reports }: Belief): readonly Speaker[] {
+export function speakersOf(belief: Belief): readonly Speaker[] {
+  const { roster, seeds, reports, adopted } = belief;
   return roster.map((sentinel) => {
     const report = reports.get(sentinel);
     const answer = report?.answer;
@@ -23,6 +24,10 @@ export function speakersOf({ roster, seeds, reports }: Belief): readonly Speaker
     return {
       ...{ sentinel, isSeed: seeds.has(sentinel), id: report?.id, master },
       runId: answer?.kind === 'address' ? answer.runId : undefined,
+      isOfOurs:
+        adopted !== undefined &&
+        answer?.kind === 'address' &&
+        isSame(belief, answer.endpoint, adopted.endpoint),
       isAnswering: isAnswering === true,
       hasAnswered: report?.hasAnswered === true,
     };

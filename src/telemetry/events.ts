@@ -9,8 +9,7 @@ export const eventSentences = {
     'Stopping on {signal}: open sessions ({sessions}) may finish within {drainMs} ms, waiting clients ({held}) are refused',
   'tunnel.stopped': 'Stopped: {outcome}',
   'config.warning': 'Configuration: {warning}',
-  'tunnel.stalled':
-    'This process stood still, and knew nothing of what happened meanwhile: it relayed nothing until it had asked the Sentinels, for {askedMs} ms',
+  'tunnel.stalled': 'Process was suspended; relaying resumed after the Sentinels answered ({askedMs} ms)',
   'tunnel.unsteered':
     'The main thread was silent for more than a second, and nobody heard the Sentinels: nothing was relayed until they had been asked, for {askedMs} ms',
   'engine.failed': 'A relay thread has ended by a defect, and this process with it: {reason}',
@@ -46,30 +45,28 @@ export const eventSentences = {
   'session.ended': '{database}: session {session} ended by {reason} after {lastedMs} ms',
   'session.refused': '{database}: refused {count|connection}: {reason}',
   'dial.failed': '{database}: cannot connect to {endpoint} ({code}), {count|time}',
-  'dial.short':
-    '{database}: cannot connect to {endpoint}, {count|time}, through no fault of its own: {reason}',
+  'dial.short': '{database}: cannot connect to {endpoint}, {count|time}: {reason}',
   'reply.doubtful': '{database}: {endpoint} answered -{word} to a client',
   // Sentinels
   'sentinel.up': 'Sentinel {sentinel} answers',
-  'sentinel.down': 'Sentinel {sentinel} is of no use: {reason}',
+  'sentinel.down': 'Sentinel {sentinel} is down: {reason}',
   'sentinel.discovered': 'Sentinel {sentinel} learnt from {from}',
   'sentinel.forgotten': 'Sentinel {sentinel} no longer known',
-  'sentinel.polling-only':
-    'Sentinel {sentinel} does not let us subscribe ({reason}): going by its answers alone',
-  'password.needless': '{server} has no password, and was given one: is it meant for it?',
-  'sentinel.partly-heard': 'Sentinel {sentinel} does not let us subscribe to {refused}: {effect}',
+  'sentinel.polling-only': 'Sentinel {sentinel} refuses SUBSCRIBE ({reason}): polling only',
+  'password.needless': '{server} requires no password, but one is configured',
+  'sentinel.partly-heard': 'Sentinel {sentinel} refuses to subscribe to {refused}: {effect}',
   'sentinel.twin': 'Sentinel {sentinel} is the same as {same}: the two have one vote',
   'sentinel.shared':
     'Several Sentinels answer at {sentinel}, as behind a load balancer: each is listened to at its own address',
   'sentinel.unread': 'Sentinel {sentinel} does not say which Sentinels and replicas it knows: {reason}',
   'sentinel.stranger':
-    '{database}: Sentinel {sentinel} is ignored: no other Sentinel knows its run id {id}, and the master that it names, {names}, is not ours. Its address may have been given to another deployment',
+    '{database}: ignoring Sentinel {sentinel}: no other Sentinel knows its run id {id}, and it names another master, {names}; it may belong to another deployment',
   'sentinel.announced': '{sentinel} announced {channel} {payload}',
   // one master
   'master.unknown': '{database}: no master known: {reason}',
   'master.missing': '{database}: no master: {reason}; {remedy}',
   'log.limited': 'Events "{kind}" that came too fast for the log: {count}',
-  'log.dropped': 'Lines that were not written: {count}, because of this: {reason}',
+  'log.dropped': 'Dropped {count|log line}: {reason}',
   'master.serving': '{database}: serving {endpoint}, generation {generation} ({standing})',
   'master.fenced': '{database}: fenced, generation {generation}: {reason}',
   'master.lost': '{database}: no usable master: {reason}',
@@ -80,7 +77,7 @@ export const eventSentences = {
   'redis.denied':
     '{database}: {endpoint} refuses the credentials of "redis" ({reason}), its role cannot be verified',
   'database.outage':
-    '{database}: OUTAGE: no client could be served for {lastedMs} ms: {reason}; refused: {refused}, cut: {cut}, waiting: {held}',
+    '{database}: OUTAGE: no new client served for {lastedMs} ms: {reason}; refused: {refused}, cut: {cut}, waiting: {held}',
   'database.outage-over':
     '{database}: outage is over after {lastedMs} ms; refused: {refused}, cut: {cut}, most waiting at once: {held}',
   'database.held': '{database}: an operator lets new clients wait until {until}: {reason}',

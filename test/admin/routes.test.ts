@@ -142,7 +142,7 @@ test('events are followed from where one left off', async () => {
     await eventually(() => first.data().length === 1);
     const [told] = first.data();
     assert.deepEqual(told?.['fields'], { sentinel: 'a:1', reason: 'a\nb' });
-    assert.equal(told['sentence'], 'Sentinel a:1 is of no use: a\\x0ab');
+    assert.equal(told['sentence'], 'Sentinel a:1 is down: a\\x0ab');
 
     port.log.info('sentinel.up', { sentinel: 'a:1' });
     await using second = await EventStream.open(where, '/events', { 'last-event-id': String(told['id']) });

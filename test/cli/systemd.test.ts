@@ -158,12 +158,12 @@ test('what the journal reads are sentences with their priority, without a time',
       stdio: ['ignore', fd, 'ignore'],
       env: { PATH: process.env['PATH'], JOURNAL_STREAM: `${String(dev)}:${String(ino)}` },
     });
-    await eventually(() => readFileSync(file, 'utf8').includes('is of no use'));
+    await eventually(() => readFileSync(file, 'utf8').includes('is down'));
     child.kill('SIGTERM');
     await once(child, 'exit');
     const text = readFileSync(file, 'utf8');
     assert.match(text, /^<6>one: listening on 127\.0\.0\.1:\d+$/m);
-    assert.match(text, /^<4>Sentinel 127\.0\.0\.1:1 is of no use: /m);
+    assert.match(text, /^<4>Sentinel 127\.0\.0\.1:1 is down: /m);
     assert.ok(
       text
         .trimEnd()

@@ -5,7 +5,7 @@ import { hasRing } from './epoll-engine.ts';
 import { askOnce, connectAll, Reads } from './io-uring-reads.ts';
 import { it } from './suite/it.ts';
 import { Upstream, type Peer } from './suite/peer.ts';
-import { defaultSpec, Rig } from './suite/rig.ts';
+import { defaultSpec, Rig, unread } from './suite/rig.ts';
 
 const { holdMs, holdMax, dialMs, maxConnections, idleMs, tellSessions } = defaultSpec;
 const limits = { holdMs, holdMax, dialMs, maxConnections, idleMs, tellSessions };
@@ -22,7 +22,7 @@ if (await hasRing()) {
     it('are as many as it has room for: others are served by epoll, and go over when some have ended', async () => {
       await using upstream = await Upstream.echo();
       const reads = new Reads();
-      await using rig = await Rig.open(reads.engine());
+      await using rig = await Rig.open(reads.engine(), unread);
       rig.serve(upstream.port);
       const first = await connectAll(rig, roomFor);
       await askOnce(first);
@@ -48,7 +48,7 @@ if (await hasRing()) {
         else asked.push(peer);
       });
       const reads = new Reads();
-      await using rig = await Rig.open(reads.engine());
+      await using rig = await Rig.open(reads.engine(), unread);
       rig.serve(upstream.port);
       const idle = await connectAll(rig, 10);
       const asking = await connectAll(rig, 10);
@@ -84,7 +84,7 @@ if (await hasRing()) {
         peer.socket.write(chunk);
       });
       const reads = new Reads();
-      await using rig = await Rig.open(reads.engine());
+      await using rig = await Rig.open(reads.engine(), unread);
       rig.serve(upstream.port);
       // Each asks again as soon as it is answered: somebody is always asking.
       const clients = await Promise.all(
@@ -114,7 +114,7 @@ if (await hasRing()) {
     it('stay in it under new limits and while it drains, until they end by themselves', async () => {
       await using upstream = await Upstream.echo();
       const reads = new Reads();
-      await using rig = await Rig.open(reads.engine());
+      await using rig = await Rig.open(reads.engine(), unread);
       rig.serve(upstream.port);
       const clients = await connectAll(rig, 20);
       await askOnce(clients);
@@ -134,7 +134,7 @@ if (await hasRing()) {
     it('end when nothing has moved in them for a timeout that is set meanwhile', async () => {
       await using upstream = await Upstream.echo();
       const reads = new Reads();
-      await using rig = await Rig.open(reads.engine());
+      await using rig = await Rig.open(reads.engine(), unread);
       rig.serve(upstream.port);
       const idle = await connectAll(rig, 10);
       await askOnce(idle);
@@ -169,7 +169,7 @@ if (await hasRing()) {
         });
         await using two = await Upstream.echo();
         const reads = new Reads();
-        await using rig = await Rig.open(reads.engine());
+        await using rig = await Rig.open(reads.engine(), unread);
         rig.serve(upstream.port);
         try {
           flood();

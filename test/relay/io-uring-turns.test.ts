@@ -7,7 +7,7 @@ import { fatal, hasRing } from './epoll-engine.ts';
 import { Gates } from './gates.ts';
 import { it } from './suite/it.ts';
 import { Upstream, type Peer } from './suite/peer.ts';
-import { Rig, type EngineUnderTest } from './suite/rig.ts';
+import { Rig, unread, type EngineUnderTest } from './suite/rig.ts';
 
 const skip = !(await hasRing()) && 'there is no io_uring here, or it is forbidden';
 
@@ -38,7 +38,7 @@ describe('what the ring has received when a command comes', { skip }, () => {
     await using upstream = await Upstream.start();
     await using two = await Upstream.echo();
     const gates = new Gates();
-    await using rig = await Rig.open(engineWith(gates));
+    await using rig = await Rig.open(engineWith(gates), unread);
     const { client, server } = await inRing(rig, upstream);
     await gates.standAt('beforeLook', () => {
       client.send('two');
@@ -54,7 +54,7 @@ describe('what the ring has received when a command comes', { skip }, () => {
   it('is asked already when it is to come to rest, so the rest of it is carried too, and nothing more', async () => {
     await using upstream = await Upstream.start();
     const gates = new Gates();
-    await using rig = await Rig.open(engineWith(gates));
+    await using rig = await Rig.open(engineWith(gates), unread);
     const { client, server } = await inRing(rig, upstream);
     await gates.standAt('beforeLook', () => {
       client.send('two');
@@ -86,7 +86,7 @@ describe('what the ring has received when a command comes', { skip }, () => {
       rig.serve(two.port, 2);
       return Promise.resolve();
     };
-    await using rig = await Rig.open(engineWith(gates, catchUp));
+    await using rig = await Rig.open(engineWith(gates, catchUp), unread);
     const { client, server } = await inRing(rig, upstream);
     await gates.standAt('afterLook', () => {
       client.send('two');

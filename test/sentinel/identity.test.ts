@@ -64,7 +64,7 @@ describe('a stranger at the address of a Sentinel', () => {
     assert.ok(cast.view().degraded.includes('s3 belongs to another deployment, and names 127.0.0.1:8001'));
   });
 
-  test('announces in vain', () => {
+  test('begins no fence', () => {
     const cast = Cast.trio().says('s3', 'b1', 'P', 57);
     cast.ids = { s3: 'b1' };
     assert.equal(cast.promoting('s3', 'X').now, 'serving M confirmed g1');
@@ -95,6 +95,12 @@ describe('a stranger at the address of a Sentinel', () => {
     // So is one that comes back after a failover that the others have seen.
     cast.says('s2', 'a8', 'X', 2).probed('X', 'master');
     assert.equal(cast.now, 'serving X confirmed g2');
+  });
+
+  test('is none where it names the master in use, and cannot yet tell the run id of that server', () => {
+    const cast = Cast.trio();
+    const { runId: _, ...answer } = answerOf('M', 1);
+    assert.deepEqual(cast.answered('s3', answer, { id: 'a9' }).strangers, []);
   });
 
   test('stays one while the others cannot be reached: it alone is not the deployment', () => {

@@ -40,6 +40,6 @@ async function findingsFor(flags: DoctorFlags, host: Host): Promise<readonly Fin
 function unreadable(error: TunnelError): Finding {
   const [what = '', ...problems] = error.message.split('\n').map((line) => line.trim());
   const evidence = problems.map((answered) => ({ by: 'configuration', asked: 'what it says', answered }));
-  const remedy = 'Mend what is named; docs/configuration.md has every key';
+  const remedy = 'Fix the keys listed; docs/configuration.md has every key';
   return { code: 'config-invalid', severity: 'broken', what, evidence, remedy };
 }

@@ -174,7 +174,7 @@ export function configurationFindings({ config }: Facts): readonly Finding[] {
       evidence: [{ by: 'configuration', asked: 'what it says', answered: warning }],
       remedy: isSecret
         ? 'chmod o-r, and change the secret if others than you use this machine'
-        : 'Mend what is named',
+        : 'Fix the keys listed',
     };
   });
   const exposed = config.databases.flatMap(({ name, listen }) =>

@@ -35,6 +35,12 @@ export async function listenerOnFreePort(): Promise<ListenerConfig> {
 
 export const loopback: ListenAddress = { kind: 'tcp', host: '127.0.0.1', port: 0 };
 
+/**
+ * A listener that reads nothing of what clients send: with the others a session enters the ring only when its first bytes have
+ * shown that it is no replica's.
+ */
+export const unread: RigSpec = { listen: [{ address: loopback, allowReplication: true }] };
+
 /** Its times are so long that none of them ends while a test waits, unless the test sets its own. */
 export const defaultSpec: TunnelSpec = {
   name: 'mymaster',
