@@ -24,6 +24,8 @@ export interface Identities {
   readonly servers: ReadonlySet<string>;
   /** By the run id of the Sentinel, or its address where that is not told. */
   readonly introductions: ReadonlyMap<string, Introduction>;
+  /** Since when no trusted one has answered, in milliseconds on the belief's clock; `undefined` while one does. */
+  readonly silentSinceMs: number | undefined;
   /** The addresses that have no vote, and since when, in milliseconds on the belief's clock. */
   readonly strangers: ReadonlyMap<string, number>;
 }
@@ -32,6 +34,7 @@ export const nobody: Identities = {
   trusted: undefined,
   servers: new Set(),
   introductions: new Map(),
+  silentSinceMs: undefined,
   strangers: new Map(),
 };
 
@@ -50,6 +53,11 @@ export interface Speaker {
   readonly hasAnswered: boolean;
 }
 
+/**
+ * Where others than the trusted ones are to speak for the deployment, the trusted ones have been silent for so long, in
+ * milliseconds: one that is merely restarted is back by then.
+ */
+const graceMs = 5_000;
 /** The latest run ids of each kind are remembered: pods without a disk have a new one after every restart. */
 const mostRemembered = 512;
 
@@ -72,7 +80,7 @@ export function withIntroduction(identities: Identities, introduction: Introduct
  * - Until a master is adopted, those who know each other, or name the same server, stand against those who do not; the
  *   group with the most configured addresses speaks, then the larger one, then the one that is configured first.
  * - From then on one is trusted that a trusted one names, or that names a server which a trusted one has named.
- * - Where no trusted one answers any more and most configured addresses that ever answered have come to be of one other
+ * - Where no trusted one has answered for some seconds and most configured addresses that ever answered have come to be of one other
  *   group, everything was deployed again: that group speaks from then on.
  *
  * @param isFounded whether a master is adopted
@@ -90,12 +98,36 @@ export function recognized(
   else next = acquainted({ ...identities, trusted: new Set(), servers: new Set() }, speakers, founders());
   const isKnown = (speaker: Speaker): boolean =>
     next.trusted ? isTrusted(next, speaker) : founders().includes(speaker);
-  if (next.trusted && !speakers.some((speaker) => speaker.isAnswering && isKnown(speaker))) {
+  const isSilent = next.trusted !== undefined && !speakers.some((each) => each.isAnswering && isKnown(each));
+  next = { ...next, silentSinceMs: isSilent ? (identities.silentSinceMs ?? nowMs) : undefined };
+  if (isSilent && isOver(next, speakers, nowMs)) {
     const heirs = heirsOf(next, speakers);
     if (heirs.length > 0)
       next = acquainted({ ...next, trusted: new Set(), servers: new Set() }, speakers, heirs);
   }
   return { ...next, strangers: strangersAmong(speakers, isKnown, identities.strangers, nowMs) };
+}
+
+/** Whether the trusted ones have been silent for long, or are not even listed any more. */
+function isOver(
+  { trusted, silentSinceMs }: Identities,
+  speakers: readonly Speaker[],
+  nowMs: number,
+): boolean {
+  const isListed = speakers.some(({ id }) => id !== undefined && trusted?.has(id));
+  return !isListed || nowMs - (silentSinceMs ?? nowMs) >= graceMs;
+}
+
+/**
+ * Whether a run id that is not trusted speaks against its Sentinel: a trusted one has said whom it knows. Where none has, for
+ * want of permission or of time, nobody can say that the Sentinel is not one of ours.
+ */
+export function isKnownNotToBeOurs({ trusted, introductions }: Identities, id: string): boolean {
+  if (trusted === undefined || trusted.size === 0 || trusted.has(id)) return false;
+  return [...introductions.values()].some(
+    (introduction) =>
+      introduction.others !== undefined && introduction.id !== undefined && trusted.has(introduction.id),
+  );
 }
 
 /** Whether those who answered contradict each other, and one of them has not yet been asked whom it knows. */
@@ -105,14 +137,18 @@ export function isPuzzling(identities: Identities, speakers: readonly Speaker[])
   return answering.some((speaker) => introductionOf(identities, speaker) === undefined);
 }
 
-function isTrusted({ trusted, servers, introductions }: Identities, speaker: Speaker): boolean {
+function isTrusted(identities: Identities, speaker: Speaker): boolean {
+  const { trusted, servers, introductions } = identities;
   // Sentinels before Redis 6.2 neither say who they are nor, where there is but one, name another.
   if (!trusted || trusted.size === 0 || !speaker.hasAnswered) return true;
   const { id, runId } = speaker;
   // A Sentinel does not know the run id of a server before its first INFO, and may not be allowed to tell it.
   if (runId === undefined && speaker.isOfOurs) return true;
   if (runId !== undefined && servers.has(runId)) return true;
-  if (id !== undefined) return trusted.has(id);
+  if (id !== undefined)
+    return (
+      trusted.has(id) || (speaker.isAnswering && runId === undefined && !isKnownNotToBeOurs(identities, id))
+    );
   // It does not say who it is: there is evidence against it only where it names others, and a server, that nobody knows.
   const others = introductionOf({ introductions }, speaker)?.others;
   if (others === undefined || runId === undefined) return true;
@@ -139,6 +175,11 @@ function acquainted(
   for (let known = -1; known !== pending.size;) {
     known = pending.size;
     for (const speaker of pending) if (isTrusted({ ...before, trusted, servers }, speaker)) admit(speaker);
+  }
+  // The oldest are forgotten first, and none of those that answer.
+  for (const { id, isAnswering } of speakers) {
+    if (id === undefined || !isAnswering || !trusted.delete(id)) continue;
+    trusted.add(id);
   }
   const isSame = trusted.size === before.trusted?.size && servers.size === before.servers.size;
   return isSame ? before : { ...before, trusted: latest(trusted), servers: latest(servers) };

@@ -3,7 +3,7 @@ import { formatEndpoint, sameEndpoint, type Endpoint } from '../net/endpoint.ts'
 import { isUsable, type Belief, type Fence, type Report, type Word } from './belief.ts';
 import { choose, isNewerEpoch, type Adopted } from './choose.ts';
 import { isFormer, withFormer, withoutFormer } from './former.ts';
-import { recognized, withIntroduction } from './identity.ts';
+import { isKnownNotToBeOurs, recognized, withIntroduction } from './identity.ts';
 import type { Role } from './role.ts';
 import { withAddresses, withRunId } from './servers.ts';
 import {
@@ -113,9 +113,7 @@ function isFromStranger(
   { sentinel, id }: Word & { kind: 'announced' },
 ): boolean {
   if (identities.strangers.has(sentinel)) return true;
-  const { trusted } = identities;
-  if (id === undefined || trusted === undefined || trusted.size === 0) return false;
-  return !trusted.has(id) && reports.get(sentinel)?.id !== id;
+  return id !== undefined && reports.get(sentinel)?.id !== id && isKnownNotToBeOurs(identities, id);
 }
 
 function announced(belief: Belief, sentinel: string, announcement: Announcement): Belief {

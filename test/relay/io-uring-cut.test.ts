@@ -5,7 +5,7 @@ import { hasRing } from './epoll-engine.ts';
 import { askOnce, connectAll, Reads } from './io-uring-reads.ts';
 import { it } from './suite/it.ts';
 import { Upstream, type Peer } from './suite/peer.ts';
-import { Rig } from './suite/rig.ts';
+import { Rig, unread } from './suite/rig.ts';
 
 const sessions = 2_000;
 
@@ -23,7 +23,7 @@ describe('a steering of the io_uring engine', { skip }, () => {
     await using one = await Upstream.start(answer);
     await using two = await Upstream.echo();
     const reads = new Reads();
-    await using rig = await Rig.open(reads.engine('roomy'));
+    await using rig = await Rig.open(reads.engine('roomy'), unread);
     rig.serve(one.port);
     const silent: Peer[] = [];
     const asking: Peer[] = [];

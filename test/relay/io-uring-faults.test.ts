@@ -4,7 +4,7 @@ import { descriptorsOf, eventually } from '../kit/index.ts';
 import { fatal, hasRing, withFaults } from './epoll-engine.ts';
 import { it } from './suite/it.ts';
 import { Upstream } from './suite/peer.ts';
-import { Rig } from './suite/rig.ts';
+import { Rig, unread } from './suite/rig.ts';
 
 function ringWith(faults: string): ReturnType<typeof withFaults> {
   return withFaults(faults, fatal, 'io_uring');
@@ -14,7 +14,7 @@ if (await hasRing()) {
   describe('the io_uring engine', () => {
     it('carries short messages through the ring alone', async () => {
       await using upstream = await Upstream.echo();
-      await using rig = await Rig.open(ringWith('ringOnly'));
+      await using rig = await Rig.open(ringWith('ringOnly'), unread);
       rig.serve(upstream.port);
       const client = await rig.connect();
       let asked = '';
@@ -29,7 +29,7 @@ if (await hasRing()) {
 
     it('ends a session that cannot be watched again, on both sides, and serves others', async () => {
       await using upstream = await Upstream.echo();
-      await using rig = await Rig.open(ringWith('forget'));
+      await using rig = await Rig.open(ringWith('forget'), unread);
       rig.serve(upstream.port);
       const client = await rig.connect();
       client.send('x');
@@ -70,7 +70,7 @@ if (await hasRing()) {
     for (const side of ['client', 'server'] as const) {
       it(`lets go of a session whose ${side} resets in the ring, with what was said before`, async () => {
         await using upstream = await Upstream.echo();
-        await using rig = await Rig.open(ringWith('none'));
+        await using rig = await Rig.open(ringWith('none'), unread);
         rig.serve(upstream.port);
         const client = await rig.connect();
         const server = await upstream.peer();

@@ -172,6 +172,7 @@ describe('where everything was deployed again', () => {
     cast.says('s1', 'b1', 'P', 0);
     assert.deepEqual(cast.strangers, ['s1'], 'the learnt ones still answer');
     for (const gone of ['l2', 'l3']) cast.answered(gone, { kind: 'unreachable', text: 'EHOSTUNREACH' });
+    cast.says('s1', 'b1', 'P', 0).pass(5000);
     for (let round = 0; round < 2; round += 1) cast.says('s1', 'b1', 'P', 0);
     assert.equal(cast.belief.adopted?.endpoint.port, 8001);
     assert.deepEqual(cast.strangers, ['l2', 'l3']);
@@ -186,6 +187,31 @@ test('where a reload brings seeds of another deployment alone, these are followe
     for (const id of ['b1', 'b2']) cast.says(id, id, 'P', 0).introduces(id, id, ['b1', 'b2']);
   assert.equal(cast.belief.adopted?.endpoint.port, 8001);
   assert.deepEqual(cast.strangers, []);
+});
+
+describe('where no Sentinel may say whom it knows', () => {
+  test('one that is new counts, and what it announces, as long as nothing speaks against it', () => {
+    const cast = new Cast();
+    const { runId: _, ...ofMaster } = answerOf('M', 1);
+    const { runId: __, ...ofReplica } = answerOf('X', 2);
+    for (let round = 0; round < 2; round += 1)
+      for (const n of ['1', '2', '3']) cast.answered(`s${n}`, ofMaster, { id: `a${n}` });
+    cast.probed('M', 'master');
+    cast.ids = { s3: 'a9' };
+    assert.equal(cast.promoting('s3', 'X').now, 'fenced X g2');
+    assert.equal(cast.answered('s3', ofReplica, { id: 'a9' }).belief.adopted?.endpoint.port, 7002);
+  });
+});
+
+test('of more run ids than are remembered, those that answer stay', () => {
+  const cast = Cast.trio();
+  for (let round = 0; round < 10; round += 1)
+    for (const n of ['1', '2', '3']) {
+      const gone = Array.from({ length: 200 }, (_, index) => `gone-${n}-${String(round)}-${String(index)}`);
+      cast.introduces(`s${n}`, `a${n}`, gone);
+      const { runId: _, ...answer } = answerOf('X', 2);
+      assert.deepEqual(cast.answered(`s${n}`, { ...answer, epoch: 0 }, { id: `a${n}` }).strangers, []);
+    }
 });
 
 describe('Sentinels that do not tell who they are', () => {
