@@ -265,7 +265,7 @@ class RunningDaemon implements Daemon {
       isDraining: this.#stop !== undefined,
       drainUntil: this.#drainUntil,
       startedAt: this.#startedAt,
-      uptimeMs: performance.now() - this.#startedMs,
+      uptimeMs: this.#uptimeMs(),
       configFile: this.#surroundings.configFile,
       logTrouble: logState?.trouble,
       logDropped: logState?.dropped ?? 0,
@@ -275,11 +275,16 @@ class RunningDaemon implements Daemon {
     };
   }
 
+  #uptimeMs(): number {
+    return performance.now() - this.#startedMs;
+  }
+
   #adminPort(): AdminPort {
     const tunnels = this.#tunnels;
     return {
       feed: this.#parts.feed,
       overview: () => this.#overview(),
+      readings: () => ({ uptimeMs: this.#uptimeMs(), databases: tunnels.readings() }),
       stories: () => this.stories(),
       alive: (withinMs) => this.alive(withinMs),
       actions: {

@@ -1,5 +1,6 @@
 import type { AdminConfig } from '../config/config.ts';
 import type { Log } from '../telemetry/log.ts';
+import { History } from './history.ts';
 import { readPage } from './page.ts';
 import type { AdminPort } from './port.ts';
 import { AdminServer } from './server.ts';
@@ -11,6 +12,8 @@ const partingMs = 100;
 export class AdminListener {
   readonly #port: AdminPort;
   readonly #log: Log;
+  /** Outlives a change of the listener; kept only while there is one. */
+  readonly #history: History;
   #config: AdminConfig | undefined;
   #server: AdminServer | undefined;
   #changing: Promise<void> | undefined;
@@ -20,11 +23,17 @@ export class AdminListener {
     this.#config = config;
     this.#port = port;
     this.#log = log;
+    this.#history = new History(() => port.readings());
   }
 
   /** Begins to listen, where it is to; does not wait for it. */
   open(): void {
-    if (this.#config) this.#server = new AdminServer(this.#config, this.#port, readPage(), this.#log);
+    if (!this.#config) {
+      this.#history.stop();
+      return;
+    }
+    this.#history.start();
+    this.#server = new AdminServer(this.#config, this.#port, this.#history, readPage(), this.#log);
   }
 
   /** Goes over to another configuration in the background. Of several at once the latest counts. */
@@ -42,6 +51,7 @@ export class AdminListener {
   async close(): Promise<void> {
     this.end();
     await this.#changing;
+    this.#history.stop();
     await this.#server?.close();
   }
 

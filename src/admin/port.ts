@@ -6,7 +6,7 @@ import type { EventFeed } from '../telemetry/feed.ts';
 import type { GracefulOutcome, Patience } from '../tunnel/graceful.ts';
 import type { HoldView } from '../tunnel/operator-hold.ts';
 import type { FailoverStory } from '../tunnel/story.ts';
-import type { TunnelView } from '../tunnel/tunnel-view.ts';
+import type { TunnelReading, TunnelView } from '../tunnel/tunnel-view.ts';
 
 /** All that the admin listener shows, as values that were made when it asked. */
 export interface Overview {
@@ -32,6 +32,13 @@ export interface Overview {
   readonly tunnels: readonly TunnelView[];
   readonly sentinels: readonly SentinelView[];
   readonly lastEventId: string;
+}
+
+/** What is sampled every second. */
+export interface Readings {
+  /** Milliseconds since the start, as that of the overview. */
+  readonly uptimeMs: number;
+  readonly databases: readonly TunnelReading[];
 }
 
 /** What an operator may do to a database. */
@@ -62,6 +69,8 @@ export interface Actions {
 export interface AdminPort {
   readonly feed: EventFeed;
   overview(): Overview;
+  /** The part of it that is sampled: it costs little, however much is known. */
+  readings(): Readings;
   /** The failovers that are over, by database, oldest first. */
   stories(): readonly FailoverStory[];
   /**

@@ -19,6 +19,7 @@ import {
   withSecurityHeaders,
   type AdminEnv,
 } from './guard.ts';
+import type { History } from './history.ts';
 import { Metrics } from './metrics.ts';
 import type { TunnelView } from '../tunnel/tunnel-view.ts';
 import type { AdminPort } from './port.ts';
@@ -40,6 +41,7 @@ const longestReason = 500;
 /** What the routes need. */
 export interface RoutesNeeds {
   readonly port: AdminPort;
+  readonly history: History;
   readonly followers: Followers;
   readonly connections: Connections;
   readonly page: Page;
@@ -84,6 +86,7 @@ export function adminRoutes(config: AdminConfig, needs: RoutesNeeds): Hono<Admin
     return asked.body(text, 200, { 'Content-Type': contentType });
   });
   app.get('/failovers', withToken, (asked) => listFailovers(asked, port));
+  app.get('/history', withToken, (asked) => showHistory(asked, needs));
   app.get('/events', withToken, (asked) => followEvents(asked, needs));
 
   // What a request carries is read last: of strangers nothing is.
@@ -137,6 +140,15 @@ function listFailovers(asked: Context<AdminEnv>, port: AdminPort): Response {
   const failovers = stories.toSorted((a, b) => (a.at < b.at ? -1 : 1));
   const most = Math.min(count, mostStories);
   return answerJson(asked, { version: statusVersion, failovers: most === 0 ? [] : failovers.slice(-most) });
+}
+
+/** One database in one answer, which bounds it: about 50 kB. */
+function showHistory(asked: Context<AdminEnv>, { port, history }: RoutesNeeds): Response {
+  const { database } = asked.req.query();
+  if (database === undefined) return refuse(asked, 400, '"database": expected the name of a database');
+  const isThere = port.readings().databases.some(({ name }) => name === database);
+  if (!isThere) return refuse(asked, 404, `No database "${database}"`);
+  return answerJson(asked, { version: statusVersion, ...history.of(database) });
 }
 
 function followEvents(

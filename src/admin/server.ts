@@ -12,6 +12,7 @@ import { claim, prepareClaim, release, temporaryPath, type SocketFile } from '..
 import type { Log } from '../telemetry/log.ts';
 import { Connections } from './connections.ts';
 import { Followers } from './follow.ts';
+import type { History } from './history.ts';
 import type { Page } from './page.ts';
 import type { AdminPort } from './port.ts';
 import { adminRoutes, probePaths } from './routes.ts';
@@ -46,7 +47,7 @@ export class AdminServer {
   #listening: ListenAddress | undefined;
 
   /** Begins to listen; does not wait for it. */
-  constructor(config: AdminConfig, port: AdminPort, page: Page, log: Log) {
+  constructor(config: AdminConfig, port: AdminPort, history: History, page: Page, log: Log) {
     this.#config = config;
     this.#log = log;
     this.#followers = new Followers(port.feed);
@@ -56,6 +57,7 @@ export class AdminServer {
     });
     const app = adminRoutes(config, {
       port,
+      history,
       followers: this.#followers,
       connections,
       page,

@@ -16,6 +16,16 @@ export interface ListenerView {
   readonly trouble: string | undefined;
 }
 
+/** What is sampled of one database every second. */
+export interface TunnelReading {
+  readonly name: string;
+  readonly isServing: boolean;
+  /** Since when the phase of the view is what it is: wall clock, ISO 8601. */
+  readonly since: string;
+  /** `undefined` while it does not listen. */
+  readonly counters: TunnelCounters | undefined;
+}
+
 /** One database as an operator sees it. A value, made when it is asked for. */
 export interface TunnelView {
   readonly name: string;

@@ -23,7 +23,7 @@ import { OperatorHold, type HoldView } from './operator-hold.ts';
 import { Reassurance } from './reassurance.ts';
 import { routeOf, sameRoute } from './route.ts';
 import type { FailoverStory } from './story.ts';
-import type { ListenerView, TunnelView } from './tunnel-view.ts';
+import type { ListenerView, TunnelReading, TunnelView } from './tunnel-view.ts';
 
 /**
  * One database joined to its listeners: what the watch believes becomes what the engine does, and what the engine
@@ -150,6 +150,16 @@ export class Tunnel {
 
   stories(): readonly FailoverStory[] {
     return this.#chronicle.stories();
+  }
+
+  /** What is sampled of it every second. */
+  reading(): TunnelReading {
+    return {
+      name: this.name,
+      isServing: this.view().phase.kind === 'serving',
+      since: this.#chronicle.since(),
+      counters: this.counters(),
+    };
   }
 
   /** All that an operator may want to know of it. */

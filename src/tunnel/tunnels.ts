@@ -9,7 +9,7 @@ import type { Sentinels } from '../sentinel/sentinels.ts';
 import type { MasterView } from '../sentinel/view.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { FailoverStory } from './story.ts';
-import type { TunnelView } from './tunnel-view.ts';
+import type { TunnelReading, TunnelView } from './tunnel-view.ts';
 import { Tunnel } from './tunnel.ts';
 
 /** What tunnels are made of. */
@@ -126,6 +126,11 @@ export class Tunnels {
   /** The failovers that are over, by database, oldest first. */
   stories(): readonly FailoverStory[] {
     return this.#current.flatMap((tunnel) => tunnel.stories());
+  }
+
+  /** What is sampled of each every second. */
+  readings(): readonly TunnelReading[] {
+    return this.#current.map((tunnel) => tunnel.reading());
   }
 
   /** All that an operator may want to know of each. */

@@ -1,6 +1,7 @@
+import { History } from '../../src/admin/history.ts';
 import { AdminServer } from '../../src/admin/server.ts';
 import { Page } from '../../src/admin/page.ts';
-import type { Actions, AdminPort, Overview } from '../../src/admin/port.ts';
+import type { Actions, AdminPort, Overview, Readings } from '../../src/admin/port.ts';
 import { TunnelError } from '../../src/errors.ts';
 import type { AdminConfig } from '../../src/config/config.ts';
 import type { MasterView, Phase } from '../../src/sentinel/view.ts';
@@ -119,6 +120,15 @@ export class FakePort implements AdminPort {
     return this.shown;
   }
 
+  readings(): Readings {
+    const { uptimeMs, tunnels } = this.shown;
+    const databases = tunnels.map(({ name, view, since, counters }) => ({
+      ...{ name, since, counters },
+      isServing: view.phase.kind === 'serving',
+    }));
+    return { uptimeMs, databases };
+  }
+
   stories(): readonly FailoverStory[] {
     return this.told;
   }
@@ -132,6 +142,7 @@ export class FakePort implements AdminPort {
 export class Stage implements AsyncDisposable {
   readonly port: FakePort;
   readonly server: AdminServer;
+  readonly history: History;
 
   static async open(config: Partial<AdminConfig> = {}, port = new FakePort()): Promise<Stage> {
     const stage = new Stage(config, port);
@@ -145,7 +156,9 @@ export class Stage implements AsyncDisposable {
       new Map([['index.html', new TextEncoder().encode('<!doctype html><title>page</title>')]]),
     );
     const listen = { kind: 'tcp', host: '127.0.0.1', port: 0 } as const;
-    this.server = new AdminServer({ listen, token: undefined, hosts: [], ...config }, port, page, port.log);
+    this.history = new History(() => port.readings());
+    const given = { listen, token: undefined, hosts: [], ...config };
+    this.server = new AdminServer(given, port, this.history, page, port.log);
   }
 
   /** Where to ask: a port, or the path of a socket. */

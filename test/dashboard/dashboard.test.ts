@@ -14,7 +14,8 @@ import {
   type Browser,
   type Cluster,
 } from '../kit/index.ts';
-import { focused, inTheWay, poorContrasts, tooWide, watchPhases } from './page-checks.ts';
+import type { DatabaseHistory } from '../../src/admin/history.ts';
+import { courseOf, focused, inTheWay, poorContrasts, tooWide, watchPhases } from './page-checks.ts';
 
 /** On a machine that is busy with other tests everything takes longer; the usual figure is printed. */
 const generousMs = 20_000;
@@ -168,7 +169,7 @@ describe('the dashboard', { skip: cannotBrowse }, () => {
   test('shows a failover while it happens, and its course afterwards', async (context) => {
     await using writer = new Writer(tunnel.port('mymaster'), 'written');
     await tab.page.evaluate(watchPhases);
-    await eventually(() => writer.acknowledged.length > 0);
+    await eventually(() => isWriting(tunnel, 6));
     const before = cluster.master;
     await cluster.kill(before);
     await tab.page.locator('#phase:not([data-phase="serving"])').waitFor();
@@ -192,6 +193,7 @@ describe('the dashboard', { skip: cannotBrowse }, () => {
     assert.match(await tab.text('#event-list'), /fenced, generation/);
     assert.ok(writer.errors.length > 0, 'the session to the dead master has broken');
     assert.notEqual(await tab.text('#fact-failover'), 'none');
+    await eventually(() => isWriting(tunnel, 6));
     // As with names of hosts in place of addresses.
     await tab.page.evaluate(
       `document.querySelector('#failover-choice').append(new Option('to ' + 'a-long-host-name.'.repeat(8)))`,
@@ -201,6 +203,20 @@ describe('the dashboard', { skip: cannotBrowse }, () => {
       assert.equal(await tab.page.evaluate(tooWide), 0, `${width} px after a failover`);
     }
     await tab.page.setViewportSize({ width: 1280, height: 800 });
+  });
+
+  test('shows the failover to somebody who opens the page afterwards, too', async () => {
+    await using later = await Tab.open(browser, urlOf(tunnel), 2400);
+    await later.page.locator('#phase[data-phase="serving"]').waitFor();
+    await eventually(async () => {
+      const course = (await later.page.evaluate(courseOf('sessions-plot'))) as number[];
+      const zero = Math.min(...course);
+      const isHigh = (height: number): boolean => height > zero + 0.1;
+      const [first, last] = [course.findIndex(isHigh), course.findLastIndex(isHigh)];
+      return course.slice(first, last).some((height) => height < zero + 0.02);
+    });
+    assert.doesNotMatch(await later.text('#throughput-numbers td:last-child'), /^(0 B\/s|–)$/);
+    assert.deepEqual(later.complaints, []);
   });
 
   test('is walked through with the keyboard alone', async () => {
@@ -290,6 +306,13 @@ async function startTunnel({ seeds }: Cluster, admin: object): Promise<TunnelPro
 
 function urlOf({ adminPort }: TunnelProcess): string {
   return `http://127.0.0.1:${String(adminPort)}/`;
+}
+
+/** Whether the latest samples of the tunnel, so many, have bytes in each of them. */
+async function isWriting({ adminPort }: TunnelProcess, samples: number): Promise<boolean> {
+  const { upstreamBytes } = (await ask(adminPort, '/history?database=mymaster')).json() as DatabaseHistory;
+  const latest = upstreamBytes.slice(-samples - 1).map(Number);
+  return latest.length > samples && latest.every((bytes, index) => bytes > (latest[index - 1] ?? -1));
 }
 
 /** How long after the tunnel had logged a change of phase the page showed it. */

@@ -89,3 +89,24 @@ export const inTheWay = `(() => {
     boxes.slice(index + 1).filter((other) => covers(box, other)).map((other) => [box.x, box.y, other.x, other.y]),
   );
 })()`;
+
+/**
+ * The course of the first line of a plot, from left to right: how low it comes in each column of pixels that it is in, as a
+ * share of the height from below.
+ */
+export const courseOf = (plot: string): string => `(() => {
+  const canvas = document.querySelector('#${plot} canvas');
+  const probe = document.body.appendChild(document.createElement('span'));
+  probe.style.color = 'var(--line-one)';
+  const colour = getComputedStyle(probe).color.match(/[\\d.]+/g).map(Number);
+  probe.remove();
+  const { data, width, height } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+  const isLine = (at) => data[at + 3] > 128 && [0, 1, 2].every((part) => Math.abs(data[at + part] - colour[part]) < 60);
+  const course = [];
+  for (let x = 0; x < width; x += 1) {
+    let y = height - 1;
+    while (y >= 0 && !isLine((y * width + x) * 4)) y -= 1;
+    if (y >= 0) course.push(1 - y / height);
+  }
+  return course;
+})()`;

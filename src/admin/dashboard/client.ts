@@ -1,4 +1,5 @@
 import type { ToldEvent } from '../follow.ts';
+import type { DatabaseHistory } from '../history.ts';
 import type { Status } from '../status.ts';
 import type { FailoverStory } from '../../tunnel/story.ts';
 import { StreamReader } from './stream.ts';
@@ -64,6 +65,12 @@ export class Client {
     if (level === this.#level) return;
     this.#level = level;
     this.#restart();
+  }
+
+  /** What the tunnel has sampled of a database; `undefined` where it does not answer, which the look finds out, too. */
+  async history(database: string): Promise<DatabaseHistory | undefined> {
+    const path = `/history?database=${encodeURIComponent(database)}`;
+    return (await this.#get(path).catch(() => undefined)) as DatabaseHistory | undefined;
   }
 
   #restart(): void {

@@ -7,8 +7,9 @@ import { byId, mark, say } from './dom.ts';
 import { Events } from './events.ts';
 import { Failovers } from './failovers.ts';
 import { clockText, spanText } from './format.ts';
-import { Plots, type Outage } from './plots.ts';
-import { Series, shownSeconds } from './series.ts';
+import { Outages } from './outages.ts';
+import { Plots } from './plots.ts';
+import { gapMs, readingsOf, Series } from './series.ts';
 import { startTheme } from './theme.ts';
 import { TopologyPicture } from './topology-picture.ts';
 import { topologyOf } from './topology.ts';
@@ -17,7 +18,9 @@ import { wordingOf } from './words.ts';
 /** What is remembered of one database between two looks. */
 interface Memory {
   readonly series: Series;
-  outages: Outage[];
+  readonly outages: Outages;
+  /** The tunnel has sampled what we have not seen. */
+  isHistoryDue: boolean;
   /** What was last said aloud of it. */
   spoken: string | undefined;
 }
@@ -79,24 +82,39 @@ class Dashboard {
     this.#aheadMs = Date.parse(status.program.now) - Date.now();
     for (const database of status.databases) this.#remember(status, database);
     this.#show();
+    void this.#readHistory();
   }
 
   #remember(status: Status, database: DatabaseStatus): void {
     const { name, phase, counters } = database;
-    const memory = this.#memories.get(name) ?? { series: new Series(), outages: [], spoken: undefined };
+    const memory = this.#memories.get(name) ?? newMemory();
     this.#memories.set(name, memory);
     const at = Date.parse(status.program.now) / 1000;
+    const { latest } = memory.series;
+    // A browser that slept, or lost touch: the tunnel went on.
+    if (latest && at - latest.at > gapMs / 1000) memory.isHistoryDue = true;
     memory.series.read({ at, uptimeMs: status.program.uptimeMs, counters: counters ?? undefined });
-    const open = memory.outages.at(-1);
-    const isOut = phase !== 'serving';
-    if (isOut && (!open || open.to !== undefined)) {
-      memory.outages.push({ from: Math.min(at, Date.parse(database.since) / 1000), to: undefined });
-    } else if (!isOut && open) open.to ??= Date.parse(database.since) / 1000;
-    memory.outages = memory.outages.filter(({ to }) => to === undefined || to > at - shownSeconds);
+    memory.outages.read(at, phase === 'serving', Date.parse(database.since) / 1000);
     const { word, sentence } = wordingOf(database);
     const spoken = `${name}: ${word}. ${sentence}`;
     if (memory.spoken !== undefined && memory.spoken !== spoken) say(byId('spoken'), spoken);
     memory.spoken = spoken;
+  }
+
+  /** Takes over what the tunnel has sampled of the database that is looked at, where we have not seen it ourselves. */
+  async #readHistory(): Promise<void> {
+    const name = this.#database()?.name;
+    const memory = name === undefined ? undefined : this.#memories.get(name);
+    if (name === undefined || !memory?.isHistoryDue) return;
+    memory.isHistoryDue = false;
+    const history = await this.#client.history(name);
+    if (!history) {
+      memory.isHistoryDue = true; // the next look asks again
+      return;
+    }
+    memory.series.replay(readingsOf(history));
+    memory.outages.replay(history);
+    this.#show();
   }
 
   #show(): void {
@@ -119,7 +137,7 @@ class Dashboard {
       upstream: sample?.upstream ?? undefined,
       downstream: sample?.downstream ?? undefined,
     });
-    if (memory) this.#plots.show(memory.series, memory.outages, this.#now() / 1000);
+    if (memory) this.#plots.show(memory.series, memory.outages.all, this.#now() / 1000);
     this.#failovers.show(this.#stories.filter((story) => story.database === database.name));
     this.#failovers.goesOn(this.#goingOn(database));
     this.#title(database);
@@ -135,6 +153,7 @@ class Dashboard {
     this.#chosen = name;
     history.replaceState(null, '', `#${encodeURIComponent(name)}`);
     this.#show();
+    void this.#readHistory();
   }
 
   #showProgram({ program, reasons }: Status): void {
@@ -201,6 +220,10 @@ class Dashboard {
   #now(): number {
     return Date.now() + this.#aheadMs;
   }
+}
+
+function newMemory(): Memory {
+  return { series: new Series(), outages: new Outages(), isHistoryDue: true, spoken: undefined };
 }
 
 new Dashboard();

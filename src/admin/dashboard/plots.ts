@@ -1,6 +1,7 @@
 import uPlot from 'uplot';
 import { byId, colour, html, onSize, say, textSize } from './dom.ts';
 import { countText, rateText } from './format.ts';
+import type { Outage } from './outages.ts';
 import { shownSeconds, summary, topOf, type Sample, type Series } from './series.ts';
 
 /** One line of a plot. */
@@ -40,12 +41,6 @@ const plots: readonly PlotOptions[] = [
     least: 4,
   },
 ];
-
-/** A time in which a database was not served, in seconds of wall clock. */
-export interface Outage {
-  readonly from: number;
-  to: number | undefined;
-}
 
 /** The plots of the database that is looked at. */
 export class Plots {

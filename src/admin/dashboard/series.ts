@@ -1,3 +1,5 @@
+import type { DatabaseHistory } from '../history.ts';
+
 /** What one database did in a second. */
 export interface Sample {
   /** Seconds of wall clock. */
@@ -14,14 +16,29 @@ export interface Reading {
   readonly at: number;
   /** Milliseconds of the tunnel's own clock: bytes are divided by these, so that a slow answer shows no peak. */
   readonly uptimeMs: number;
-  readonly counters:
-    | {
-        readonly upstreamBytes: number;
-        readonly downstreamBytes: number;
-        readonly open: number;
-        readonly held: number;
-      }
-    | undefined;
+  readonly counters: Counters | undefined;
+}
+
+interface Counters {
+  readonly upstreamBytes: number;
+  readonly downstreamBytes: number;
+  readonly open: number;
+  readonly held: number;
+}
+
+/** The samples of the tunnel as readings. */
+export function readingsOf(history: DatabaseHistory): readonly Reading[] {
+  const { atMs, uptimeMs, upstreamBytes, downstreamBytes, open, held } = history;
+  return atMs.map((at, index) => ({
+    at: at / 1000,
+    uptimeMs: uptimeMs[index] ?? 0,
+    counters: known({
+      upstreamBytes: upstreamBytes[index],
+      downstreamBytes: downstreamBytes[index],
+      open: open[index],
+      held: held[index],
+    }),
+  }));
 }
 
 /** How much is shown, in seconds. */
@@ -29,11 +46,11 @@ export const shownSeconds = 600;
 /** Readings closer than this to the last one are not samples: a rate over so little time is noise, in milliseconds. */
 const leastMs = 800;
 /** No reading for this long is a gap in the lines, in milliseconds. */
-const gapMs = 3_500;
+export const gapMs = 3_500;
 
 /** The last ten minutes of one database. Holds no clock: what it is told is all it knows. */
 export class Series {
-  readonly #samples: Sample[] = [];
+  #samples: Sample[] = [];
   #last: Reading | undefined;
 
   get samples(): readonly Sample[] {
@@ -60,6 +77,16 @@ export class Series {
     return true;
   }
 
+  /** Takes over what the tunnel has sampled by itself, in place of what was read in the same time. */
+  replay(readings: readonly Reading[]): void {
+    const [first] = readings;
+    if (!first) return;
+    this.#samples = this.#samples.filter(({ at }) => at < first.at);
+    if (this.#samples.length > 0) this.#push(gap(first.at - 0.001));
+    this.#last = undefined;
+    for (const reading of readings) this.read(reading);
+  }
+
   #push(sample: Sample): void {
     this.#samples.push(sample);
     const oldest = sample.at - shownSeconds - 5;
@@ -69,6 +96,15 @@ export class Series {
 
 function gap(at: number): Sample {
   return { at, upstream: null, downstream: null, open: null, held: null };
+}
+
+function known(counters: { readonly [Key in keyof Counters]: number | null | undefined }):
+  Counters | undefined {
+  const { upstreamBytes, downstreamBytes, open, held } = counters;
+  if (typeof upstreamBytes !== 'number' || typeof downstreamBytes !== 'number') return undefined;
+  return typeof open === 'number' && typeof held === 'number'
+    ? { upstreamBytes, downstreamBytes, open, held }
+    : undefined;
 }
 
 /** Counters that went back are those of another run, or of listeners that were opened anew. */
