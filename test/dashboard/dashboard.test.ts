@@ -15,7 +15,16 @@ import {
   type Cluster,
 } from '../kit/index.ts';
 import type { DatabaseHistory } from '../../src/admin/history.ts';
-import { courseOf, focused, inTheWay, poorContrasts, tooWide, watchPhases } from './page-checks.ts';
+import {
+  courseOf,
+  focused,
+  inTheWay,
+  poorContrasts,
+  textsInTheWay,
+  tooWide,
+  watchPhases,
+  watchTexts,
+} from './page-checks.ts';
 
 /** On a machine that is busy with other tests everything takes longer; the usual figure is printed. */
 const generousMs = 20_000;
@@ -146,6 +155,7 @@ describe('the dashboard', { skip: cannotBrowse }, () => {
       assert.equal(await tab.page.evaluate(tooWide), 0, `${width} px`);
       // Drawn anew once its card has got its width.
       await eventually(async () => ((await tab.page.evaluate(inTheWay)) as unknown[]).length === 0);
+      assert.deepEqual(await tab.page.evaluate(textsInTheWay), [], `${width} px`);
     }
     await tab.page.setViewportSize({ width: 1280, height: 800 });
   });
@@ -171,6 +181,9 @@ describe('the dashboard', { skip: cannotBrowse }, () => {
     await tab.page.evaluate(watchPhases);
     await eventually(() => isWriting(tunnel, 6));
     const before = cluster.master;
+    await using narrow = await Tab.open(browser, urlOf(tunnel), 400);
+    await narrow.page.locator('#phase[data-phase="serving"]').waitFor();
+    await narrow.page.evaluate(watchTexts);
     await cluster.kill(before);
     await tab.page.locator('#phase:not([data-phase="serving"])').waitFor();
     await tab.page.locator('#failover-now').waitFor();
@@ -186,6 +199,15 @@ describe('the dashboard', { skip: cannotBrowse }, () => {
     assert.match(await tab.text('#failover-facts .nothing'), /^Not served for[\d.]+ m?s$/);
     assert.notEqual(await tab.text('#fact-master'), `${before.host}:${before.port}`);
     assert.equal(await tab.page.locator('#failover-picture .span.nothing').count(), 1);
+    const { words, troubles } = (await narrow.page.evaluate('window.told')) as {
+      words: string[];
+      troubles: string[];
+    };
+    assert.ok(
+      words.some((word) => word.endsWith(': down')),
+      words.join(),
+    );
+    assert.deepEqual(troubles, []);
     const lines = await tab.page.locator('#failover-lines tr').count();
     assert.ok(lines > 8, String(lines));
     const points = await tab.page.locator('#failover-picture .point').count();

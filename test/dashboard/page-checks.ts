@@ -110,3 +110,31 @@ export const courseOf = (plot: string): string => `(() => {
   }
   return course;
 })()`;
+
+/** The texts of the topology that cover each other, or leave the box that they begin in. */
+export const textsInTheWay = `(() => {
+  const placed = (selector) => [...document.querySelectorAll(selector)].map((element) => ({
+    text: element.textContent,
+    box: element.getBoundingClientRect(),
+  }));
+  const texts = placed('.map text').filter(({ text, box }) => text !== '' && box.width > 0);
+  const boxes = placed('.map .box').map(({ box }) => box);
+  const covers = (a, b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 4 && b.top < a.bottom - 4;
+  return texts.flatMap(({ text, box }, index) => [
+    ...texts.slice(index + 1).filter((other) => covers(box, other.box)).map((other) => text + ' / ' + other.text),
+    ...boxes
+      .filter(({ left, right, top, bottom }) => left < box.left && box.left < right && top < box.top && box.bottom < bottom)
+      .filter(({ right }) => box.right > right)
+      .map(() => text + ' leaves its box'),
+  ]);
+})()`;
+
+/** Writes down what the topology says from now on, and whether its texts are ever in the way of each other. */
+export const watchTexts = `(() => {
+  window.told = { words: [], troubles: [] };
+  new MutationObserver(() => {
+    const words = [...document.querySelectorAll('.map .note')].map((note) => note.textContent);
+    for (const word of words) if (!window.told.words.includes(word)) window.told.words.push(word);
+    window.told.troubles.push(...${textsInTheWay});
+  }).observe(document.querySelector('.map'), { childList: true, subtree: true, characterData: true });
+})()`;

@@ -7,8 +7,10 @@ import {
   charactersIn,
   curve,
   frame,
+  haveRoom,
   heads,
   nobody,
+  note,
   sign,
   stop,
   text,
@@ -28,6 +30,7 @@ export class TopologyPicture {
   readonly #root: SVGSVGElement;
   readonly #slots = new Map<string, Element>();
   #width = 0;
+  #sentinelBoxes: readonly Box[] = [];
   #drawn = '';
   #last: { name: string; topology: Topology; traffic: Traffic } | undefined;
 
@@ -58,9 +61,12 @@ export class TopologyPicture {
     this.#slots.get('held')?.setAttribute('class', (held ?? 0) > 0 ? 'note busy strong' : 'note');
     const isFlowing = (upstream ?? 0) + (downstream ?? 0) > 0;
     this.#root.classList.toggle('is-flowing', isFlowing && topology.served !== undefined);
-    for (const [index, { latencyMs, tone }] of topology.sentinels.entries()) {
-      // What is wrong with it takes the room.
-      this.#write(`latency ${String(index)}`, tone === 'bad' ? '' : latencyText(latencyMs));
+    for (const [index, { latencyMs, tone, word }] of topology.sentinels.entries()) {
+      const box = this.#sentinelBoxes[index];
+      const latency = latencyText(latencyMs);
+      // What it says takes the room; the table has both.
+      const isShown = tone !== 'bad' && box !== undefined && haveRoom(box, word, latency);
+      this.#write(`latency ${String(index)}`, isShown ? latency : '');
     }
   }
 
@@ -72,6 +78,7 @@ export class TopologyPicture {
   #draw(name: string, topology: Topology): void {
     this.#slots.clear();
     const { boxes, height } = layOut(this.#width, topology);
+    this.#sentinelBoxes = boxes.sentinels;
     this.#root.setAttribute('viewBox', `0 0 ${String(this.#width)} ${String(height)}`);
     this.#root.replaceChildren(
       svg('title', { id: 'map-title' }, `Who takes part in ${name}`),
@@ -138,7 +145,7 @@ export class TopologyPicture {
       frame(box, tone, isServed),
       ...addressed(box, address),
       sign(box, tone === 'idle' ? undefined : tone),
-      text(box.x + (tone === 'idle' ? 12 : 32), box.y + 46, role, `note ${tone}`),
+      note(box, role, tone),
     );
   }
 
@@ -152,7 +159,7 @@ export class TopologyPicture {
       frame(box, tone),
       ...addressed(box, address),
       sign(box, tone),
-      text(box.x + 32, box.y + 46, word, `note ${tone}`),
+      note(box, word, tone),
       this.#slot(`latency ${String(index)}`, text(box.x + box.width - 12, box.y + 46, '', 'note end')),
     );
   }

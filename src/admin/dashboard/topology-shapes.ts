@@ -5,6 +5,10 @@ import { signs, type Tone } from './words.ts';
 
 /** Of a character of the fixed font of 13 units. */
 const characterWidth = 7.9;
+/** Of a character of the other font of 13 units, on average, in the widest fonts that systems have for it. */
+const noteCharacterWidth = 7.4;
+/** Where the text beside a sign begins, from the left edge of its box. */
+const besideSign = 32;
 
 /** The headings: who stands below each. */
 export function heads({ isStanding, applications, tunnel, sentinels, column }: Boxes): SVGElement[] {
@@ -44,6 +48,19 @@ export function charactersIn({ width }: Box): number {
 /** The address on the first line of a box, whole where one points at it. */
 export function addressed(box: Box, address: string): SVGElement[] {
   return [text(box.x + 12, box.y + 25, shortened(address, charactersIn(box)), 'address', address)];
+}
+
+/** The second line of a box, beside its sign where it has one; cut off where the box ends, whole where one points at it. */
+export function note(box: Box, content: string, tone: Tone): SVGElement {
+  const x = tone === 'idle' ? 12 : besideSign;
+  const most = Math.floor((box.width - x - 6) / noteCharacterWidth);
+  const shown = content.length <= most ? content : `${content.slice(0, most - 1)}…`;
+  return text(box.x + x, box.y + 46, shown, `note ${tone}`, shown === content ? undefined : content);
+}
+
+/** Whether a box has room for both on its second line, the sign before them. */
+export function haveRoom({ width }: Box, left: string, right: string): boolean {
+  return besideSign + (left.length + 1 + right.length) * noteCharacterWidth + 12 <= width;
 }
 
 /** The sign of a tone, for those who do not see its colour. Nothing where there is no tone. */
