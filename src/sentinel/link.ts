@@ -214,6 +214,10 @@ export class SentinelLink {
       const isLate = isTimeout && this.#lateLine !== undefined;
       return this.#failed(error, this.port.questions(), beganMs, isLate);
     }
+    if (this.#line && this.#line !== line) {
+      giveUp(line); // what was late came just as this one was open
+      return 'again';
+    }
     this.#line = line;
     // Opening takes a while; what is asked now is asked under the turn of now.
     const missing = new Set(this.port.questions());
