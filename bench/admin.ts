@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ask, EventStream, RedisProcess, serveThrough, type TunnelProcess } from '../test/kit/index.ts';
+import { ask, EventStream, RedisProcess, serveThrough, type TunnelProcess } from '../test/support/index.ts';
 import { describeMachine, machineLine } from './lib/machine.ts';
 import { numberFrom, optionsOf, readFlags, wholeFrom } from './lib/options.ts';
 import { writeRun, writeSection } from './lib/results.ts';

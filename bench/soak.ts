@@ -1,7 +1,7 @@
 // Failovers in a row under mixed load: nothing of the tunnel may grow.
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { eventually, leaveEndToCaller, startCluster, testEngine } from '../test/kit/index.ts';
+import { eventually, leaveEndToCaller, startCluster, testEngine } from '../test/support/index.ts';
 import { namesOf, numberFrom, optionsOf, readFlags, UsageError, wholeFrom } from './lib/options.ts';
 import { writeRun } from './lib/results.ts';
 import { failOver, type Kind } from './soak/failing-over.ts';

@@ -5,7 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { execPath, stdout } from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { leaveEndToCaller, serveThrough, startCluster } from '../test/kit/index.ts';
+import { leaveEndToCaller, serveThrough, startCluster } from '../test/support/index.ts';
 import { optionsOf, UsageError, wholeFrom } from './lib/options.ts';
 
 const { rounds, main } = optionsOf('npm run bench:status -- [ROUNDS [MAIN]]', (args) => {

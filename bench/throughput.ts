@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Scope } from '../src/lifecycle/scope.ts';
-import { RedisProcess, RespClient } from '../test/kit/index.ts';
+import { RedisProcess, RespClient } from '../test/support/index.ts';
 import { describeMachine } from './lib/machine.ts';
 import { optionsOf } from './lib/options.ts';
 import { writeRun, writeSection } from './lib/results.ts';

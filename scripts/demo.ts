@@ -3,7 +3,7 @@
 //   npm run demo               until Ctrl-C: a failover every so often, or at a key
 //   npm run demo -- --once     one failover; exit code 0 if the write after it arrived
 import { setTimeout as sleep } from 'node:timers/promises';
-import { leaveEndToCaller } from '../test/kit/index.ts';
+import { leaveEndToCaller } from '../test/support/index.ts';
 import { keysHelp, listenToKeys, type Key } from './demo/keys.ts';
 import { describeRound, introduction } from './demo/report.ts';
 import { runRound, type Cause } from './demo/round.ts';

@@ -18,7 +18,7 @@ const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith('
 
 const files = readdirSync(join(root, 'build', 'test'), { recursive: true })
   .map((file) => join('test', String(file)))
-  .filter((file) => file.endsWith('.test.js') && !file.startsWith(join('test', 'kit')))
+  .filter((file) => file.endsWith('.test.js') && !file.startsWith(join('test', 'support')))
   // What is left in build/ of a test that is gone is no test.
   .filter((file) => existsSync(join(root, file.replace(/\.js$/, '.ts'))))
   .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))

@@ -1,8 +1,8 @@
 import { readdirSync } from 'node:fs';
 import type { Config } from './config/config.ts';
-import { descriptorLimit, type DescriptorBudget } from './relay/descriptor-limit.ts';
-import type { Engine } from './relay/engine.ts';
-import { descriptorsPerSession } from './relay/places.ts';
+import { descriptorLimit, type DescriptorBudget } from './relay/core/descriptor-limit.ts';
+import type { Engine } from './relay/core/engine.ts';
+import { descriptorsPerSession } from './relay/core/places.ts';
 import { maxMembers } from './sentinel/roster.ts';
 import type { Log } from './telemetry/log.ts';
 

@@ -8,7 +8,7 @@ export { errorCodes, TunnelError, type ErrorCode } from './errors.ts';
 export type { Credentials, Secret } from './net/secret.ts';
 export type { Access, ClientTls } from './net/tls.ts';
 export type { Endpoint, ListenAddress } from './net/endpoint.ts';
-export type { TunnelCounters } from './relay/engine.ts';
+export type { TunnelCounters } from './relay/core/engine.ts';
 export type { MasterView, Phase } from './sentinel/view.ts';
 export type { EventName } from './telemetry/events.ts';
 export type { Fields, Log } from './telemetry/log.ts';

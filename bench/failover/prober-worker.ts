@@ -1,7 +1,7 @@
 // Asks the replicas for their ROLE about every millisecond, in a thread of its own, until one says that it is master.
 import { connect } from 'node:net';
 import { parentPort, workerData } from 'node:worker_threads';
-import { encodeCommand, RespDecoder } from '../../test/kit/resp.ts';
+import { encodeCommand, RespDecoder } from '../../test/support/resp.ts';
 import { nowMs } from '../lib/clock.ts';
 
 export interface Promotion {

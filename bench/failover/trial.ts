@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Scope } from '../../src/lifecycle/scope.ts';
-import { startCluster, type Cluster } from '../../test/kit/index.ts';
+import { startCluster, type Cluster } from '../../test/support/index.ts';
 import { nowMs } from '../lib/clock.ts';
 import type { Relay, Upstream } from '../peers/relay.ts';
 import type { Contender } from './contenders.ts';

@@ -1,4 +1,4 @@
-import { freePort } from '../../test/kit/index.ts';
+import { freePort } from '../../test/support/index.ts';
 import { launch, masterPort, writeConfig, type Relay, type Upstream } from './relay.ts';
 
 // No limit of HAProxy's own, and no idle timeout that could end a session in a bench.

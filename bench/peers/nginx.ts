@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { freePort } from '../../test/kit/index.ts';
+import { freePort } from '../../test/support/index.ts';
 import { launch, masterPort, writeConfig, type Relay, type Upstream } from './relay.ts';
 
 // Debian builds the stream module as a file of its own; elsewhere it is in the binary.

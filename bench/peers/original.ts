@@ -1,4 +1,4 @@
-import { freePort } from '../../test/kit/index.ts';
+import { freePort } from '../../test/support/index.ts';
 import { launch, writeConfig, type Relay, type Upstream } from './relay.ts';
 
 /** The Go `sentinel_tunnel`, where `ORIGINAL` names a binary of it. */

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort } from '../../test/kit/index.ts';
+import { freePort } from '../../test/support/index.ts';
 import { launch, writeConfig, type Relay, type Upstream } from './relay.ts';
 
 const main = join(import.meta.dirname, '../../src/main.js');

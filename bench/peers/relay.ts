@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Child, RespClient } from '../../test/kit/index.ts';
+import { Child, RespClient } from '../../test/support/index.ts';
 import { family } from '../lib/usage.ts';
 
 /** Something that stands between a client and Redis: a port to connect to, and the processes whose cost is counted. */

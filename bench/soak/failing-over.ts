@@ -1,4 +1,10 @@
-import { eventually, isReplyError, pairs, type Cluster, type RedisProcess } from '../../test/kit/index.ts';
+import {
+  eventually,
+  isReplyError,
+  pairs,
+  type Cluster,
+  type RedisProcess,
+} from '../../test/support/index.ts';
 
 export type Kind = 'planned' | 'killed' | 'frozen';
 

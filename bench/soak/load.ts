@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { RespClient, Writer } from '../../test/kit/index.ts';
+import { RespClient, Writer } from '../../test/support/index.ts';
 
 /** What clients of the load wait in, each until its session is cut. */
 const waits: readonly (readonly (string | number)[])[] = [

@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { eventually } from '../../test/kit/index.ts';
+import { eventually } from '../../test/support/index.ts';
 import type { Measured } from './measured.ts';
 
 /** The tunnel under soak, in a process of its own. */

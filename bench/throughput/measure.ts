@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { RespClient } from '../../test/kit/index.ts';
+import type { RespClient } from '../../test/support/index.ts';
 import type { Relay } from '../peers/relay.ts';
 import type { Cell } from './cells.ts';
 import { loadsOf, type Generator, type Load, type Said } from './generator.ts';

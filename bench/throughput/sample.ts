@@ -1,5 +1,5 @@
 import { cpuNs } from '../lib/usage.ts';
-import { encodeCommand, type RespClient } from '../../test/kit/index.ts';
+import { encodeCommand, type RespClient } from '../../test/support/index.ts';
 
 /** What has been counted up to one instant. Processor time and commands have clocks of their own: see `steady`. */
 export interface Sample {

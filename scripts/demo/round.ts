@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { eventually, type LoggedEvent, type RedisProcess } from '../../test/kit/index.ts';
+import { eventually, type LoggedEvent, type RedisProcess } from '../../test/support/index.ts';
 import type { Stage } from './stage.ts';
 import { firstWrite, nowMs, type Batch, type Writer } from './writer.ts';
 

@@ -1,5 +1,5 @@
 import { Scope } from '../../src/lifecycle/scope.ts';
-import { startCluster, TunnelProcess, type Cluster, type RedisProcess } from '../../test/kit/index.ts';
+import { startCluster, TunnelProcess, type Cluster, type RedisProcess } from '../../test/support/index.ts';
 
 const databaseName = 'mymaster';
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { RespClient } from '../../test/kit/index.ts';
+import { RespClient } from '../../test/support/index.ts';
 
 /** One turn of events as the client sees it. */
 export interface Sight {

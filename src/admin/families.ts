@@ -1,5 +1,5 @@
 import { sameEndpoint } from '../net/endpoint.ts';
-import { endReasons } from '../relay/engine.ts';
+import { endReasons } from '../relay/core/engine.ts';
 import type { SentinelView } from '../sentinel/account.ts';
 import type { Phase } from '../sentinel/view.ts';
 import type { HistogramView } from '../telemetry/histogram.ts';

@@ -1,6 +1,6 @@
-import type { DescriptorBudget } from '../relay/descriptor-limit.ts';
-import type { EngineName } from '../relay/engine.ts';
-import type { LoopLag } from '../relay/lag.ts';
+import type { DescriptorBudget } from '../relay/core/descriptor-limit.ts';
+import type { EngineName } from '../relay/core/engine.ts';
+import type { LoopLag } from '../relay/core/lag.ts';
 import type { SentinelView } from '../sentinel/account.ts';
 import type { EventFeed } from '../telemetry/feed.ts';
 import type { GracefulOutcome, Patience } from '../tunnel/graceful.ts';

@@ -8,7 +8,7 @@ import { sleep } from '../lifecycle/sleep.ts';
 import { whyNotListening } from '../net/errno.ts';
 import { formatListenAddress, type ListenAddress } from '../net/endpoint.ts';
 import { names } from '../net/names.ts';
-import { claim, prepareClaim, release, temporaryPath, type SocketFile } from '../relay/unix-socket.ts';
+import { claim, prepareClaim, release, temporaryPath, type SocketFile } from '../relay/core/unix-socket.ts';
 import type { Log } from '../telemetry/log.ts';
 import { Connections } from './connections.ts';
 import { Followers } from './follow.ts';

@@ -1,6 +1,6 @@
 import { formatEndpoint, formatListenAddress } from '../net/endpoint.ts';
-import type { DescriptorBudget } from '../relay/descriptor-limit.ts';
-import type { EngineName, TunnelCounters } from '../relay/engine.ts';
+import type { DescriptorBudget } from '../relay/core/descriptor-limit.ts';
+import type { EngineName, TunnelCounters } from '../relay/core/engine.ts';
 import type { Said, SentinelView } from '../sentinel/account.ts';
 import type { MasterView, Phase } from '../sentinel/view.ts';
 import type { HoldView } from '../tunnel/operator-hold.ts';

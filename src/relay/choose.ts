@@ -1,11 +1,11 @@
 import type { EngineChoice } from '../config/config.ts';
 import { messageOf, TunnelError } from '../errors.ts';
 import type { Log } from '../telemetry/log.ts';
-import type { Engine } from './engine.ts';
-import { EpollEngine } from './epoll/engine.ts';
+import type { Engine } from './core/engine.ts';
+import { EpollEngine } from './io/epoll/engine.ts';
 import { PairedEngine } from './paired.ts';
-import type { CatchUp } from './stood.ts';
-import { StreamsEngine } from './streams/engine.ts';
+import type { CatchUp } from './core/stood.ts';
+import { StreamsEngine } from './io/streams/engine.ts';
 
 /**
  * The engine for a choice: `auto` is the first of `io_uring`, `epoll` and `streams` that runs here; the log says why one does not.

@@ -1,6 +1,6 @@
 import type { Log } from '../telemetry/log.ts';
-import type { LoopLag } from './lag.ts';
-import type { Engine, EngineTunnel, TunnelEvent, TunnelSpec } from './engine.ts';
+import type { LoopLag } from './core/lag.ts';
+import type { Engine, EngineTunnel, TunnelEvent, TunnelSpec } from './core/engine.ts';
 
 /** A fast engine for tunnels that are plain on all sides, and beside it one that can speak TLS. */
 export class PairedEngine implements Engine {

@@ -1,7 +1,7 @@
 import { errnoWords, isOwnShortage } from '../net/errno.ts';
 import { unreachable } from '../lifecycle/unreachable.ts';
 import { formatEndpoint, formatListenAddress, sameEndpoint, type Endpoint } from '../net/endpoint.ts';
-import type { TunnelEvent } from '../relay/engine.ts';
+import type { TunnelEvent } from '../relay/core/engine.ts';
 import type { Login } from '../sentinel/connection.ts';
 import type { MasterView } from '../sentinel/view.ts';
 import type { WatchEvent } from '../sentinel/watch.ts';

@@ -1,7 +1,7 @@
 import { TunnelError } from '../errors.ts';
 import { formatEndpoint, type Endpoint } from '../net/endpoint.ts';
 import type { Access } from '../net/tls.ts';
-import type { Quiescence } from '../relay/engine.ts';
+import type { Quiescence } from '../relay/core/engine.ts';
 import type { Promotable } from '../sentinel/promotable.ts';
 import type { MasterView } from '../sentinel/view.ts';
 import { awaitCatchUp, catchUpSlackMs, type CatchUp } from './catch-up.ts';

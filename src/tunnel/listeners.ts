@@ -4,7 +4,7 @@ import { messageOf, TunnelError } from '../errors.ts';
 import { Backoff } from '../lifecycle/backoff.ts';
 import { sleep } from '../lifecycle/sleep.ts';
 import { formatListenAddress, isLoopback, type ListenAddress } from '../net/endpoint.ts';
-import type { EngineListener, EngineTunnel } from '../relay/engine.ts';
+import type { EngineListener, EngineTunnel } from '../relay/core/engine.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { ListenerView } from './tunnel-view.ts';
 

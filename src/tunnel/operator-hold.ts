@@ -1,4 +1,4 @@
-import type { Route } from '../relay/engine.ts';
+import type { Route } from '../relay/core/engine.ts';
 
 /** That an operator lets the clients of a database wait. */
 export interface HoldView {

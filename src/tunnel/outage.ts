@@ -1,4 +1,4 @@
-import type { TunnelCounters } from '../relay/engine.ts';
+import type { TunnelCounters } from '../relay/core/engine.ts';
 import type { Fields, Log } from '../telemetry/log.ts';
 
 /** A planned failover is over sooner, and no outage however short `holdMs` is, in milliseconds. */

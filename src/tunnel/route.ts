@@ -1,5 +1,5 @@
 import { unreachable } from '../lifecycle/unreachable.ts';
-import type { Route } from '../relay/engine.ts';
+import type { Route } from '../relay/core/engine.ts';
 import type { MasterView } from '../sentinel/view.ts';
 
 /** What the data plane is to do for a view. Pure. */

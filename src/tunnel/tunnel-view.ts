@@ -1,6 +1,6 @@
 import type { Endpoint, ListenAddress } from '../net/endpoint.ts';
-import type { DurationsView } from '../relay/durations.ts';
-import type { TunnelCounters } from '../relay/engine.ts';
+import type { DurationsView } from '../relay/core/durations.ts';
+import type { TunnelCounters } from '../relay/core/engine.ts';
 import type { AbsentServer } from '../sentinel/absent.ts';
 import type { MasterView } from '../sentinel/view.ts';
 import type { FailoverCountsView } from './failover-counts.ts';

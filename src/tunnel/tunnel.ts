@@ -11,7 +11,7 @@ import type {
   TunnelCounters,
   TunnelEvent,
   TunnelLimits,
-} from '../relay/engine.ts';
+} from '../relay/core/engine.ts';
 import type { Sentinels } from '../sentinel/sentinels.ts';
 import type { MasterView } from '../sentinel/view.ts';
 import type { MasterWatch } from '../sentinel/watch.ts';

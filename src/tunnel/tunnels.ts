@@ -4,7 +4,7 @@ import { pairUp } from '../lifecycle/pair-up.ts';
 import { within } from '../lifecycle/within.ts';
 import type { ListenAddress } from '../net/endpoint.ts';
 import { speaksTls } from '../net/tls.ts';
-import type { Engine, TunnelCounters } from '../relay/engine.ts';
+import type { Engine, TunnelCounters } from '../relay/core/engine.ts';
 import type { Sentinels } from '../sentinel/sentinels.ts';
 import type { MasterView } from '../sentinel/view.ts';
 import type { Log } from '../telemetry/log.ts';

@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { mostStrangers } from '../../src/admin/connections.ts';
 import { Secret } from '../../src/net/secret.ts';
-import { ask, eventually, EventStream, withoutLeaks } from '../kit/index.ts';
+import { ask, eventually, EventStream, withoutLeaks } from '../support/index.ts';
 import { Stage, token } from './stage.ts';
 
 const bearer = { authorization: `Bearer ${token}` };

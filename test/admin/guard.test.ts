@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { test } from 'node:test';
-import { ask, eventually, withoutLeaks } from '../kit/index.ts';
+import { ask, eventually, withoutLeaks } from '../support/index.ts';
 import { Secret } from '../../src/net/secret.ts';
 import { overviewOf, serving, Stage, token, tunnelWith } from './stage.ts';
 

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { History, keptSamples, type DatabaseHistory } from '../../src/admin/history.ts';
 import type { Readings } from '../../src/admin/port.ts';
 import { Secret } from '../../src/net/secret.ts';
-import type { TunnelCounters } from '../../src/relay/engine.ts';
+import type { TunnelCounters } from '../../src/relay/core/engine.ts';
 import { Outages } from '../../src/admin/dashboard/outages.ts';
 import { readingsOf, Series } from '../../src/admin/dashboard/series.ts';
 import {
@@ -15,7 +15,7 @@ import {
   freePort,
   TunnelProcess,
   withoutLeaks,
-} from '../kit/index.ts';
+} from '../support/index.ts';
 import { overviewOf, serving, Stage, token, tunnelWith } from './stage.ts';
 
 const since = '2026-01-31T12:00:00.000Z';

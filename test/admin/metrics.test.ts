@@ -6,10 +6,10 @@ import { test } from 'node:test';
 import { families } from '../../src/admin/families.ts';
 import { Metrics, processFamilies } from '../../src/admin/metrics.ts';
 import { openDescriptors } from '../../src/admin/open-descriptors.ts';
-import { endReasons } from '../../src/relay/engine.ts';
-import { Durations } from '../../src/relay/durations.ts';
+import { endReasons } from '../../src/relay/core/engine.ts';
+import { Durations } from '../../src/relay/core/durations.ts';
 import { FailoverCounts } from '../../src/tunnel/failover-counts.ts';
-import { ask, cannotRun, serveThrough, startCluster, withoutLeaks } from '../kit/index.ts';
+import { ask, cannotRun, serveThrough, startCluster, withoutLeaks } from '../support/index.ts';
 import { overviewOf, serving, Stage, tunnelWith } from './stage.ts';
 
 const page = readFileSync(new URL('../../../docs/metrics.md', import.meta.url), 'utf8');

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import { families } from '../../src/admin/families.ts';
 import { processFamilies } from '../../src/admin/metrics.ts';
-import { cannotRun } from '../kit/index.ts';
+import { cannotRun } from '../support/index.ts';
 
 const folder = fileURLToPath(new URL('../../../deploy/monitoring/', import.meta.url));
 const skip = cannotRun('promtool');

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Status } from '../../src/admin/status.ts';
-import { ask, eventually, EventStream, freePort, withoutLeaks } from '../kit/index.ts';
+import { ask, eventually, EventStream, freePort, withoutLeaks } from '../support/index.ts';
 import type { FailoverStory } from '../../src/tunnel/story.ts';
 import { overviewOf, serving, Stage, tunnelWith } from './stage.ts';
 

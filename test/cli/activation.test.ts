@@ -15,7 +15,7 @@ import {
   RespClient,
   TunnelProcess,
   withoutLeaks,
-} from '../kit/index.ts';
+} from '../support/index.ts';
 
 /** Binds what it is told, hands it over as descriptors from 3 on as systemd does, and becomes the program. */
 const parent = `

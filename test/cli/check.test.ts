@@ -8,7 +8,7 @@ import {
   serveThrough,
   startCluster,
   withoutLeaks,
-} from '../kit/index.ts';
+} from '../support/index.ts';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assertNoTrace, call, inFolder } from './call.ts';

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { FakeRedis, FakeSentinel, freePort, TunnelProcess } from '../kit/index.ts';
+import { FakeRedis, FakeSentinel, freePort, TunnelProcess } from '../support/index.ts';
 import { assertNoTrace, call, inFolder } from './call.ts';
 
 test('health finds the tunnel that runs by its configuration, its variable or its flag', async () => {

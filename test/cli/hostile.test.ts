@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { printable, printableJson, printableLines } from '../../src/printable.ts';
-import { refusalLine } from '../../src/relay/refusal.ts';
+import { refusalLine } from '../../src/relay/core/refusal.ts';
 import {
   ask,
   awaitServing,
@@ -14,8 +14,8 @@ import {
   NotifyReceiver,
   TunnelProcess,
   withoutLeaks,
-} from '../kit/index.ts';
-import { fc } from '../kit/properties.ts';
+} from '../support/index.ts';
+import { fc } from '../support/properties.ts';
 import { assertNoTrace, call, inFolder } from './call.ts';
 
 const deadline = { timeout: 120_000 };

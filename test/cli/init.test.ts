@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { parseConfig } from '../../src/config/parse.ts';
 import { parseText } from '../../src/config/text.ts';
 import type { ListenAddress } from '../../src/net/endpoint.ts';
-import { Certificates, FakeSentinel, startCluster, withoutLeaks } from '../kit/index.ts';
+import { Certificates, FakeSentinel, startCluster, withoutLeaks } from '../support/index.ts';
 import { assertNoTrace, call, inFolder } from './call.ts';
 
 test('init writes what the Sentinels monitor, check passes it, and nothing is written over unasked', async () => {

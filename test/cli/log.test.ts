@@ -17,7 +17,7 @@ import { test } from 'node:test';
 import { openLog, type LogOptions } from '../../src/telemetry/open-log.ts';
 import { type Log, logLevels } from '../../src/telemetry/log.ts';
 import type { Outlet } from '../../src/telemetry/outlet.ts';
-import { eventually } from '../kit/index.ts';
+import { eventually } from '../support/index.ts';
 
 /** Takes everything, unless it is told otherwise. */
 class Paper implements Outlet {

@@ -12,7 +12,7 @@ import {
   freePort,
   TunnelProcess,
   withoutLeaks,
-} from '../kit/index.ts';
+} from '../support/index.ts';
 import { assertNoTrace, call, inFolder } from './call.ts';
 
 /** Nobody listens there: a Sentinel that is down. */

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createPlainServer } from 'node:net';
 import { test } from 'node:test';
-import { eventually, freePort } from '../kit/index.ts';
+import { eventually, freePort } from '../support/index.ts';
 import { assertNoTrace, call, main } from './call.ts';
 
 type Answering = (request: IncomingMessage, response: ServerResponse) => void;

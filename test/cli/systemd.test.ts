@@ -19,7 +19,7 @@ import {
   NotifyReceiver,
   TunnelProcess,
   withoutLeaks,
-} from '../kit/index.ts';
+} from '../support/index.ts';
 
 const skip = process.platform === 'linux' ? cannotRun('python3') : 'systemd is of Linux';
 const unit = fileURLToPath(new URL('../../../deploy/systemd/sentinel-tunnel.service', import.meta.url));

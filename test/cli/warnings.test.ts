@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { platform } from 'node:os';
 import { test } from 'node:test';
-import { Certificates, freePort, TunnelProcess, withoutLeaks } from '../kit/index.ts';
+import { Certificates, freePort, TunnelProcess, withoutLeaks } from '../support/index.ts';
 
 test('what may be meant otherwise is warned of at start: open listeners, and too few descriptors', async (context) => {
   if (platform() !== 'linux') {

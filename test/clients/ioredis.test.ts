@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Redis } from 'ioredis';
-import { eventually, serveThrough, startCluster, withoutLeaks } from '../kit/index.ts';
+import { eventually, serveThrough, startCluster, withoutLeaks } from '../support/index.ts';
 
 test('ioredis works through the tunnel, before and after a failover, with its default settings', async (t) => {
   await withoutLeaks(async () => {

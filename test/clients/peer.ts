@@ -1,7 +1,7 @@
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { eventually } from '../kit/index.ts';
+import { eventually } from '../support/index.ts';
 
 /** A client program of another language: it does a step for every line it is sent, and prints what came of it. */
 export class Peer implements AsyncDisposable {

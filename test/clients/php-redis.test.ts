@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { awaitSubscribed, phpWithRedis, serveThrough, startCluster, withoutLeaks } from '../kit/index.ts';
+import { awaitSubscribed, phpWithRedis, serveThrough, startCluster, withoutLeaks } from '../support/index.ts';
 import { Peer } from './peer.ts';
 
 const run = promisify(execFile);

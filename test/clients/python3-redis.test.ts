@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { pythonWithRedis, serveThrough, startCluster, withoutLeaks } from '../kit/index.ts';
+import { pythonWithRedis, serveThrough, startCluster, withoutLeaks } from '../support/index.ts';
 import { Peer } from './peer.ts';
 
 const python = pythonWithRedis();

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { Redis } from 'ioredis';
 import { createClient } from 'redis';
-import { denialLine, refusalLine } from '../../src/relay/refusal.ts';
+import { denialLine, refusalLine } from '../../src/relay/core/refusal.ts';
 import {
   eventually,
   phpWithRedis,
@@ -11,7 +11,7 @@ import {
   RedisProcess,
   rubyWithRedis,
   withoutLeaks,
-} from '../kit/index.ts';
+} from '../support/index.ts';
 import { Peer } from './peer.ts';
 import { Refusing } from './refusing.ts';
 

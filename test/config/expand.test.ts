@@ -4,7 +4,7 @@ import { configurationText } from '../../src/cli/init-text.ts';
 import { escapeReferences, expand } from '../../src/config/expand.ts';
 import { parseConfig } from '../../src/config/parse.ts';
 import { parseText } from '../../src/config/text.ts';
-import { fc } from '../kit/properties.ts';
+import { fc } from '../support/properties.ts';
 
 const env = { SECRET: 'hush', A: 'x', _: 'y' };
 /** Any text, and above all what looks like a reference. */

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { jsonSlipIn } from '../../src/config/json-slip.ts';
-import { fc } from '../kit/properties.ts';
+import { fc } from '../support/properties.ts';
 import { parseConfig } from '../../src/config/parse.ts';
 import { readConfig } from '../../src/config/read.ts';
 import { parseText } from '../../src/config/text.ts';

@@ -8,7 +8,7 @@ import type { Config } from '../../src/config/config.ts';
 import { parseConfig } from '../../src/config/parse.ts';
 import { TunnelError } from '../../src/errors.ts';
 import { certificateNames, describeNames, isAllowedName } from '../../src/net/certificate-names.ts';
-import { Certificates } from '../kit/index.ts';
+import { Certificates } from '../support/index.ts';
 
 function parsed(more: object): Config {
   return parseConfig({ sentinels: ['a:1'], databases: [{ name: 'm', listen: 1 }], ...more }, 'x');

@@ -13,7 +13,7 @@ import {
   Writer,
   type Browser,
   type Cluster,
-} from '../kit/index.ts';
+} from '../support/index.ts';
 import type { DatabaseHistory } from '../../src/admin/history.ts';
 import {
   courseOf,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fc } from '../kit/properties.ts';
+import { fc } from '../support/properties.ts';
 import { clockText, msText, rateText, shortened, spanText } from '../../src/admin/dashboard/format.ts';
 import { flagsOf, isCrossed, type Flag } from '../../src/admin/dashboard/flags.ts';
 import { Series, summary, topOf } from '../../src/admin/dashboard/series.ts';

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { Child, eventually, withoutLeaks } from '../kit/index.ts';
+import { Child, eventually, withoutLeaks } from '../support/index.ts';
 
 const run = promisify(execFile);
 const demo = fileURLToPath(new URL('../../scripts/demo.js', import.meta.url));

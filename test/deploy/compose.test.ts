@@ -12,7 +12,7 @@ import {
   Network,
   RespClient,
   type Namespace,
-} from '../kit/index.ts';
+} from '../support/index.ts';
 
 interface Service {
   readonly command: readonly string[];

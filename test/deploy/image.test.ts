@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { FakeRedis, FakeSentinel, TunnelProcess, eventually } from '../kit/index.ts';
+import { FakeRedis, FakeSentinel, TunnelProcess, eventually } from '../support/index.ts';
 import { inFolder } from '../cli/call.ts';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));

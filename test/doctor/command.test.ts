@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Report } from '../../src/cli/doctor/report.ts';
 import { assertNoTrace, call, inFolder } from '../cli/call.ts';
-import { FakeRedis, FakeSentinel, withoutLeaks } from '../kit/index.ts';
+import { FakeRedis, FakeSentinel, withoutLeaks } from '../support/index.ts';
 
 const quiet = { SENTINEL_TUNNEL_ADMIN: 'off' };
 

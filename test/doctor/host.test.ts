@@ -18,7 +18,7 @@ import {
   RedisProcess,
   TunnelProcess,
   withoutLeaks,
-} from '../kit/index.ts';
+} from '../support/index.ts';
 import { codesOf, diagnosed, found } from './diagnosed.ts';
 
 test('what this machine has against a configuration is found', async (t) => {

@@ -12,7 +12,7 @@ import {
   unresolvable,
   withoutLeaks,
   type FakeMaster,
-} from '../kit/index.ts';
+} from '../support/index.ts';
 import { masterFindings } from '../../src/cli/doctor/find-masters.ts';
 import type { Interview } from '../../src/cli/doctor/interview.ts';
 import { parseConfig } from '../../src/config/parse.ts';

@@ -3,7 +3,7 @@ import process from 'node:process';
 import { describe, test } from 'node:test';
 import type { Found } from '../../src/net/look-up.ts';
 import { NamesProcess } from '../../src/net/names-process.ts';
-import { eventually, unresolvable, withoutLeaks } from '../kit/index.ts';
+import { eventually, unresolvable, withoutLeaks } from '../support/index.ts';
 
 /** Answers names that begin with "live", and says which process it is. */
 const halfDead = ['-e', `${answering("if (name.startsWith('live'))")}; process.send('ready')`];

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Found } from '../../src/net/look-up.ts';
 import { Names, type LookUps } from '../../src/net/names.ts';
-import { eventually } from '../kit/index.ts';
+import { eventually } from '../support/index.ts';
 
 /** Answers when the test wants. */
 class Asked implements LookUps {

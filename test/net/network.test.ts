@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { BlockList } from 'node:net';
 import { describe, it } from 'node:test';
-import { fc } from '../kit/properties.ts';
+import { fc } from '../support/properties.ts';
 import { addressBytes, formatAddress, networkHolds, parseNetwork } from '../../src/net/network.ts';
 
 describe('parseNetwork()', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { OwnListeners } from '../../src/net/own-listeners.ts';
-import { unresolvable } from '../kit/index.ts';
+import { unresolvable } from '../support/index.ts';
 
 test('a host name that is not known fails as one that is not known, and ends nothing', async () => {
   const own = new OwnListeners(() => [{ kind: 'tcp', host: '127.0.0.1', port: 6379 }]);

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { after, before, describe, test } from 'node:test';
 import { version } from '../../src/version.ts';
-import { ask, startCluster, TunnelProcess, type Cluster } from '../kit/index.ts';
+import { ask, startCluster, TunnelProcess, type Cluster } from '../support/index.ts';
 
 const script = fileURLToPath(new URL('../../../scripts/build-sea.mjs', import.meta.url));
 const skip = process.platform === 'linux' ? false : 'only built for Linux';

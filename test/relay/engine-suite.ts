@@ -1,5 +1,5 @@
 import { describe } from 'node:test';
-import type { EngineName } from '../../src/relay/engine.ts';
+import type { EngineName } from '../../src/relay/core/engine.ts';
 import { describeAdmitting } from './suite/admitting.ts';
 import { describeCarrying } from './suite/carrying.ts';
 import { describeChanging } from './suite/changing.ts';

@@ -1,10 +1,10 @@
 import { platform } from 'node:os';
 import type { FaultyThreadData } from './epoll-faulty-thread.ts';
 import type { EngineUnderTest } from './suite/rig.ts';
-import { EpollEngine } from '../../src/relay/epoll/engine.ts';
-import { checkRing } from '../../src/relay/epoll/ring-check.ts';
-import { openKernel } from '../../src/relay/epoll/syscalls.ts';
-import type { Engine } from '../../src/relay/engine.ts';
+import { EpollEngine } from '../../src/relay/io/epoll/engine.ts';
+import { checkRing } from '../../src/relay/io/epoll/ring-check.ts';
+import { openKernel } from '../../src/relay/io/epoll/syscalls.ts';
+import type { Engine } from '../../src/relay/core/engine.ts';
 
 export function openEngine(): Promise<Engine> {
   return EpollEngine.start({ threads: 1, fatal });

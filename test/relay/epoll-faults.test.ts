@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { platform } from 'node:os';
 import { describe } from 'node:test';
-import { eventually } from '../kit/index.ts';
+import { eventually } from '../support/index.ts';
 import { openEngine, withFaults } from './epoll-engine.ts';
 import { it } from './suite/it.ts';
 import { Upstream, type Peer } from './suite/peer.ts';

@@ -3,8 +3,8 @@
  * Only what a kernel really does is played: an edge is never swallowed, for the engine is right to rely on edges.
  */
 import { workerData } from 'node:worker_threads';
-import { portOfThread, runThread } from '../../src/relay/epoll/thread.ts';
-import { openKernel, type Kernel, type Syscalls } from '../../src/relay/epoll/syscalls.ts';
+import { portOfThread, runThread } from '../../src/relay/io/epoll/thread.ts';
+import { openKernel, type Kernel, type Syscalls } from '../../src/relay/io/epoll/syscalls.ts';
 import { audited } from './ring-audit.ts';
 import { roomy, tight } from './ring-sizes.ts';
 

@@ -6,8 +6,8 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { describe } from 'node:test';
 import type { ListenAddress } from '../../src/net/endpoint.ts';
-import { EpollEngine } from '../../src/relay/epoll/engine.ts';
-import { Child, eventually, patienceMs, unresolvable } from '../kit/index.ts';
+import { EpollEngine } from '../../src/relay/io/epoll/engine.ts';
+import { Child, eventually, patienceMs, unresolvable } from '../support/index.ts';
 import { fatal } from './epoll-engine.ts';
 import { it } from './suite/it.ts';
 import { Peer, Upstream } from './suite/peer.ts';
@@ -126,7 +126,7 @@ if (platform() === 'linux') {
 
   describe('a process with an epoll engine', () => {
     it('ends when it is told to, though its threads are blocked', async () => {
-      const module = new URL('../../src/relay/epoll/engine.js', import.meta.url).href;
+      const module = new URL('../../src/relay/io/epoll/engine.js', import.meta.url).href;
       const script = `
         const { EpollEngine } = await import(${JSON.stringify(module)});
         await EpollEngine.start({ threads: 2, fatal() {} });

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
-import { layoutOf, SO_KEEPALIVE } from '../../src/relay/epoll/abi.ts';
-import { KeepAlive } from '../../src/relay/epoll/keep-alive.ts';
+import { layoutOf, SO_KEEPALIVE } from '../../src/relay/io/epoll/abi.ts';
+import { KeepAlive } from '../../src/relay/io/epoll/keep-alive.ts';
 import { whyOwn } from '../../src/net/own-listeners.ts';
-import { Resolver } from '../../src/relay/epoll/resolver.ts';
-import { inetAddress, portOf, unixAddress } from '../../src/relay/epoll/sockaddr.ts';
-import { roles, Socket } from '../../src/relay/epoll/socket.ts';
-import { Steering } from '../../src/relay/epoll/steering.ts';
-import type { TunnelEvent } from '../../src/relay/engine.ts';
+import { Resolver } from '../../src/relay/io/epoll/resolver.ts';
+import { inetAddress, portOf, unixAddress } from '../../src/relay/io/epoll/sockaddr.ts';
+import { roles, Socket } from '../../src/relay/io/epoll/socket.ts';
+import { Steering } from '../../src/relay/io/epoll/steering.ts';
+import type { TunnelEvent } from '../../src/relay/core/engine.ts';
 
 function hex(bytes: Uint8Array | undefined): string {
   return Buffer.from(bytes ?? []).toString('hex');

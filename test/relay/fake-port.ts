@@ -1,8 +1,8 @@
 import type { Endpoint } from '../../src/net/endpoint.ts';
-import type { TunnelEvent, TunnelSpec } from '../../src/relay/engine.ts';
-import { Gate } from '../../src/relay/gate.ts';
-import { type GatePlaces, Places, unlimited } from '../../src/relay/places.ts';
-import { Session } from '../../src/relay/session.ts';
+import type { TunnelEvent, TunnelSpec } from '../../src/relay/core/engine.ts';
+import { Gate } from '../../src/relay/core/gate.ts';
+import { type GatePlaces, Places, unlimited } from '../../src/relay/core/places.ts';
+import { Session } from '../../src/relay/core/session.ts';
 
 export const a: Endpoint = { host: '10.0.0.1', port: 6379 };
 export const b: Endpoint = { host: '10.0.0.2', port: 6379 };

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { fc } from '../kit/properties.ts';
-import type { EndReason } from '../../src/relay/engine.ts';
-import type { Places } from '../../src/relay/places.ts';
+import { fc } from '../support/properties.ts';
+import type { EndReason } from '../../src/relay/core/engine.ts';
+import type { Places } from '../../src/relay/core/places.ts';
 import { a, b, GateRig, spec as usual } from './fake-port.ts';
 
 /** Tight, so that the limits are met often. */

@@ -1,7 +1,7 @@
 /** A thread of the io_uring engine that a test makes stand still in the midst of a turn: see `gates.ts`. */
 import { workerData } from 'node:worker_threads';
-import { portOfThread, runThread } from '../../src/relay/epoll/thread.ts';
-import { openKernel, type Kernel } from '../../src/relay/epoll/syscalls.ts';
+import { portOfThread, runThread } from '../../src/relay/io/epoll/thread.ts';
+import { openKernel, type Kernel } from '../../src/relay/io/epoll/syscalls.ts';
 import { gated } from './gates.ts';
 import { tight } from './ring-sizes.ts';
 

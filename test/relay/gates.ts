@@ -1,5 +1,5 @@
-import { eventually, patienceMs } from '../kit/index.ts';
-import type { Syscalls } from '../../src/relay/epoll/syscalls.ts';
+import { eventually, patienceMs } from '../support/index.ts';
+import type { Syscalls } from '../../src/relay/io/epoll/syscalls.ts';
 import { stalled } from './suite/stalled.ts';
 
 /** What lies where in the memory that a test shares with a thread. */

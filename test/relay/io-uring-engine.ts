@@ -1,4 +1,4 @@
-import type { Engine } from '../../src/relay/engine.ts';
+import type { Engine } from '../../src/relay/core/engine.ts';
 import { fatal, withFaults } from './epoll-engine.ts';
 
 /** Sessions go over with their first reply, and the ring is so small that they often have to leave it. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
-import { descriptorsOf, eventually } from '../kit/index.ts';
+import { descriptorsOf, eventually } from '../support/index.ts';
 import { fatal, hasRing, withFaults } from './epoll-engine.ts';
 import { it } from './suite/it.ts';
 import { Upstream } from './suite/peer.ts';

@@ -1,4 +1,4 @@
-import { eventually } from '../kit/index.ts';
+import { eventually } from '../support/index.ts';
 import { fatal, withFaults } from './epoll-engine.ts';
 import type { Peer } from './suite/peer.ts';
 import type { EngineUnderTest, Rig } from './suite/rig.ts';

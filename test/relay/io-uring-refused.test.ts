@@ -8,7 +8,7 @@ import {
   RespClient,
   TunnelProcess,
   withoutLeaks,
-} from '../kit/index.ts';
+} from '../support/index.ts';
 import { hasRing } from './epoll-engine.ts';
 
 /** Answers the system calls from a first to a last with an error, by a filter of seccomp(2), and becomes the program. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
-import { eventually, patienceMs } from '../kit/index.ts';
+import { eventually, patienceMs } from '../support/index.ts';
 import { hasRing } from './epoll-engine.ts';
 import { askOnce, connectAll, Reads } from './io-uring-reads.ts';
 import { it } from './suite/it.ts';

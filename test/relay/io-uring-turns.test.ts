@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { eventually, patienceMs } from '../kit/index.ts';
-import { EpollEngine } from '../../src/relay/epoll/engine.ts';
+import { eventually, patienceMs } from '../support/index.ts';
+import { EpollEngine } from '../../src/relay/io/epoll/engine.ts';
 import { fatal, hasRing } from './epoll-engine.ts';
 import { Gates } from './gates.ts';
 import { it } from './suite/it.ts';

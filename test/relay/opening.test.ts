@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Opening, type Openness } from '../../src/relay/opening.ts';
-import { fc } from '../kit/properties.ts';
-import { encodeCommand } from '../kit/resp.ts';
+import { Opening, type Openness } from '../../src/relay/core/opening.ts';
+import { fc } from '../support/properties.ts';
+import { encodeCommand } from '../support/resp.ts';
 
 const openers = ['PING', 'AUTH', 'HELLO', 'SELECT', 'CLIENT'];
 const replicating = ['REPLCONF', 'PSYNC', 'SYNC'];

@@ -1,4 +1,4 @@
-import type { Kernel, Mapped, Syscalls } from '../../src/relay/epoll/syscalls.ts';
+import type { Kernel, Mapped, Syscalls } from '../../src/relay/io/epoll/syscalls.ts';
 
 /** `io_uring_register(2)`: how many buffers the kernel has taken from a ring of them. Linux 6.8. */
 const IORING_REGISTER_PBUF_STATUS = 26;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { checkRing } from '../../src/relay/epoll/ring-check.ts';
-import * as ringAbi from '../../src/relay/epoll/ring-abi.ts';
-import { openKernel, type Kernel } from '../../src/relay/epoll/syscalls.ts';
+import { checkRing } from '../../src/relay/io/epoll/ring-check.ts';
+import * as ringAbi from '../../src/relay/io/epoll/ring-abi.ts';
+import { openKernel, type Kernel } from '../../src/relay/io/epoll/syscalls.ts';
 import { hasRing } from './epoll-engine.ts';
 
 /** Changes what is asked of the kernel, so that it is the kernel that does otherwise than expected. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { RingMemory } from '../../src/relay/epoll/ring-setup.ts';
-import { openKernel, type Kernel, type Mapped } from '../../src/relay/epoll/syscalls.ts';
+import { RingMemory } from '../../src/relay/io/epoll/ring-setup.ts';
+import { openKernel, type Kernel, type Mapped } from '../../src/relay/io/epoll/syscalls.ts';
 import { hasRing } from './epoll-engine.ts';
 
 const ENOMEM = -12;

@@ -1,4 +1,4 @@
-import type { RingSizes } from '../../src/relay/epoll/ring.ts';
+import type { RingSizes } from '../../src/relay/io/epoll/ring.ts';
 
 /** Every session goes over at once, and comes to the end of what a ring has: buffers are few and small. */
 export const tight: RingSizes = {

@@ -1,5 +1,5 @@
-import type { Engine } from '../../src/relay/engine.ts';
-import { StreamsEngine } from '../../src/relay/streams/engine.ts';
+import type { Engine } from '../../src/relay/core/engine.ts';
+import { StreamsEngine } from '../../src/relay/io/streams/engine.ts';
 
 export function openEngine(): Engine {
   return new StreamsEngine();

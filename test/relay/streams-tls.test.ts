@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe } from 'node:test';
-import { Certificates } from '../kit/index.ts';
+import { Certificates } from '../support/index.ts';
 import { openEngine } from './streams-engine.ts';
 import { describeCarrying } from './suite/carrying.ts';
 import { describeCutting } from './suite/cutting.ts';

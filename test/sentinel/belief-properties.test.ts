@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fc } from '../kit/properties.ts';
+import { fc } from '../support/properties.ts';
 import { formatEndpoint } from '../../src/net/endpoint.ts';
 import { isUsable, nextDeadline, type Rules } from '../../src/sentinel/belief.ts';
 import { step } from '../../src/sentinel/step.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fc } from '../kit/properties.ts';
+import { fc } from '../support/properties.ts';
 import { choose, type Adopted, type Vote } from '../../src/sentinel/choose.ts';
 
 const hosts = { a: 1, b: 2, c: 3 } as const;

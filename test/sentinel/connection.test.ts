@@ -9,7 +9,7 @@ import {
   patienceMs,
   withoutLeaks,
   type Answer,
-} from '../kit/index.ts';
+} from '../support/index.ts';
 
 const get = ['SENTINEL', 'get-master-addr-by-name', 'mymaster'];
 

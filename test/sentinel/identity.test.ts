@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { fc } from '../kit/properties.ts';
-import { runIdOf } from '../kit/index.ts';
+import { fc } from '../support/properties.ts';
+import { runIdOf } from '../support/index.ts';
 import { formatEndpoint } from '../../src/net/endpoint.ts';
 import type { Answer } from '../../src/sentinel/words.ts';
 import { letterOf, Scene } from './scene.ts';

@@ -4,7 +4,7 @@ import { Secret } from '../../src/net/secret.ts';
 import type { Access } from '../../src/net/tls.ts';
 import { Inquiry } from '../../src/sentinel/inquiry.ts';
 import type { Role } from '../../src/sentinel/role.ts';
-import { eventually, FakeServer, RedisProcess, withoutLeaks, type Answer } from '../kit/index.ts';
+import { eventually, FakeServer, RedisProcess, withoutLeaks, type Answer } from '../support/index.ts';
 
 const forbidden: Answer = { raw: "-NOPERM this user has no permissions to run the 'role' command\r\n" };
 const credentials = { username: undefined, password: new Secret('hunter2') };

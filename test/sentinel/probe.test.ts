@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { TunnelError } from '../../src/errors.ts';
 import { RoleProbe, whyUnusable } from '../../src/sentinel/probe.ts';
 import type { Role } from '../../src/sentinel/role.ts';
-import { eventually, FakeRedis, freePort, FullBacklog, patienceMs, withoutLeaks } from '../kit/index.ts';
+import { eventually, FakeRedis, freePort, FullBacklog, patienceMs, withoutLeaks } from '../support/index.ts';
 
 const pace = { everyMs: 5, masterEveryMs: 5, silentMs: 200, retryMs: 20 };
 /** Where nobody is silent, so that nobody is taken for it who is merely slow. */

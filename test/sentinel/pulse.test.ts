@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'node:test';
 import { Pulse } from '../../src/sentinel/pulse.ts';
-import { eventually } from '../kit/index.ts';
+import { eventually } from '../support/index.ts';
 
 test('a pulse that is woken without end keeps its floor', async () => {
   const begun: number[] = [];

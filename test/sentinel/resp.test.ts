@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fc } from '../kit/properties.ts';
+import { fc } from '../support/properties.ts';
 import { asMap, encodeCommand, ReplyDecoder, ReplyError, type Reply } from '../../src/sentinel/resp.ts';
 
 const whole: readonly (readonly [string, Reply])[] = [

@@ -3,7 +3,7 @@ import { test, type TestContext } from 'node:test';
 import { Sentinels } from '../../src/sentinel/sentinels.ts';
 import type { EventName } from '../../src/telemetry/events.ts';
 import type { Fields, Log } from '../../src/telemetry/log.ts';
-import { eventually, FakeRedis, FakeSentinel, freePort, withoutLeaks } from '../kit/index.ts';
+import { eventually, FakeRedis, FakeSentinel, freePort, withoutLeaks } from '../support/index.ts';
 
 const rules = { name: 'mymaster', failover: 'promoted', onSentinelLoss: 'serve' } as const;
 const config = { discover: true, replyMs: 1000, pollMs: 50 };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { denialLine, refusalLine } from '../../src/relay/refusal.ts';
+import { denialLine, refusalLine } from '../../src/relay/core/refusal.ts';
 import { ReplyError, type Reply } from '../../src/sentinel/resp.ts';
 import {
   readInfoReplication,

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Promotable } from '../../src/sentinel/promotable.ts';
 import { awaitCatchUp, type CatchUp } from '../../src/tunnel/catch-up.ts';
 import { ReplicationLine } from '../../src/tunnel/replication-line.ts';
-import { FakeRedis, withoutLeaks } from '../kit/index.ts';
+import { FakeRedis, withoutLeaks } from '../support/index.ts';
 
 const announced = { host: '10.0.0.2', port: 6379 };
 

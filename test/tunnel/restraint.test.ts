@@ -4,7 +4,7 @@ import type { EventName } from '../../src/telemetry/events.ts';
 import { EventFeed } from '../../src/telemetry/feed.ts';
 import { silentLog, type Fields, type Log } from '../../src/telemetry/log.ts';
 import { Restraint, shortened } from '../../src/telemetry/restraint.ts';
-import { eventually } from '../kit/index.ts';
+import { eventually } from '../support/index.ts';
 
 interface Told {
   readonly event: EventName;

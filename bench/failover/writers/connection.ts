@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { encodeCommand, ReplyError, RespDecoder, type Reply } from '../../../test/kit/resp.ts';
+import { encodeCommand, ReplyError, RespDecoder, type Reply } from '../../../test/support/resp.ts';
 import { nowMs } from '../../lib/clock.ts';
 
 export interface ConnectionPort {

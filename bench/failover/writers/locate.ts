@@ -1,4 +1,4 @@
-import { RespClient } from '../../../test/kit/resp-client.ts';
+import { RespClient } from '../../../test/support/resp-client.ts';
 import type { Locate } from './plain.ts';
 
 export function always(port: number): Locate {

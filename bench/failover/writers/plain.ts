@@ -1,4 +1,4 @@
-import { ReplyError } from '../../../test/kit/resp.ts';
+import { ReplyError } from '../../../test/support/resp.ts';
 import { nowMs } from '../../lib/clock.ts';
 import { Connection } from './connection.ts';
 import { errorKind, thrownKind, WriterLog, type Writer } from './log.ts';

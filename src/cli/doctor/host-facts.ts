@@ -6,7 +6,7 @@ import { messageOf } from '../../errors.ts';
 import { formatListenAddress, type ListenAddress } from '../../net/endpoint.ts';
 import { names } from '../../net/names.ts';
 import { configuredConnections, descriptorBudget } from '../../descriptor-budget.ts';
-import { descriptorLimit, type DescriptorBudget } from '../../relay/descriptor-limit.ts';
+import { descriptorLimit, type DescriptorBudget } from '../../relay/core/descriptor-limit.ts';
 import { AdminClient } from '../admin-client.ts';
 import { reachable } from '../admin-place.ts';
 import { whyNoFolder } from './folder.ts';

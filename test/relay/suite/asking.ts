@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
-import { eventually } from '../../kit/index.ts';
+import { eventually } from '../../support/index.ts';
 import { it } from './it.ts';
 import { mulberry32 } from './mulberry32.ts';
 import { Upstream, type Peer } from './peer.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
-import { encodeCommand, eventually, RedisProcess } from '../../kit/index.ts';
+import { encodeCommand, eventually, RedisProcess } from '../../support/index.ts';
 import { it } from './it.ts';
 import { spokenTls, Upstream, type Peer } from './peer.ts';
 import { Rig, type EngineUnderTest } from './rig.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { describe } from 'node:test';
-import { Child, eventually, eventuallyPasses, freePort } from '../../kit/index.ts';
-import type { TunnelCounters, TunnelEvent } from '../../../src/relay/engine.ts';
+import { Child, eventually, eventuallyPasses, freePort } from '../../support/index.ts';
+import type { TunnelCounters, TunnelEvent } from '../../../src/relay/core/engine.ts';
 import { it } from './it.ts';
 import { Peer, Upstream } from './peer.ts';
 import { Rig, type EngineUnderTest } from './rig.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
-import { eventually, eventuallyPasses, freePort, FullBacklog, unresolvable } from '../../kit/index.ts';
+import { eventually, eventuallyPasses, freePort, FullBacklog, unresolvable } from '../../support/index.ts';
 import { it } from './it.ts';
 import { Upstream } from './peer.ts';
 import { defaultSpec, listenerOn, listenerOnFreePort, Rig, secured, type EngineUnderTest } from './rig.ts';

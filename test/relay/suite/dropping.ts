@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe } from 'node:test';
-import { eventually } from '../../kit/index.ts';
+import { eventually } from '../../support/index.ts';
 import { it } from './it.ts';
 import { Upstream, type Peer } from './peer.ts';
 import { Rig, type EngineUnderTest } from './rig.ts';

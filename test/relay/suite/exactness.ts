@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash, type Hash } from 'node:crypto';
 import { describe } from 'node:test';
 import type { Socket } from 'node:net';
-import { eventually } from '../../kit/index.ts';
+import { eventually } from '../../support/index.ts';
 import { it } from './it.ts';
 import { mulberry32 } from './mulberry32.ts';
 import { Upstream } from './peer.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
-import { eventually, patienceMs } from '../../kit/index.ts';
+import { eventually, patienceMs } from '../../support/index.ts';
 import { it } from './it.ts';
 import { Upstream } from './peer.ts';
 import { Rig, type EngineUnderTest } from './rig.ts';

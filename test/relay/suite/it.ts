@@ -1,5 +1,5 @@
 import { it as run, type TestContext } from 'node:test';
-import { withoutLeaks } from '../../kit/index.ts';
+import { withoutLeaks } from '../../support/index.ts';
 
 /** A test that also fails when it leaves a socket, listener, timer, worker or child behind. */
 export function it(

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe } from 'node:test';
 import { formatListenAddress, type ListenAddress } from '../../../src/net/endpoint.ts';
-import { Child, eventually, freePort } from '../../kit/index.ts';
+import { Child, eventually, freePort } from '../../support/index.ts';
 import { it } from './it.ts';
 import { Peer, Upstream } from './peer.ts';
 import { loopback, Rig, type EngineUnderTest } from './rig.ts';

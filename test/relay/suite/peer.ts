@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { connect as connectSecurely, createSecureContext, TLSSocket } from 'node:tls';
-import type { Issued } from '../../kit/index.ts';
+import type { Issued } from '../../support/index.ts';
 import type { ListenAddress } from '../../../src/net/endpoint.ts';
-import { eventually, patienceMs } from '../../kit/index.ts';
+import { eventually, patienceMs } from '../../support/index.ts';
 
 /** What clients and servers of the suite speak, in the process that it runs in: TLS where this is set. */
 interface Secured {

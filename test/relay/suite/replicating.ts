@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
-import { noReplication } from '../../../src/relay/refusal.ts';
+import { noReplication } from '../../../src/relay/core/refusal.ts';
 import { it } from './it.ts';
 import { Upstream } from './peer.ts';
 import { loopback, Rig, type EngineUnderTest } from './rig.ts';

@@ -6,10 +6,10 @@ import type {
   TunnelCounters,
   TunnelEvent,
   TunnelSpec,
-} from '../../../src/relay/engine.ts';
+} from '../../../src/relay/core/engine.ts';
 import type { ListenerConfig } from '../../../src/config/config.ts';
 import type { ListenAddress } from '../../../src/net/endpoint.ts';
-import { eventually, eventuallyPasses, freePort, patienceMs } from '../../kit/index.ts';
+import { eventually, eventuallyPasses, freePort, patienceMs } from '../../support/index.ts';
 import { Secret } from '../../../src/net/secret.ts';
 import { Peer, spokenTls } from './peer.ts';
 

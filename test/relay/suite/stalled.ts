@@ -1,4 +1,4 @@
-import { eventually } from '../../kit/index.ts';
+import { eventually } from '../../support/index.ts';
 
 /** Waits until a number no longer grows, and gives it. */
 export async function stalled(look: () => number): Promise<number> {

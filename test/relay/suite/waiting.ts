@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import { it } from './it.ts';
-import { eventually, patienceMs } from '../../kit/index.ts';
+import { eventually, patienceMs } from '../../support/index.ts';
 import { Peer, Upstream } from './peer.ts';
 import { defaultSpec, Rig, secured, type EngineUnderTest } from './rig.ts';
 

@@ -14,7 +14,7 @@ import {
   startThrough,
   withoutLeaks,
   type TunnelProcess,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 
 const name = 'mymaster';
 const [a, b] = ['redis-a.test', 'redis-b.test']; // a top level domain of nobody (RFC 6761)

@@ -17,7 +17,7 @@ import {
   startThrough,
   TunnelProcess,
   withoutLeaks,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 
 const engines = platform() === 'linux' ? ['streams', 'epoll'] : ['streams'];
 const skip = await cannotServeNames();

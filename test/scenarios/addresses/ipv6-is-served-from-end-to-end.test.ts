@@ -12,7 +12,7 @@ import {
   withoutLeaks,
   Writer,
   type TunnelProcess,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 
 /** An address that would run into its port. */
 const bare = /(?<!\[)::1/;

@@ -9,7 +9,7 @@ import {
   startCluster,
   withoutLeaks,
   type Cluster,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 
 const name = 'mymaster';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { call } from '../../cli/call.ts';
-import { eventually, serveThrough, startCluster, withoutLeaks } from '../../kit/index.ts';
+import { eventually, serveThrough, startCluster, withoutLeaks } from '../../support/index.ts';
 
 test('during a drain status tells how many sessions go on and until when', async () => {
   await withoutLeaks(async () => {

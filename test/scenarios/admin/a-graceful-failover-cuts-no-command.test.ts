@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Status } from '../../../src/admin/status.ts';
 import { Scope } from '../../../src/lifecycle/scope.ts';
 import type { GracefulOutcome } from '../../../src/tunnel/graceful.ts';
-import { ask, eventually, serveThrough, startCluster, withoutLeaks, Writer } from '../../kit/index.ts';
+import { ask, eventually, serveThrough, startCluster, withoutLeaks, Writer } from '../../support/index.ts';
 
 const token = 'a-token-of-the-tests';
 const headers = { authorization: `Bearer ${token}` };

@@ -12,7 +12,7 @@ import {
   Writer,
   type Cluster,
   type TunnelProcess,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 
 const token = 'a-token-of-the-tests';
 const delayMs = 300;

@@ -1,8 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Status } from '../../../src/admin/status.ts';
-import type { Cluster, TunnelProcess } from '../../kit/index.ts';
-import { ask, awaitServing, eventually, serveThrough, startCluster, withoutLeaks } from '../../kit/index.ts';
+import type { Cluster, TunnelProcess } from '../../support/index.ts';
+import {
+  ask,
+  awaitServing,
+  eventually,
+  serveThrough,
+  startCluster,
+  withoutLeaks,
+} from '../../support/index.ts';
 
 const token = 'a-token-of-the-tests';
 const headers = { authorization: `Bearer ${token}` };

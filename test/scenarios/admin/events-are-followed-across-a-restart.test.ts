@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { call, main } from '../../cli/call.ts';
-import { Child, eventually, freePort, serveThrough, startCluster, withoutLeaks } from '../../kit/index.ts';
+import {
+  Child,
+  eventually,
+  freePort,
+  serveThrough,
+  startCluster,
+  withoutLeaks,
+} from '../../support/index.ts';
 
 interface Seen {
   readonly id: string;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'node:test';
-import { ask, eventually, serveThrough, startCluster, withoutLeaks } from '../../kit/index.ts';
+import { ask, eventually, serveThrough, startCluster, withoutLeaks } from '../../support/index.ts';
 
 /** Observations of a loop's lag: all of them, and those above half a second. */
 function lagOf(scrape: string, loop: string): { readonly all: number; readonly late: number } {

@@ -11,7 +11,7 @@ import {
   serveThrough,
   startCluster,
   withoutLeaks,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 
 interface Readiness {
   readonly status: number;

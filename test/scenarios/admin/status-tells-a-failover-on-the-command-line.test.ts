@@ -12,7 +12,7 @@ import {
   serveThrough,
   startCluster,
   withoutLeaks,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 
 const token = 'a-token-of-the-tests';
 

@@ -14,7 +14,7 @@ import {
   startCluster,
   withoutLeaks,
   Writer,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 
 const terminal = fileURLToPath(new URL('../../../src/cli/terminal.js', import.meta.url));
 const node = process.execPath;

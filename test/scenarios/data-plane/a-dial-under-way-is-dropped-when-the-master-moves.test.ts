@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createConnection } from 'node:net';
 import { test } from 'node:test';
-import { FakeSentinel, lacksProc, RedisProcess, serveThrough, withoutLeaks } from '../../kit/index.ts';
+import { FakeSentinel, lacksProc, RedisProcess, serveThrough, withoutLeaks } from '../../support/index.ts';
 
 test(
   'a dial under way when the master moves is dropped, and its client reaches the new one',

@@ -12,7 +12,7 @@ import {
   startCluster,
   withoutLeaks,
   type RespClient,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 
 const main = fileURLToPath(new URL('../../../src/main.js', import.meta.url));
 const key = 'numbers';

@@ -11,7 +11,7 @@ import {
   residentMiB,
   serveThrough,
   withoutLeaks,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 
 const valueMiB = 200;
 

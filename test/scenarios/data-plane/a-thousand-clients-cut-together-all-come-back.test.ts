@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FakeSentinel, RedisProcess, RespClient, serveThrough, withoutLeaks } from '../../kit/index.ts';
+import { FakeSentinel, RedisProcess, RespClient, serveThrough, withoutLeaks } from '../../support/index.ts';
 
 const count = 1000;
 

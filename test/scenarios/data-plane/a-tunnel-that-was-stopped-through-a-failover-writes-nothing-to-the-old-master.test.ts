@@ -8,7 +8,7 @@ import {
   startCluster,
   withoutLeaks,
   type RespClient,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 
 /** Whether every thread has stopped: the signal takes a moment to reach them all (proc(5), `/proc/pid/task/tid/stat`). */
 async function hasStopped(pid: number): Promise<boolean> {

@@ -10,7 +10,7 @@ import {
   residentMiB,
   serveThrough,
   withoutLeaks,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 
 // The largest value that Redis takes by default: proto-max-bulk-len 512mb.
 const bytes = 512 * 1024 * 1024;

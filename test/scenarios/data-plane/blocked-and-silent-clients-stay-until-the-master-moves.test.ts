@@ -9,7 +9,7 @@ import {
   serveThrough,
   withoutLeaks,
   type RespClient,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 
 const waits: readonly (readonly (string | number)[])[] = [
   ['BLPOP', 'queue', 0],

@@ -12,7 +12,7 @@ import {
   startCluster,
   withoutLeaks,
   Writer,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 import { hasRing } from '../../relay/epoll-engine.ts';
 
 const limit = 160;

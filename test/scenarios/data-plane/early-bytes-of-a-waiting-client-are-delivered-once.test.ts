@@ -11,7 +11,7 @@ import {
   residentMiB,
   startThrough,
   withoutLeaks,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 
 test(
   'what clients send while they wait is delivered once, bounded while it waits, and dropped with those who leave',

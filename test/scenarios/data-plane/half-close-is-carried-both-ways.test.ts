@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { eventually, FakeSentinel, serveThrough, withoutLeaks } from '../../kit/index.ts';
+import { eventually, FakeSentinel, serveThrough, withoutLeaks } from '../../support/index.ts';
 
 const role = '*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n';
 

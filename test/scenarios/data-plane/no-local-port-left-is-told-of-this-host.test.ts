@@ -8,7 +8,7 @@ import {
   RespClient,
   serveThrough,
   withoutLeaks,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 import { hasRing } from '../../relay/epoll-engine.ts';
 
 const skip = await cannotMakeNamespaces();

@@ -12,7 +12,7 @@ import {
   RedisProcess,
   startThrough,
   withoutLeaks,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 import { hasRing } from '../../relay/epoll-engine.ts';
 
 for (const engine of (await hasRing()) ? ['streams', 'epoll', 'io_uring'] : ['streams', 'epoll']) {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { eventually, RedisProcess, serveThrough, startCluster, withoutLeaks } from '../../kit/index.ts';
+import { eventually, RedisProcess, serveThrough, startCluster, withoutLeaks } from '../../support/index.ts';
 
 const refused = /carries no replication: point "replicaof" at the master itself, or set "allowReplication"/;
 

@@ -10,7 +10,7 @@ import {
   lacksProc,
   serveThrough,
   withoutLeaks,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 
 const limit = 64;
 

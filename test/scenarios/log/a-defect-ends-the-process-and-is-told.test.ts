@@ -9,7 +9,7 @@ import {
   TunnelProcess,
   withoutLeaks,
   withUnreadOutput,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 
 const main = fileURLToPath(new URL('../../../src/main.js', import.meta.url));
 

@@ -18,7 +18,7 @@ import {
   withUnreadOutput,
   Writer,
   type OutputKind,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 
 const writers = 5;
 const engines = ['streams', 'epoll', 'io_uring'] as const;

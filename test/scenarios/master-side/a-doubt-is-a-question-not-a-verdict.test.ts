@@ -7,7 +7,7 @@ import {
   ReplyError,
   serveThrough,
   withoutLeaks,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 
 test('a -READONLY to a client makes the tunnel ask Sentinel at once, and changes nothing else', async () => {
   await withoutLeaks(async () => {

@@ -7,7 +7,7 @@ import {
   serveThrough,
   startCluster,
   withoutLeaks,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 
 const config = { admin: { listen: '127.0.0.1:0' }, sentinel: { pollMs: 250 } };
 

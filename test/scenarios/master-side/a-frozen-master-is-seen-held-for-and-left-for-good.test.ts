@@ -8,7 +8,7 @@ import {
   serveThrough,
   startCluster,
   withoutLeaks,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 
 test(
   'a frozen master is seen before any Sentinel misses it, held for, and left for good when Sentinel moves on',

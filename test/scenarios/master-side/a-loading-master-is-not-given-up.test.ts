@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { eventually, FakeSentinel, RedisProcess, serveThrough, withoutLeaks } from '../../kit/index.ts';
+import { eventually, FakeSentinel, RedisProcess, serveThrough, withoutLeaks } from '../../support/index.ts';
 
 test('clients of a master that is loading its data wait or hear -LOADING, and are served when it is done', async () => {
   await withoutLeaks(async () => {

@@ -8,7 +8,7 @@ import {
   startCluster,
   withoutLeaks,
   type RedisProcess,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 
 async function saysMaster(server: RedisProcess): Promise<boolean> {
   const role = await server.command('ROLE');

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { awaitServing, serveThrough, startCluster, withoutLeaks, Writer } from '../../kit/index.ts';
+import { awaitServing, serveThrough, startCluster, withoutLeaks, Writer } from '../../support/index.ts';
 
 test('a master that restarts before Sentinel misses it is served again at the same address', async () => {
   await withoutLeaks(async () => {

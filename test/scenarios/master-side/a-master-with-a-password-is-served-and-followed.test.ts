@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ReplyError, serveThrough, startCluster, withoutLeaks } from '../../kit/index.ts';
+import { ReplyError, serveThrough, startCluster, withoutLeaks } from '../../support/index.ts';
 
 test('a master that wants a password is served, asks each client for it, and is followed in a failover', async () => {
   await withoutLeaks(async () => {

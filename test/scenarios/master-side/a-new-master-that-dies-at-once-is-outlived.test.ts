@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { eventually, serveThrough, startCluster, withoutLeaks } from '../../kit/index.ts';
+import { eventually, serveThrough, startCluster, withoutLeaks } from '../../support/index.ts';
 
 test('when the promoted replica dies at once, clients are held until Sentinel finds another master', async () => {
   await withoutLeaks(async () => {

@@ -7,7 +7,7 @@ import {
   startCluster,
   withoutLeaks,
   Writer,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 
 const writers = 10;
 

@@ -8,7 +8,7 @@ import {
   serveThrough,
   startCluster,
   withoutLeaks,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 
 test(
   'a server that was made a replica behind the back of Sentinel is not served, nor the master it names',

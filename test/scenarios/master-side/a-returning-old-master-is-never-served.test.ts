@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { serveThrough, startCluster, withoutLeaks } from '../../kit/index.ts';
+import { serveThrough, startCluster, withoutLeaks } from '../../support/index.ts';
 
 test('an old master that comes back and says it is master is never served', async () => {
   await withoutLeaks(async () => {

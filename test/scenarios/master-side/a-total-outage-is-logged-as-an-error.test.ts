@@ -8,7 +8,7 @@ import {
   serveThrough,
   startCluster,
   withoutLeaks,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 
 const holdMs = 1_200;
 

@@ -7,7 +7,7 @@ import {
   ReplyError,
   startThrough,
   withoutLeaks,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 
 test(
   'a client of a master that cannot be reached is told so at its hold deadline, with the address and who named it',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { eventually, serveThrough, startCluster, withoutLeaks, Writer } from '../../kit/index.ts';
+import { eventually, serveThrough, startCluster, withoutLeaks, Writer } from '../../support/index.ts';
 
 test('after kill -9 of the master its clients are cut, held, and served by the promoted replica', async () => {
   await withoutLeaks(async () => {

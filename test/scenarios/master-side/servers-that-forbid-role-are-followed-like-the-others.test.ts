@@ -9,7 +9,7 @@ import {
   startCluster,
   withoutLeaks,
   type TunnelProcess,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 
 const token = 'a-token-of-the-tests';
 const admin = { listen: 0, token };

@@ -8,7 +8,7 @@ import {
   serveThrough,
   withoutLeaks,
   type RespClient,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 
 test('a client for which the master has no room hears so from the master, then the end', async () => {
   await withoutLeaks(async () => {

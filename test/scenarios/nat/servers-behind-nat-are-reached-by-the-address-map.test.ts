@@ -18,7 +18,7 @@ import {
   Writer,
   type RedisProcess,
   type TunnelProcess,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 import { announcedHost, Site } from './site.ts';
 
 const name = 'mymaster';

@@ -11,7 +11,7 @@ import {
   patienceMs,
   RedisProcess,
   type Namespace,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 
 /** What the servers announce: of TEST-NET-3, which is for documentation (RFC 5737); nobody else has it. */
 export const announcedHost = '203.0.113.1';

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Scope } from '../../../src/lifecycle/scope.ts';
-import { eventually, Network, RedisProcess, rows, type Namespace } from '../../kit/index.ts';
+import { eventually, Network, RedisProcess, rows, type Namespace } from '../../support/index.ts';
 
 const redisPort = 6379;
 const sentinelPort = 26379;

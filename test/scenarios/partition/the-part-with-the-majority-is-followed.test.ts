@@ -8,7 +8,7 @@ import {
   startThrough,
   withoutLeaks,
   type TunnelProcess,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 import { Divided, masterName } from './divided.ts';
 
 test(

@@ -9,7 +9,7 @@ import {
   startCluster,
   Writer,
   type Cluster,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 
 const writers = 50;
 const reloads = 20;

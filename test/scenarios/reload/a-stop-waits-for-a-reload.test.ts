@@ -5,7 +5,7 @@ import type { Config } from '../../../src/config/config.ts';
 import { parseConfig } from '../../../src/config/parse.ts';
 import { startDaemon } from '../../../src/daemon.ts';
 import { silentLog, type Log } from '../../../src/telemetry/log.ts';
-import { withoutLeaks } from '../../kit/index.ts';
+import { withoutLeaks } from '../../support/index.ts';
 
 const config = parseConfig(
   { sentinels: ['127.0.0.1:1'], databases: [{ name: 'one', listen: 0 }], engine: 'streams', admin: false },

@@ -11,7 +11,7 @@ import {
   RespClient,
   TunnelProcess,
   withoutLeaks,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 
 interface Scene {
   readonly redis: FakeRedis;

@@ -15,7 +15,7 @@ import {
   TunnelProcess,
   withoutLeaks,
   type RespClient,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 
 const announced = { host: 'two.invalid', port: 6379 };
 const oldToken = 'the-first-token-of-all';

@@ -14,7 +14,7 @@ import {
   type ClusterOptions,
   type Cluster,
   type TunnelProcess,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 
 // The rules for a client of Sentinel from https://redis.io/docs/latest/operate/oss_and_stack/management/sentinel/
 const minimal =

@@ -13,7 +13,7 @@ import {
   TunnelProcess,
   withoutLeaks,
   type Issued,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 
 test('certificates and passwords are renewed by a reload, and nobody is cut', async () => {
   await withoutLeaks(async () => {

@@ -13,7 +13,7 @@ import {
   withoutLeaks,
   type Source,
   type TunnelProcess,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 
 const name = 'mymaster';
 

@@ -16,7 +16,7 @@ import {
   TunnelProcess,
   withoutLeaks,
   type Issued,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 
 /** So that nobody is taken for silent who is merely slow. */
 const replyMs = 20_000;

@@ -8,7 +8,7 @@ import {
   serveThrough,
   withoutLeaks,
   type ReplyError,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 import { isAlive, name, Trio } from './trio.ts';
 
 test('a dead master that nobody replaces: clients are held, then told why; it is served again when it returns', async () => {

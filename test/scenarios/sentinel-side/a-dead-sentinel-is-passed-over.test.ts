@@ -8,7 +8,7 @@ import {
   freePort,
   serveThrough,
   withoutLeaks,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 import { name, says, Trio, whoServes } from './trio.ts';
 
 test('a dead Sentinel at the head of the list delays nobody, and is used again once it is back', async () => {

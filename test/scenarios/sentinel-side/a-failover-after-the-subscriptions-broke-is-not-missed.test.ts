@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { awaitServing, awaitSubscribed, serveThrough, startCluster, withoutLeaks } from '../../kit/index.ts';
+import {
+  awaitServing,
+  awaitSubscribed,
+  serveThrough,
+  startCluster,
+  withoutLeaks,
+} from '../../support/index.ts';
 import { isAlive } from './trio.ts';
 
 test('a failover that begins while no subscription stands is found by asking', async () => {

@@ -8,7 +8,7 @@ import {
   serveThrough,
   withoutLeaks,
   type TunnelProcess,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 import { announcePromotion, isAlive, name, says, Trio, whoServes } from './trio.ts';
 
 interface Lab extends AsyncDisposable {

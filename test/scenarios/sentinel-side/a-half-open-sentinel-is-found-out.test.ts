@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { eventually, FakeRedis, serveThrough, withoutLeaks } from '../../kit/index.ts';
+import { eventually, FakeRedis, serveThrough, withoutLeaks } from '../../support/index.ts';
 import { Trio, whoServes } from './trio.ts';
 
 test('a Sentinel that falls silent on standing connections loses both of them, and is heard again later', async () => {

@@ -7,7 +7,7 @@ import {
   FakeSentinel,
   serveThrough,
   withoutLeaks,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 import { name, says, Trio, whoServes } from './trio.ts';
 
 /** Far longer than the test may take: whoever waits for the hung Sentinel fails. */

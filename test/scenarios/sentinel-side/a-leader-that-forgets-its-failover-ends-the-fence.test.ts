@@ -8,7 +8,7 @@ import {
   serveThrough,
   startCluster,
   withoutLeaks,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 import { announcePromotion, name, Trio, whoServes } from './trio.ts';
 
 for (const forget of [

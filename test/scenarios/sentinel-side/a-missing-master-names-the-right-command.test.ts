@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FakeSentinel, startCluster, startThrough, withoutLeaks } from '../../kit/index.ts';
+import { FakeSentinel, startCluster, startThrough, withoutLeaks } from '../../support/index.ts';
 
 test('an unknown name leads to "check", which lists the names; Sentinels that give no answer do not', async () => {
   await withoutLeaks(async () => {

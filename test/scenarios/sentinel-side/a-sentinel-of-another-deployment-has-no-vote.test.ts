@@ -8,7 +8,7 @@ import {
   startCluster,
   withoutLeaks,
   type Cluster,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 import { isAlive, name } from './trio.ts';
 
 /**

@@ -10,7 +10,7 @@ import {
   type Cluster,
   type RedisProcess,
   type TunnelProcess,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 import { isAlive } from './trio.ts';
 
 /** Waits until this Sentinel has caught up, having had the time to mislead. */

@@ -8,7 +8,7 @@ import {
   startThrough,
   awaitServing,
   withoutLeaks,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 import { Trio, whoServes } from './trio.ts';
 
 for (const [how, listenHost, host, addressMap] of [

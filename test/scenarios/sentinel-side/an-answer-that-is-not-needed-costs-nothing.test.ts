@@ -10,7 +10,7 @@ import {
   serveThrough,
   startThrough,
   withoutLeaks,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 import { isAlive, name } from './trio.ts';
 
 test('of a hundred and forty Sentinels that were restarted, those that are up are learnt', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { awaitServing, eventually, FakeRedis, serveThrough, withoutLeaks } from '../../kit/index.ts';
+import { awaitServing, eventually, FakeRedis, serveThrough, withoutLeaks } from '../../support/index.ts';
 import { betweenRounds, isAlive, name, says, timesAsked, Trio, whoServes } from './trio.ts';
 
 test('after REMOVE and MONITOR the lower epoch is followed once all agree, and not before', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { awaitServing, eventually, serveThrough, startCluster, withoutLeaks } from '../../kit/index.ts';
+import { awaitServing, eventually, serveThrough, startCluster, withoutLeaks } from '../../support/index.ts';
 
 const promotions = ['+failover-state-send-slaveof-noone', '+failover-state-wait-promotion'];
 

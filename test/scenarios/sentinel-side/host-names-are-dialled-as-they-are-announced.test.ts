@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { awaitServing, FakeRedis, serveThrough, withoutLeaks } from '../../kit/index.ts';
+import { awaitServing, FakeRedis, serveThrough, withoutLeaks } from '../../support/index.ts';
 import { announcePromotion, isAlive, name, Trio, whoServes } from './trio.ts';
 
 test('a Sentinel that announces host names is followed, in answers and in a failover', async () => {

@@ -8,7 +8,7 @@ import {
   serveThrough,
   startThrough,
   withoutLeaks,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 import { announcePromotion, isAlive, name, Trio, whoServes } from './trio.ts';
 
 /** Later than a Sentinel is waited for before it counts as late, which is 300 ms here. */

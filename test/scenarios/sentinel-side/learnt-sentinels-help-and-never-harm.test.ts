@@ -8,7 +8,7 @@ import {
   FullBacklog,
   serveThrough,
   withoutLeaks,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 import { name, says, whoServes } from './trio.ts';
 
 test('a Sentinel learnt from another leads on when its teacher is gone', async () => {

@@ -9,7 +9,7 @@ import {
   RespClient,
   startThrough,
   withoutLeaks,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 import { name } from './trio.ts';
 
 test(

@@ -10,7 +10,7 @@ import {
   startThrough,
   withoutLeaks,
   type Answer,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 import { announcePromotion, name, Trio, whoServes } from './trio.ts';
 
 const token = 'a-token-of-the-tests';

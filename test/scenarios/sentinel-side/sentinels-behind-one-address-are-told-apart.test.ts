@@ -8,7 +8,7 @@ import {
   serveThrough,
   startCluster,
   withoutLeaks,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 import { name } from './trio.ts';
 
 for (const leader of [0, 1, 2])

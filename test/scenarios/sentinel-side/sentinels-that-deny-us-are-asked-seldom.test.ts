@@ -8,7 +8,7 @@ import {
   FakeSentinel,
   serveThrough,
   withoutLeaks,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 import { name, says, Trio, whoServes } from './trio.ts';
 
 test('a Sentinel that wants a password is told of once and asked seldom, and delays nobody', async () => {

@@ -7,7 +7,7 @@ import {
   serveThrough,
   startCluster,
   withoutLeaks,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 import { isAlive } from './trio.ts';
 
 test('while a replica cannot follow, the leader of a failover is late by seconds, and its word cuts nobody', async () => {

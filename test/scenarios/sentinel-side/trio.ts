@@ -5,7 +5,7 @@ import {
   type FakeSentinelScript,
   type Source,
   type TunnelProcess,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 
 /** A server as a Sentinel names it. */
 export interface Place {

@@ -10,7 +10,7 @@ import {
   serveThrough,
   startCluster,
   withoutLeaks,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 import { whoServes } from './trio.ts';
 
 const name = 'mymaster';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ask, eventually, FakeRedis, serveThrough, withoutLeaks } from '../../kit/index.ts';
+import { ask, eventually, FakeRedis, serveThrough, withoutLeaks } from '../../support/index.ts';
 import { announcePromotion, name, Trio } from './trio.ts';
 
 const rounds = 1_500;

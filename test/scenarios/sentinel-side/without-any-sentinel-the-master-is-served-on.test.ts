@@ -9,7 +9,7 @@ import {
   withoutLeaks,
   type ReplyError,
   type Source,
-} from '../../kit/index.ts';
+} from '../../support/index.ts';
 import { isAlive, name, says, Trio, whoServes } from './trio.ts';
 
 async function again(port: number): Promise<FakeSentinel> {

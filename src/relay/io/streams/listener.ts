@@ -1,0 +1,220 @@
+import { once } from 'node:events';
+import { createServer, type Server, type Socket } from 'node:net';
+import type { ListenerConfig } from '../../../config/config.ts';
+import { TunnelError } from '../../../errors.ts';
+import { Backoff } from '../../../lifecycle/backoff.ts';
+import { formatListenAddress, type ListenAddress } from '../../../net/endpoint.ts';
+import { whyNotListening } from '../../../net/errno.ts';
+import { names } from '../../../net/names.ts';
+import { keepAliveIdleMs, listenBacklog, noDelay } from '../../../net/socket-options.ts';
+import { AllowList, notAllowedLine } from '../../core/allow-list.ts';
+import { descriptorsPerSession, type Places } from '../../core/places.ts';
+import { descriptorsAreTaken, refusalLine } from '../../core/refusal.ts';
+import { firstPauseMs, longestPauseMs } from '../../core/times.ts';
+import {
+  abandon,
+  claim,
+  prepareClaim,
+  release,
+  temporaryPath,
+  type SocketFile,
+} from '../../core/unix-socket.ts';
+import { descriptorShortage } from './descriptors.ts';
+import { TlsDoor } from './tls-door.ts';
+
+/** What a listener tells its tunnel. */
+export interface ListenerEvents {
+  accepted(socket: Socket): void;
+  /** A client was told that it may not come in, and why. */
+  turnedAway(reason: string): void;
+  /** A connection could not be accepted, or had to be turned away for want of descriptors. */
+  acceptFailed(): void;
+  paused(address: ListenAddress, code: string): void;
+  resumed(address: ListenAddress): void;
+  /** It does not listen any more. */
+  stopped(): void;
+}
+
+/** One listening socket. While descriptors are short it turns connections away and says so to each. */
+export class Listener {
+  readonly address: ListenAddress;
+  readonly #server: Server;
+  readonly #descriptors: Places;
+  readonly #events: ListenerEvents;
+  readonly #allow: AllowList | undefined;
+  #file: SocketFile | undefined;
+  readonly #backoff = new Backoff(firstPauseMs, longestPauseMs);
+  #look: NodeJS.Timeout | undefined;
+  #pausedBy: string | undefined;
+  #stopping: Promise<void> | undefined;
+  readonly #closed: Promise<unknown>;
+  readonly #door: TlsDoor | undefined;
+
+  /**
+   * @param handed the descriptor of a socket that listens already
+   * @throws TunnelError `ST_LISTEN_FAILED`
+   */
+  static async open(
+    listener: ListenerConfig,
+    handed: number | undefined,
+    descriptors: Places,
+    events: ListenerEvents,
+  ): Promise<Listener> {
+    const { address } = listener;
+    // The file of a socket that was handed over belongs to whoever bound it.
+    const isOurFile = address.kind === 'unix' && handed === undefined;
+    // Half-open: a client that has sent its last command still waits for the reply.
+    const server = createServer({
+      allowHalfOpen: true,
+      noDelay,
+      keepAlive: true,
+      keepAliveInitialDelay: keepAliveIdleMs,
+    });
+    try {
+      if (isOurFile) await prepareClaim(address.path);
+      const own =
+        address.kind === 'unix'
+          ? { path: temporaryPath(address.path) }
+          : { host: await names.addressOf(address.host), port: address.port };
+      const where = handed === undefined ? own : { fd: handed };
+      server.listen({ ...where, backlog: listenBacklog, exclusive: true });
+      await once(server, 'listening');
+      // Made before the socket takes its place: whoever connects to it must be heard from the first moment.
+      const opened = new Listener(bound(server, address), listener, server, descriptors, events);
+      if (isOurFile) opened.#file = await claim(address.path, listener);
+      return opened;
+    } catch (cause) {
+      server.close();
+      if (isOurFile) await abandon(address.path);
+      throw new TunnelError(
+        'ST_LISTEN_FAILED',
+        `Cannot listen on "${formatListenAddress(address)}": ${whyNotListening(cause)}`,
+        { cause },
+      );
+    }
+  }
+
+  private constructor(
+    address: ListenAddress,
+    { allow, tls }: ListenerConfig,
+    server: Server,
+    descriptors: Places,
+    events: ListenerEvents,
+  ) {
+    this.address = address;
+    this.#allow = AllowList.of(allow);
+    this.#server = server;
+    this.#descriptors = descriptors;
+    this.#events = events;
+    this.#door =
+      tls &&
+      new TlsDoor(tls, {
+        secured: (socket) => {
+          events.accepted(socket);
+        },
+        refused: (reason) => {
+          events.turnedAway(reason);
+        },
+      });
+    this.#closed = new Promise((resolve) => server.once('close', resolve));
+    server.on('connection', (socket) => {
+      this.#accept(socket);
+    });
+    server.on('error', (error: NodeJS.ErrnoException) => {
+      events.acceptFailed();
+      this.#pause(error.code ?? error.name);
+    });
+  }
+
+  /** Other certificates and names, for clients from now on. What had no TLS gets none by it. */
+  renew({ tls }: ListenerConfig): void {
+    if (tls) this.#door?.renew(tls);
+  }
+
+  /** Stops listening at once; resolves when the address is free. The sockets that it accepted go on. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  /** Stops listening at once; resolves when every socket it accepted has closed too. */
+  async close(): Promise<void> {
+    await this.stop();
+    this.#door?.close();
+    await this.#closed;
+  }
+
+  async #stop(): Promise<void> {
+    clearTimeout(this.#look);
+    this.#server.close();
+    this.#events.stopped();
+    if (this.#file) await release(this.#file);
+  }
+
+  #accept(socket: Socket): void {
+    const objection = this.#allow?.objection(socket.remoteAddress);
+    if (objection !== undefined) {
+      this.#events.turnedAway(objection);
+      this.#sayAndClose(socket, notAllowedLine);
+      return;
+    }
+    if (!this.#descriptors.take(descriptorsPerSession)) {
+      const reason = descriptorsAreTaken(Math.floor(this.#descriptors.most / descriptorsPerSession));
+      this.#events.turnedAway(reason);
+      this.#sayAndClose(socket, refusalLine(reason));
+      return;
+    }
+    // What was dialled for it is closed before it, but where a server takes nothing any more.
+    socket.once('close', () => {
+      this.#descriptors.give(descriptorsPerSession);
+    });
+    // The next `accept` needs one, or libuv closes that connection without a word.
+    const code = descriptorShortage(1);
+    if (code !== undefined) this.#pause(code);
+    if (this.#pausedBy === undefined) {
+      if (this.#door) this.#door.take(socket);
+      else this.#events.accepted(socket);
+    } else this.#turnAway(socket, this.#pausedBy);
+  }
+
+  #turnAway(socket: Socket, code: string): void {
+    this.#events.acceptFailed();
+    this.#sayAndClose(socket, refusalLine(`cannot accept connections now (${code})`));
+  }
+
+  /**
+   * Written and closed at once, before the next `accept`, which may need the descriptor. To a client that speaks TLS a line
+   * before the handshake would be a broken record, and no reason: it is closed without a word.
+   */
+  #sayAndClose(socket: Socket, line: string): void {
+    socket.on('error', () => undefined); // it may have gone already; nothing is owed to it
+    if (!this.#door) socket.write(line);
+    socket.destroy();
+  }
+
+  #pause(code: string): void {
+    if (this.#pausedBy !== undefined || this.#stopping) return;
+    this.#pausedBy = code;
+    this.#events.paused(this.address, code);
+    this.#lookLater();
+  }
+
+  #lookLater(): void {
+    this.#look = setTimeout(() => {
+      // Both sockets of a session, and one for the next connection.
+      if (descriptorShortage(3) !== undefined) {
+        this.#lookLater();
+        return;
+      }
+      this.#pausedBy = undefined;
+      this.#backoff.reset();
+      this.#events.resumed(this.address);
+    }, this.#backoff.next());
+  }
+}
+
+function bound(server: Server, asked: ListenAddress): ListenAddress {
+  const address = server.address();
+  if (asked.kind === 'unix' || address === null || typeof address === 'string') return asked;
+  return { kind: 'tcp', host: address.address, port: address.port };
+}
