@@ -7,12 +7,14 @@ import { RedisProcess, RespClient } from '../test/support/index.ts';
 import { describeMachine } from './lib/machine.ts';
 import { optionsOf } from './lib/options.ts';
 import { writeRun, writeSection } from './lib/results.ts';
+import { describeBuilds } from './peers/build.ts';
 import { type Relay, type Upstream } from './peers/relay.ts';
 import { redisBenchmark } from './throughput/generator.ts';
 import { measure, plan, type Measurement, type Plan, type Server } from './throughput/measure.ts';
 import { measureMemory, sessionsThatFit, type Memory } from './throughput/memory.ts';
 import { parseOptions, usage, type Options } from './throughput/options.ts';
 import { report } from './throughput/report.ts';
+import { alternate, rotate } from './lib/turns.ts';
 
 const options = optionsOf(usage, parseOptions);
 const dir = mkdtempSync(join(tmpdir(), 'bench-throughput-'));
@@ -49,18 +51,20 @@ async function main(chosen: Options): Promise<void> {
     rounds: chosen.rounds,
     seconds: chosen.seconds,
     engines,
+    ...(chosen.builds && { builds: describeBuilds(chosen.builds) }),
     missing,
     memory,
     measurements,
   };
   const text = report(run);
   process.stdout.write(`\n${text}\n\n`);
-  progress(`kept ${writeRun('throughput', run)}`);
-  if (chosen.writesResults) progress(`wrote ${writeSection('throughput', text)}`);
+  const name = chosen.builds ? 'throughput-against' : 'throughput';
+  progress(`kept ${writeRun(name, run)}`);
+  if (chosen.writesResults) progress(`wrote ${writeSection(name, text)}`);
 }
 
 async function allRounds(
-  { rounds, seconds, cells, relays }: Options,
+  { rounds, seconds, cells, relays, builds }: Options,
   upstream: Upstream,
   server: Server,
   missing: string[],
@@ -88,8 +92,7 @@ async function allRounds(
     const plans = new Map<Relay, Plan>();
     for (const relay of started) plans.set(relay, await plan(cell, relay, server, seconds));
     for (let round = 0; round < rounds; round += 1) {
-      // Another relay goes first each time: none always follows the same one.
-      for (const relay of rotate(started, round)) {
+      for (const relay of builds ? alternate(started, round) : rotate(started, round)) {
         const planned = plans.get(relay);
         if (planned) measurements.push(await measure(planned, server, seconds, round));
       }
@@ -117,11 +120,6 @@ async function allMemory(
     }
   }
   return memory;
-}
-
-function rotate<T>(list: readonly T[], by: number): T[] {
-  const at = by % Math.max(1, list.length);
-  return [...list.slice(at), ...list.slice(0, at)];
 }
 
 function progress(text: string): void {

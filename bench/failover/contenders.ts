@@ -1,5 +1,6 @@
 import { startHaproxyRecipe } from '../peers/haproxy.ts';
 import { originalBinary, startOriginal } from '../peers/original.ts';
+import { ownBuild, type Build } from '../peers/build.ts';
 import { startOurs } from '../peers/ours.ts';
 import type { StartRelay } from '../peers/relay.ts';
 
@@ -16,13 +17,7 @@ export interface Contender {
 }
 
 export const contenders: Readonly<Record<string, Contender>> = {
-  ours: {
-    title: 'Sentinel Tunnel',
-    isOurs: true,
-    writers: 'through',
-    relay: (upstream) => startOurs(upstream, { engine: 'auto' }),
-    settleMs: 0,
-  },
+  ours: tunnel('Sentinel Tunnel', ownBuild),
   'ours-streams': {
     title: 'Sentinel Tunnel, streams',
     isOurs: true,
@@ -56,6 +51,24 @@ export const contenders: Readonly<Record<string, Contender>> = {
     settleMs: 1500,
   },
 };
+
+/** The tunnel of this build and that of the other one. */
+export function contendersOf(other: Build): ReadonlyMap<string, Contender> {
+  return new Map([
+    ['ours', tunnel('Sentinel Tunnel', ownBuild)],
+    ['other', tunnel('Sentinel Tunnel, other build', other)],
+  ]);
+}
+
+function tunnel(title: string, build: Build): Contender {
+  return {
+    title,
+    isOurs: true,
+    writers: 'through',
+    relay: (upstream) => startOurs(upstream, { engine: 'auto', build }),
+    settleMs: 0,
+  };
+}
 
 export function standardContenders(): string[] {
   const peers = ['asking', 'ioredis', 'node-redis', 'haproxy', 'haproxy-cut'];

@@ -1,7 +1,7 @@
 import { machineLine, type Machine } from '../lib/machine.ts';
 import { quantile } from '../lib/stats.ts';
 import { table } from '../lib/table.ts';
-import { contenders } from './contenders.ts';
+import type { Contender } from './contenders.ts';
 import type { Account, Cause } from './trial.ts';
 
 export interface Trial extends Account {
@@ -16,6 +16,8 @@ export interface Run {
   readonly machine: Machine;
   readonly clients: number;
   readonly pauseMs: number;
+  /** What the builds are, where two are compared. */
+  readonly builds?: string;
   readonly failed: readonly string[];
   /** Trials that said nothing, because the Sentinels failed over again, and were run anew. */
   readonly repeated: number;
@@ -30,43 +32,40 @@ const titles: Readonly<Record<Cause, string>> = {
 const backP50AtMost = 10;
 const backWorstAtMost = 50;
 
-export function report({
-  startedAt,
-  tookSeconds,
-  machine,
-  clients,
-  pauseMs,
-  failed,
-  repeated,
-  trials,
-}: Run): string {
+export function report(run: Run, contenders: ReadonlyMap<string, Contender>): string {
+  const { startedAt, tookSeconds, machine, clients, pauseMs, builds, failed, repeated, trials } = run;
   const precision = trials.map(({ precisionMs }) => precisionMs);
   const offLog = trials.flatMap(({ logMinusProberMs }) => logMinusProberMs ?? []);
   return [
-    '## Failover',
+    builds !== undefined ? '## Failover against another build' : '## Failover',
     `${startedAt.slice(0, 10)}, ${tookSeconds} s. ${machineLine(machine)}.`,
     `One master, two replicas, three Sentinels, down-after 1 s, a new cluster for each trial; ${clients} clients ` +
       `that each write, wait for the reply and write again after ${pauseMs} ms. Everything shares the cores. ` +
       `The instant of promotion is known to ± ${figure(quantile(precision, 0.5))} ms (worst ${figure(Math.max(...precision))}); ` +
       `the promoted server's own log, in whole milliseconds, differs from it by ${figure(quantile(offLog, 0.5))} ms in the middle.`,
+    ...(builds !== undefined ? [builds] : []),
     ...(repeated > 0
       ? [`Run anew, because the Sentinels failed over twice in a row: ${repeated} trials.`]
       : []),
     ...failed.map((text) => `Failed: ${text}`),
     ...(Object.keys(titles) as Cause[]).flatMap((cause) => {
       const own = trials.filter((trial) => trial.cause === cause);
-      return own.length > 0 ? [causeTable(cause, own)] : [];
+      return own.length > 0 ? [causeTable(cause, own, contenders)] : [];
     }),
   ].join('\n\n');
 }
 
-function causeTable(cause: Cause, trials: readonly Trial[]): string {
+function causeTable(
+  cause: Cause,
+  trials: readonly Trial[],
+  contenders: ReadonlyMap<string, Contender>,
+): string {
   const names = [...new Set(trials.map(({ contender }) => contender))];
   const rows = names.map((name) => {
     const own = trials.filter(({ contender }) => contender === name);
-    const isOurs = contenders[name]?.isOurs ?? false;
+    const { title = name, isOurs = false } = contenders.get(name) ?? {};
     return [
-      contenders[name]?.title ?? name,
+      title,
       String(own.length),
       back(cause, own, isOurs),
       everyClient(own),

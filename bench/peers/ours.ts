@@ -1,18 +1,27 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort } from '../../test/support/index.ts';
+import { ownBuild, type Build } from './build.ts';
 import { launch, writeConfig, type Relay, type Upstream } from './relay.ts';
 
-const main = join(import.meta.dirname, '../../src/main.js');
+export const engines = ['streams', 'epoll', 'io_uring'] as const;
+export type Engine = (typeof engines)[number];
+
+interface OursOptions {
+  readonly engine: 'auto' | Engine;
+  readonly threads?: number;
+  readonly build?: Build;
+}
 
 /** Sentinel Tunnel itself, as the command line starts it. */
 export async function startOurs(
   upstream: Upstream,
-  { engine, threads = 1 }: { engine: 'auto' | 'streams' | 'epoll'; threads?: number },
+  { engine, threads = 1, build = ownBuild }: OursOptions,
 ): Promise<Relay> {
-  if (!existsSync(main)) throw new Error('Cannot start the tunnel: build/src/main.js is missing');
+  const { main } = build;
+  if (!existsSync(main)) throw new Error(`Cannot start the tunnel: "${main}" is missing`);
   const port = await freePort();
-  const name = nameOf(engine, threads);
+  const name = nameOf(build, engine, threads);
   const log = join(upstream.dir, `${name}.log`);
   const config = writeConfig(
     upstream.dir,
@@ -35,8 +44,12 @@ export async function startOurs(
   throw new Error(`Cannot measure engine "${engine}": ${fellBack}`);
 }
 
-function nameOf(engine: string, threads: number): string {
-  const parts = ['ours', ...(engine === 'auto' ? [] : [engine]), ...(threads === 1 ? [] : [`${threads}t`])];
+function nameOf(build: Build, engine: string, threads: number): string {
+  const parts = [
+    build.name,
+    ...(engine === 'auto' ? [] : [engine]),
+    ...(threads === 1 ? [] : [`${threads}t`]),
+  ];
   return parts.join('-');
 }
 

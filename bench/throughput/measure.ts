@@ -53,7 +53,8 @@ export async function plan(cell: Cell, relay: Relay, server: Server, seconds: nu
   for (const load of loadsOf(cell)) {
     const commandsBefore = Math.max(load.commandsBefore, cell.kind === 'connect' ? connectionsBefore : 0);
     const outcome = await runLoad({ ...load, commandsBefore }, relay, server, seconds * 0.3);
-    if (!outcome) throw new Error(`Cannot find how fast ${cell.name} is: the generator ended too soon`);
+    if (!outcome.between)
+      throw new Error(`Cannot find how fast ${cell.name} is: the generator ended too soon`);
     loads.push({ load, perSecond: outcome.between.perSecond });
   }
   return { cell, relay, loads };
@@ -71,7 +72,7 @@ export async function measure(
     const outcome = await measureLoad(each, relay, server, seconds);
     each.perSecond = outcome.between.perSecond;
     parts.push(outcome.between);
-    if (outcome.said) said.push(outcome.said);
+    said.push(outcome.said);
   }
   return {
     cell: cell.name,
@@ -84,24 +85,30 @@ export async function measure(
 }
 
 interface Outcome {
-  readonly between: Steady;
+  /** Absent where the generator was done before there was anything to measure. */
+  readonly between?: Steady;
   /** Of a generator that came to its end. */
   readonly said?: Said;
 }
 
-/** Where the generator was done much too soon, since all has become faster, it is asked again for more. */
+/**
+ * Where the generator was done much too soon it is asked again for more: all has become faster, or the speed of the last time
+ * is that of a moment in which a busy machine let the relay hardly run.
+ */
 async function measureLoad(
   { load, perSecond }: { readonly load: Load; readonly perSecond: number },
   relay: Relay,
   server: Server,
   seconds: number,
-): Promise<Outcome> {
-  for (let more = spare; ; more *= 2) {
-    const commands = Math.ceil(load.commandsBefore + perSecond * seconds * more);
-    const outcome = await runLoad(load, relay, server, seconds, commands);
-    if (outcome && outcome.between.seconds >= seconds * 0.6) return outcome;
-    if (more > 16) throw new Error(`Cannot measure ${load.command}: the generator always ends too soon`);
+): Promise<Required<Outcome>> {
+  let expected = perSecond;
+  for (let more = spare; more < 20; more *= 2) {
+    const commands = Math.ceil(load.commandsBefore + expected * seconds * more);
+    const { between, said } = await runLoad(load, relay, server, seconds, commands);
+    if (between && said && between.seconds >= seconds * 0.6) return { between, said };
+    expected = Math.max(expected, said?.perSecond ?? 0);
   }
+  throw new Error(`Cannot measure ${load.command}: the generator always ends too soon`);
 }
 
 /**
@@ -114,25 +121,31 @@ async function runLoad(
   { pid, client }: Server,
   seconds: number,
   commands?: number,
-): Promise<Outcome | undefined> {
+): Promise<Outcome> {
   const before = await countersOf(client, load.command);
   const generator = load.start(relay.port, commands ?? Math.ceil(2e6 * (1 + seconds)));
+  const atItsEnd = async (): Promise<Outcome> =>
+    commands === undefined ? {} : { said: await generator.said };
   try {
-    if (!(await becomesSteady(load, before, generator, client))) return undefined;
+    if (!(await becomesSteady(load, before, generator, client))) return await atItsEnd();
     const watched = { relay: relay.pids, redis: pid, generator: generator.pid };
     const from = await sampleWhileRunning(generator, client, load, watched);
+    if (!from) return await atItsEnd();
     let to: Sample | undefined;
     const until = performance.now() + seconds * 1000;
-    while (performance.now() < until) {
-      await sleep(Math.min(everyMs, seconds * 1000, Math.max(1, until - performance.now())));
+    // On a busy machine it may take longer until anything has been carried out at all.
+    while (performance.now() < until || to?.calls === from.calls) {
+      if (performance.now() > until + deadlineMs)
+        throw new Error(`Nothing within ${deadlineMs} ms: ${load.command}`);
+      const leftMs = Math.max(1, until - performance.now());
+      await sleep(Math.min(everyMs, seconds * 1000, leftMs));
       const next = await sampleWhileRunning(generator, client, load, watched);
       // From the end on there is nothing to see, and shortly before it some clients have nothing left to send.
       if (!next || (commands !== undefined && next.calls - before.calls > commands * 0.98)) break;
       to = next;
     }
-    if (!from || !to) return undefined;
-    const between = steady(from, to);
-    return commands === undefined ? { between } : { between, said: await generator.said };
+    if (!to || to.calls === from.calls) return await atItsEnd();
+    return { between: steady(from, to), ...(await atItsEnd()) };
   } finally {
     await generator.kill();
   }

@@ -2,8 +2,10 @@ import { machineLine, type Machine } from '../lib/machine.ts';
 import { median, spread } from '../lib/stats.ts';
 import { table } from '../lib/table.ts';
 import { cells, type Cell } from './cells.ts';
+import { comparison } from './comparison.ts';
 import type { Measurement } from './measure.ts';
 import type { Memory } from './memory.ts';
+import { byRound, mark, ratios } from './ratios.ts';
 
 export interface Run {
   readonly startedAt: string;
@@ -13,6 +15,8 @@ export interface Run {
   readonly seconds: number;
   /** What carried those relays of ours that were left the choice. */
   readonly engines: Readonly<Record<string, string>>;
+  /** What the builds are, where two are compared. */
+  readonly builds?: string;
   readonly missing: readonly string[];
   readonly memory: readonly Memory[];
   readonly measurements: readonly Measurement[];
@@ -26,29 +30,36 @@ const cpuOfOriginalAtMost = 0.7;
 const idleSessionsMbAtMost = 8;
 
 export function report(run: Run): string {
-  const { machine, rounds, seconds, measurements, missing, memory, engines } = run;
+  const { machine, rounds, seconds, measurements, missing, memory, engines, builds } = run;
   const relays = [...new Set(measurements.map(({ relay }) => relay))];
   const measured = cells.filter(({ name }) => measurements.some(({ cell }) => cell === name));
   return [
-    '## Throughput',
+    builds !== undefined ? '## Throughput against another build' : '## Throughput',
     `${run.startedAt.slice(0, 10)}, ${String(run.tookSeconds)} s. ${machineLine(machine)}.`,
     `${String(rounds)} rounds of about ${String(seconds)} s of even load for each command, the relays in turn within a round. ` +
       'Redis, the generator and the relay share the cores. Medians; in brackets least and most.',
     ...Object.entries(engines).map(([relay, engine]) => `\`${relay}\` ran on engine \`${engine}\`.`),
+    ...(builds !== undefined ? [builds] : []),
     ...missing.map((text) => `Not measured: ${text}`),
-    ...(measured.some((cell) => cell.kind !== 'latency') ? [targets(measured, measurements)] : []),
+    ...headline(run, measured),
     ...measured.map((cell) => cellTable(cell, relays, measurements)),
     ...(memory.length > 0 ? [memoryTable(memory)] : []),
   ].join('\n\n');
+}
+
+/** What the run is about: one build against another, or ours against what was promised. */
+function headline({ builds, measurements }: Run, measured: readonly Cell[]): string[] {
+  if (builds !== undefined) return [comparison(measured, measurements)];
+  return measured.some((cell) => cell.kind !== 'latency') ? [targets(measured, measurements)] : [];
 }
 
 /** What was promised, against what was measured: a ratio is taken within a round, then the median of the rounds. */
 function targets(measured: readonly Cell[], measurements: readonly Measurement[]): string {
   const rows = measured.flatMap((cell) => {
     if (cell.kind === 'latency') return latencyRow(cell, measurements);
-    const cpu = ratios(cell, measurements, rival, (m) => m.cpuUsPerCommand);
-    const perSecond = ratios(cell, measurements, rival, (m) => m.perSecond);
-    const ofOriginal = ratios(cell, measurements, original, (m) => m.cpuUsPerCommand);
+    const cpu = ratios(cell, measurements, { of: ours, to: rival }, (m) => m.cpuUsPerCommand);
+    const perSecond = ratios(cell, measurements, { of: ours, to: rival }, (m) => m.perSecond);
+    const ofOriginal = ratios(cell, measurements, { of: ours, to: original }, (m) => m.cpuUsPerCommand);
     if (cpu.length === 0) return [];
     const { target } = cell;
     return [
@@ -97,26 +108,6 @@ function latencyRow(cell: Cell, measurements: readonly Measurement[]): string[][
   return p50 === undefined || p99 === undefined ? [] : [['added latency, 1 client', p50, p99, '-']];
 }
 
-function ratios(
-  cell: Cell,
-  measurements: readonly Measurement[],
-  other: string,
-  of: (m: Measurement) => number | undefined,
-): number[] {
-  const others = byRound(cell, other, measurements);
-  return [...byRound(cell, ours, measurements)].flatMap(([round, m]) => {
-    const its = others.get(round);
-    const [mine, theirs] = [of(m), its && of(its)];
-    return mine === undefined || theirs === undefined ? [] : [mine / theirs];
-  });
-}
-
-function byRound(cell: Cell, relay: string, measurements: readonly Measurement[]): Map<number, Measurement> {
-  return new Map(
-    measurements.filter((m) => m.cell === cell.name && m.relay === relay).map((m) => [m.round, m]),
-  );
-}
-
 function judged(
   values: readonly number[],
   passes: ((ratio: number) => boolean) | undefined,
@@ -125,10 +116,6 @@ function judged(
   const { median: mid, min, max } = spread(values);
   const figure = `${mid.toFixed(2)} [${min.toFixed(2)}–${max.toFixed(2)}]`;
   return passes && target ? `${figure} ${target} ${mark(passes(mid))}` : figure;
-}
-
-function mark(passes: boolean): string {
-  return passes ? '✓' : '✗';
 }
 
 function cellTable(cell: Cell, relays: readonly string[], measurements: readonly Measurement[]): string {

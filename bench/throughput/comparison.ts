@@ -1,0 +1,41 @@
+import { quantile } from '../lib/stats.ts';
+import { table } from '../lib/table.ts';
+import { engines, type Engine } from '../peers/ours.ts';
+import type { Cell } from './cells.ts';
+import type { Measurement } from './measure.ts';
+import { mark, ratios } from './ratios.ts';
+
+/** What a change may cost before it counts as slower: less than what a build differs from itself in a run of few rounds. */
+const cpuAtMost = 1.02;
+const perSecondAtLeast = 0.98;
+
+/** This build ÷ the other one, for every cell and engine that both were measured with. */
+export function comparison(measured: readonly Cell[], measurements: readonly Measurement[]): string {
+  const rows = measured.flatMap((cell) => engines.flatMap((engine) => rowOf(cell, engine, measurements)));
+  const head = ['cell', 'engine', 'CPU per command, ours ÷ other', 'commands/s, ours ÷ other'];
+  return (
+    '### `ours` against `other`\n\n' +
+    'A ratio is taken within a round; median of the rounds, in brackets the quartiles.\n\n' +
+    table(head, rows)
+  );
+}
+
+function rowOf(cell: Cell, engine: Engine, measurements: readonly Measurement[]): string[][] {
+  const pair = { of: `ours-${engine}`, to: `other-${engine}` };
+  const cpu = ratios(cell, measurements, pair, (m) => m.cpuUsPerCommand);
+  const perSecond = ratios(cell, measurements, pair, (m) => m.perSecond);
+  if (cpu.length === 0) return [];
+  return [
+    [
+      cell.title,
+      engine,
+      `${ranged(cpu)} ≤ ${cpuAtMost} ${mark(quantile(cpu, 0.5) <= cpuAtMost)}`,
+      `${ranged(perSecond)} ≥ ${perSecondAtLeast} ${mark(quantile(perSecond, 0.5) >= perSecondAtLeast)}`,
+    ],
+  ];
+}
+
+function ranged(values: readonly number[]): string {
+  const [low, mid, high] = [0.25, 0.5, 0.75].map((q) => quantile(values, q).toFixed(3));
+  return `${mid ?? ''} [${low ?? ''}–${high ?? ''}]`;
+}
