@@ -38,7 +38,7 @@ async function runAll(cause: Cause): Promise<void> {
   const countOf = ({ isOurs }: Contender): number => (isOurs ? options.trials : options.peerTrials);
   const failures = new Map<string, number>();
   for (let trial = 1; trial <= Math.max(options.trials, options.peerTrials); trial += 1) {
-    for (const [name, contender] of alternate([...options.contenders], trial)) {
+    for (const [name, contender] of alternate([...options.contenders], trial - 1)) {
       // A contender that cannot even start is not tried twenty times.
       const isHopeless = (failures.get(name) ?? 0) > 1 && !hasSucceeded(cause, name);
       if (trial > countOf(contender) || isHopeless) continue;

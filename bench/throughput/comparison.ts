@@ -5,7 +5,7 @@ import type { Cell } from './cells.ts';
 import type { Measurement } from './measure.ts';
 import { mark, ratios } from './ratios.ts';
 
-/** What a change may cost before it counts as slower: less than what a build differs from itself in a run of few rounds. */
+/** How much worse than the other build this one may be. A run of few rounds differs from itself by more. */
 const cpuAtMost = 1.02;
 const perSecondAtLeast = 0.98;
 
