@@ -1,0 +1,151 @@
+import type { Endpoint } from '../../src/net/endpoint.ts';
+import type { Promotable } from '../../src/sentinel/promotable.ts';
+import type { Sentinels, WatchRules } from '../../src/sentinel/sentinels.ts';
+import type { MasterView, Phase } from '../../src/sentinel/view.ts';
+import type { MasterWatch, WatchEvent } from '../../src/sentinel/watch.ts';
+
+/** What a tunnel uses of the Sentinels and of a watch: the names and types are those of the real ones. */
+type SentinelsOfTunnel = Pick<Sentinels, 'watch' | 'unwatch' | 'failover' | 'promotable'>;
+type WatchOfTunnel = Pick<
+  MasterWatch,
+  'adjust' | 'renew' | 'view' | 'replicas' | 'absent' | 'suspect' | 'verify'
+>;
+
+/** Sentinels that are never asked: their watches believe what a test says. */
+export class FakeSentinels implements SentinelsOfTunnel {
+  /** Every watch that was begun, in this order. */
+  readonly watches: FakeWatch[] = [];
+
+  /** Themselves, for what takes real ones. */
+  get sentinels(): Sentinels {
+    return asSentinels(this);
+  }
+
+  /** The watch that was begun last for a database. */
+  of(database: string): FakeWatch {
+    const found = this.watches.findLast(({ rules }) => rules.name === database);
+    if (!found) throw new Error(`Nobody watches "${database}"`);
+    return found;
+  }
+
+  watch(rules: WatchRules, tell: (event: WatchEvent) => void): MasterWatch {
+    const watch = new FakeWatch(rules, tell);
+    this.watches.push(watch);
+    const typed: WatchOfTunnel = watch;
+    return typed as MasterWatch;
+  }
+
+  unwatch(watch: MasterWatch): void {
+    const closed = this.watches.find((each) => each === (watch as WatchOfTunnel));
+    if (!closed) throw new Error('Nobody has begun this watch');
+    closed.isClosed = true;
+  }
+
+  failover(): Promise<string> {
+    return Promise.resolve('127.0.0.1:26379');
+  }
+
+  promotable(): Promise<readonly Promotable[]> {
+    return Promise.resolve([]);
+  }
+}
+
+function asSentinels(fake: SentinelsOfTunnel): Sentinels {
+  return fake as Sentinels;
+}
+
+/** A watch that believes what a test says. */
+export class FakeWatch implements WatchOfTunnel {
+  rules: WatchRules;
+  readonly tell: (event: WatchEvent) => void;
+  isClosed = false;
+  /** The endpoints that were called suspect. */
+  readonly suspected: Endpoint[] = [];
+  /** The endpoints that were to be asked for their role. Each question lasts until `answer` has settled. */
+  readonly verified: Endpoint[] = [];
+  answer: Promise<void> = Promise.resolve();
+  /** How often other credentials were given. */
+  renewals = 0;
+  #view: MasterView;
+
+  constructor(rules: WatchRules, tell: (event: WatchEvent) => void) {
+    this.rules = rules;
+    this.tell = tell;
+    this.#view = viewOf(rules.name, 0, {
+      kind: 'unknown',
+      reason: 'no Sentinel has answered',
+      isMissing: false,
+    });
+  }
+
+  /** Believes another phase from now on, and says so. */
+  turn(generation: number, phase: Phase, more: Partial<MasterView> = {}): void {
+    const before = this.#view;
+    this.#view = viewOf(this.rules.name, generation, phase, more);
+    this.tell({ kind: 'view', view: this.#view, before });
+  }
+
+  view(): MasterView {
+    return this.#view;
+  }
+
+  replicas(): readonly Endpoint[] {
+    return [];
+  }
+
+  absent(): readonly [] {
+    return [];
+  }
+
+  adjust(rules: Partial<WatchRules>): void {
+    this.rules = { ...this.rules, ...rules };
+  }
+
+  renew(): void {
+    this.renewals += 1;
+  }
+
+  suspect(endpoint: Endpoint): void {
+    this.suspected.push(endpoint);
+  }
+
+  verify(endpoint: Endpoint): Promise<void> {
+    this.verified.push(endpoint);
+    return this.answer;
+  }
+}
+
+export const first: Endpoint = { host: '10.0.0.1', port: 6379 };
+export const second: Endpoint = { host: '10.0.0.2', port: 6379 };
+
+/** A view with three Sentinels that agree. */
+export function viewOf(
+  name: string,
+  generation: number,
+  phase: Phase,
+  more: Partial<MasterView> = {},
+): MasterView {
+  return {
+    name,
+    generation,
+    phase,
+    epoch: generation,
+    sentinels: { known: 3, answering: 3, agreeing: 3 },
+    dissenting: [],
+    strangers: [],
+    degraded: [],
+    ...more,
+  };
+}
+
+export function serving(endpoint: Endpoint, standing: 'confirmed' | 'provisional' = 'confirmed'): Phase {
+  return { kind: 'serving', endpoint, standing };
+}
+
+export function fenced(candidate?: Endpoint): Phase {
+  return { kind: 'fenced', reason: 'a failover has begun', candidate };
+}
+
+export function lost(named: Endpoint): Phase {
+  return { kind: 'lost', reason: 'connection refused', named };
+}
