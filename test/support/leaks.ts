@@ -1,11 +1,15 @@
 import { childrenAlive } from './child.ts';
-import { eventuallyPasses } from './eventually.ts';
+import { eventuallyPasses, patienceMs } from './eventually.ts';
 
 /** What a test must give back. The runner's own files, pipes and ticks come and go and are not looked at. */
 const kinds = new Set(['TCPSocketWrap', 'TCPServerWrap', 'UDPWrap', 'ProcessWrap', 'Timeout', 'MessagePort']);
 
-/** Runs a test's body and fails when it leaves a socket, listener, timer, worker or child behind. */
-export async function withoutLeaks(body: () => Promise<void>): Promise<void> {
+/**
+ * Runs a test's body and fails when it leaves a socket, listener, timer, worker or child behind.
+ *
+ * @param withinMs how long what it has closed may take to be gone, in milliseconds
+ */
+export async function withoutLeaks(body: () => Promise<void>, withinMs = patienceMs): Promise<void> {
   const check = watch();
   try {
     await body();
@@ -13,10 +17,10 @@ export async function withoutLeaks(body: () => Promise<void>): Promise<void> {
     check.stop();
     throw error; // what failed is more telling than what it left behind
   }
-  await check.assertClean();
+  await check.assertClean(withinMs);
 }
 
-function watch(): { assertClean: () => Promise<void>; stop: () => void } {
+function watch(): { assertClean: (withinMs: number) => Promise<void>; stop: () => void } {
   const before = open();
   const warnings: string[] = [];
   const collect = (warning: Error): void => {
@@ -26,16 +30,19 @@ function watch(): { assertClean: () => Promise<void>; stop: () => void } {
     process.off('warning', collect);
   };
   process.on('warning', collect);
-  const assertClean = async (): Promise<void> => {
+  const assertClean = async (withinMs: number): Promise<void> => {
     try {
-      await eventuallyPasses(() => {
-        const left = [
-          ...[...open()].filter(([kind, count]) => count > (before.get(kind) ?? 0)).map(describe),
-          ...childrenAlive().map(({ name, pid }) => `${name} (pid ${pid})`),
-          ...warnings,
-        ];
-        if (left.length > 0) throw new Error(`Left behind: ${left.join(', ')}`);
-      });
+      await eventuallyPasses(
+        () => {
+          const left = [
+            ...[...open()].filter(([kind, count]) => count > (before.get(kind) ?? 0)).map(describe),
+            ...childrenAlive().map(({ name, pid }) => `${name} (pid ${pid})`),
+            ...warnings,
+          ];
+          if (left.length > 0) throw new Error(`Left behind: ${left.join(', ')}`);
+        },
+        { withinMs },
+      );
     } finally {
       stop();
     }

@@ -9,7 +9,7 @@ import { RespClient, type ClientTls } from './resp-client.ts';
 import type { Argument, Reply } from './resp.ts';
 
 export interface RedisOptions {
-  /** More lines of its configuration file; they win over the kit's. */
+  /** More lines of its configuration file; they win over ours. */
   readonly config?: readonly string[];
   readonly sentinel?: boolean;
   readonly port?: number;

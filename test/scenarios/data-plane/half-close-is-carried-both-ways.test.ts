@@ -43,7 +43,7 @@ test('a reply that takes its time arrives after the client has half-closed, and 
       // The server ends first; what the client still has to say reaches it.
       const seenBefore = sockets.length;
       await using other = await tunnel.connect('mymaster');
-      other.socket.removeAllListeners('end'); // the kit's client would answer an end with its own
+      other.socket.removeAllListeners('end'); // the client of test/support would answer an end with its own
       other.write('END');
       assert.equal(await other.readReply(), 'no more from here');
       other.write('afterwards');

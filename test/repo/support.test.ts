@@ -119,7 +119,7 @@ test('withoutLeaks() fails a test that leaves a listener behind', async () => {
   const leaking = withoutLeaks(async () => {
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
-  });
+  }, 100);
   await assert.rejects(leaking, /Left behind: TCPServerWrap/);
   server.close();
 });
