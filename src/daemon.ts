@@ -1,6 +1,6 @@
 import { AdminListener } from './admin/listener.ts';
 import type { AdminPort, Overview } from './admin/port.ts';
-import type { Config, ListenerConfig } from './config/config.ts';
+import type { Config, ListenerConfig } from './config/types.ts';
 import { changeLine, type Change } from './config/diff.ts';
 import { ConnectionLimit } from './descriptor-budget.ts';
 import { messageOf, TunnelError } from './errors.ts';

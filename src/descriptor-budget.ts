@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs';
-import type { Config } from './config/config.ts';
+import type { Config } from './config/types.ts';
 import { descriptorLimit, type DescriptorBudget } from './relay/core/descriptor-limit.ts';
 import type { Engine } from './relay/core/engine.ts';
 import { descriptorsPerSession } from './relay/core/places.ts';

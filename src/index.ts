@@ -2,7 +2,7 @@ import { parseConfig } from './config/parse.ts';
 import { startDaemon, type Daemon } from './daemon.ts';
 import { silentLog, type Log } from './telemetry/log.ts';
 
-export type { Config, DatabaseConfig, ListenerConfig } from './config/config.ts';
+export type { Config, DatabaseConfig, ListenerConfig } from './config/types.ts';
 export type { Daemon, StopOutcome } from './daemon.ts';
 export { errorCodes, TunnelError, type ErrorCode } from './errors.ts';
 export type { Credentials, Secret } from './net/secret.ts';

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { AdminListener } from './admin/listener.ts';
-import type { Config, LogConfig } from './config/config.ts';
+import type { Config, LogConfig } from './config/types.ts';
 import { changeLine, diffConfigs, type Change } from './config/diff.ts';
 import { messageOf, TunnelError } from './errors.ts';
 import { Latest } from './lifecycle/latest.ts';

@@ -1,4 +1,4 @@
-import type { AdminConfig } from '../config/config.ts';
+import type { AdminConfig } from '../config/types.ts';
 import type { Log } from '../telemetry/log.ts';
 import { History } from './history.ts';
 import { readPage } from './page.ts';

@@ -2,7 +2,7 @@ import { Hono, type Context } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { messageOf } from '../errors.ts';
-import type { AdminConfig } from '../config/config.ts';
+import type { AdminConfig } from '../config/types.ts';
 import { logLevels, type LogLevel } from '../telemetry/log.ts';
 import type { Log } from '../telemetry/log.ts';
 import { attempt, databaseActions } from './actions.ts';

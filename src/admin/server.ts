@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
-import type { AdminConfig } from '../config/config.ts';
+import type { AdminConfig } from '../config/types.ts';
 import { messageOf } from '../errors.ts';
 import { Backoff } from '../lifecycle/backoff.ts';
 import { sleep } from '../lifecycle/sleep.ts';

@@ -1,5 +1,5 @@
 import { closeSync } from 'node:fs';
-import type { DatabaseConfig, ListenerConfig } from '../config/config.ts';
+import type { DatabaseConfig, ListenerConfig } from '../config/types.ts';
 import { formatListenAddress, type ListenAddress } from '../net/endpoint.ts';
 import { listenAddressOf } from '../relay/io/epoll/sockaddr.ts';
 import { openKernel } from '../relay/io/epoll/syscalls.ts';

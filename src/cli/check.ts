@@ -1,4 +1,4 @@
-import type { Config } from '../config/config.ts';
+import type { Config } from '../config/types.ts';
 import { changeLine, diffConfigs } from '../config/diff.ts';
 import { formatEndpoint, formatListenAddress } from '../net/endpoint.ts';
 import { printable } from '../printable.ts';

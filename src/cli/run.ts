@@ -1,4 +1,4 @@
-import type { Config } from '../config/config.ts';
+import type { Config } from '../config/types.ts';
 import { startDaemon, type Daemon } from '../daemon.ts';
 import { messageOf } from '../errors.ts';
 import { LineSink, type SinkPort } from '../telemetry/line-sink.ts';

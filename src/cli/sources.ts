@@ -1,4 +1,4 @@
-import type { Config } from '../config/config.ts';
+import type { Config } from '../config/types.ts';
 import { type Overlay, parseConfig } from '../config/parse.ts';
 import { show } from '../config/show.ts';
 import { readConfig } from '../config/read.ts';

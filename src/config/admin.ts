@@ -1,7 +1,7 @@
 import { messageOf } from '../errors.ts';
 import { isLoopback, type ListenAddress } from '../net/endpoint.ts';
 import { Secret } from '../net/secret.ts';
-import type { AdminConfig } from './config.ts';
+import type { AdminConfig } from './types.ts';
 import type { ReadFile } from './files.ts';
 import { readListenAddress } from './listen.ts';
 import type { Path, Problem } from './problems.ts';

@@ -3,7 +3,7 @@ import { pairUp } from '../lifecycle/pair-up.ts';
 import type { AddressRule } from '../net/address-map.ts';
 import { formatEndpoint, formatListenAddress } from '../net/endpoint.ts';
 import { speaksTls } from '../net/tls.ts';
-import type { Config, DatabaseConfig } from './config.ts';
+import type { Config, DatabaseConfig } from './types.ts';
 import { show } from './show.ts';
 
 /** What applying a change to a running tunnel does. */

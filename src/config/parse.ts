@@ -4,7 +4,7 @@ import { speaksTls, type Access, type ServerAccess } from '../net/tls.ts';
 import { Loader, type AccessInput } from './access.ts';
 import { settleAdmin } from './admin.ts';
 import { settleAddressMap } from './address-map.ts';
-import type { AdminConfig, Config, ListenerConfig } from './config.ts';
+import type { AdminConfig, Config, ListenerConfig } from './types.ts';
 import { expand, type Environment } from './expand.ts';
 import { readSmallFile, type ReadFile } from './files.ts';
 import { deepFreeze } from './freeze.ts';

@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { TunnelError } from '../errors.ts';
-import type { Config } from './config.ts';
+import type { Config } from './types.ts';
 import { fetchSmallFile, mostFileBytes, type FileContent, type ReadFile, whyUnreadable } from './files.ts';
 import { type Overlay, parseConfig } from './parse.ts';
 import { parseText } from './text.ts';

@@ -1,4 +1,4 @@
-import type { EngineChoice } from '../config/config.ts';
+import type { EngineChoice } from '../config/types.ts';
 import { messageOf, TunnelError } from '../errors.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Engine } from './core/engine.ts';

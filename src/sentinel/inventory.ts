@@ -1,4 +1,4 @@
-import type { SentinelConfig } from '../config/config.ts';
+import type { SentinelConfig } from '../config/types.ts';
 import { messageOf, TunnelError } from '../errors.ts';
 import { formatEndpoint, type Endpoint } from '../net/endpoint.ts';
 import { Connection } from './connection.ts';

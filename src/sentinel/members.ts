@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { SentinelConfig } from '../config/config.ts';
+import type { SentinelConfig } from '../config/types.ts';
 import { within } from '../lifecycle/within.ts';
 import type { AddressMap } from '../net/address-map.ts';
 import { formatEndpoint, type Endpoint } from '../net/endpoint.ts';

@@ -1,4 +1,4 @@
-import type { SentinelConfig } from '../config/config.ts';
+import type { SentinelConfig } from '../config/types.ts';
 import type { AddressMap } from '../net/address-map.ts';
 import type { Endpoint } from '../net/endpoint.ts';
 import { names } from '../net/names.ts';

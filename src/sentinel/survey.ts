@@ -1,4 +1,4 @@
-import type { Config, DatabaseConfig, SentinelConfig } from '../config/config.ts';
+import type { Config, DatabaseConfig, SentinelConfig } from '../config/types.ts';
 import { messageOf, TunnelError } from '../errors.ts';
 import type { AddressMap } from '../net/address-map.ts';
 import { formatEndpoint, type Endpoint } from '../net/endpoint.ts';

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { ListenerConfig } from '../config/config.ts';
+import type { ListenerConfig } from '../config/types.ts';
 import { messageOf, TunnelError } from '../errors.ts';
 import { Backoff } from '../lifecycle/backoff.ts';
 import { sleep } from '../lifecycle/sleep.ts';

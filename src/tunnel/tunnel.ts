@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { DatabaseConfig, ListenerConfig } from '../config/config.ts';
+import type { DatabaseConfig, ListenerConfig } from '../config/types.ts';
 import { TunnelError } from '../errors.ts';
 import type { ListenAddress } from '../net/endpoint.ts';
 import { isOwnShortage } from '../net/errno.ts';

@@ -1,4 +1,4 @@
-import type { DatabaseConfig, ListenerConfig } from '../config/config.ts';
+import type { DatabaseConfig, ListenerConfig } from '../config/types.ts';
 import { messageOf, TunnelError } from '../errors.ts';
 import { pairUp } from '../lifecycle/pair-up.ts';
 import { within } from '../lifecycle/within.ts';

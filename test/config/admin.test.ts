@@ -3,7 +3,7 @@ import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { inspect, isDeepStrictEqual } from 'node:util';
-import type { Config } from '../../src/config/config.ts';
+import type { Config } from '../../src/config/types.ts';
 import { parseConfig, type Overlay } from '../../src/config/parse.ts';
 import { inFolder } from '../cli/call.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Config } from '../../src/config/config.ts';
+import type { Config } from '../../src/config/types.ts';
 import { changeLine, diffConfigs, effectAt } from '../../src/config/diff.ts';
 import { parseConfig } from '../../src/config/parse.ts';
 import { parseText } from '../../src/config/text.ts';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { inspect, isDeepStrictEqual } from 'node:util';
-import type { Config } from '../../src/config/config.ts';
+import type { Config } from '../../src/config/types.ts';
 import { parseConfig } from '../../src/config/parse.ts';
 import { TunnelError } from '../../src/errors.ts';
 

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { X509Certificate } from 'node:crypto';
-import type { Config } from '../../src/config/config.ts';
+import type { Config } from '../../src/config/types.ts';
 import { parseConfig } from '../../src/config/parse.ts';
 import { TunnelError } from '../../src/errors.ts';
 import { certificateNames, describeNames, isAllowedName } from '../../src/net/certificate-names.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments, parse } from 'yaml';
-import type { Config } from '../../src/config/config.ts';
+import type { Config } from '../../src/config/types.ts';
 import { parseConfig } from '../../src/config/parse.ts';
 import type { Manifest } from './kubernetes-types.ts';
 

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import ts from 'typescript';
 import { findCycle, importsOf, namesGlobal, readSources, type Import } from './sources.ts';
 
 /** From low to high. A part may import parts of lower rows and those beside it, never one of a higher row. */
 const layers = [
   ['lifecycle', 'errors.ts', 'printable.ts', 'version.ts'],
   ['net', 'telemetry'],
+  ['config types'],
+  ['os', 'redis'],
   ['sentinel', 'relay'],
   ['tunnel'],
   ['config', 'admin'],
@@ -17,8 +20,8 @@ const layers = [
 /** Beside each other, and joined only by `tunnel`. */
 const strangers: readonly string[] = ['sentinel', 'relay'];
 
-/** The configuration as a value: types alone, which whoever is configured may name. */
-const configTypes = 'config/config.ts';
+/** Files that form a part of their own, apart from the rest of their folder. The configured parts import the types. */
+const partsOfFiles: Readonly<Record<string, string>> = { 'config/types.ts': 'config types' };
 
 const sources = readSources();
 const imports = [...sources].flatMap(([path, source]) => importsOf(path, source));
@@ -55,28 +58,37 @@ test('only net/look-up.ts has Node look names up, which takes a thread for as lo
   assert.deepEqual(asking, ['net/look-up.ts']);
 });
 
-test('the import rule tells a breach, a circle and a type-only import', () => {
-  const to = (target: string, isTypeOnly = false): Import => ({ from: 'relay/a.ts', to: target, isTypeOnly });
+test('the import rule finds a breach and a circle, type-only imports included', () => {
+  const to = (target: string): Import => ({ from: 'relay/a.ts', to: target });
   assert.match(breachOf(to('tunnel/b.ts')) ?? '', /relay\/a.ts imports tunnel\/b.ts/);
-  assert.match(breachOf(to('sentinel/view.ts', true)) ?? '', /relay\/a.ts imports sentinel\/view.ts/);
-  assert.match(breachOf(to(configTypes)) ?? '', /relay\/a.ts imports config/);
-  assert.equal(breachOf(to(configTypes, true)), undefined);
+  assert.match(breachOf(to('sentinel/view.ts')) ?? '', /relay\/a.ts imports sentinel\/view.ts/);
+  assert.match(breachOf(to('config/parse.ts')) ?? '', /relay\/a.ts imports config\/parse.ts/);
+  assert.equal(breachOf(to('config/types.ts')), undefined);
+  const up = { from: 'config/types.ts', to: 'config/parse.ts' };
+  assert.match(breachOf(up) ?? '', /config\/types.ts imports config\/parse.ts/);
   assert.equal(breachOf(to('net/endpoint.ts')), undefined);
-  const back = { from: 'net/endpoint.ts', to: 'relay/a.ts', isTypeOnly: false };
+  const typeOnly = ts.createSourceFile(
+    'a.ts',
+    "import type { B } from './b.ts';",
+    ts.ScriptTarget.Latest,
+    true,
+  );
+  assert.deepEqual(importsOf('relay/a.ts', typeOnly), [{ from: 'relay/a.ts', to: 'relay/b.ts' }]);
+  const back = { from: 'net/endpoint.ts', to: 'relay/a.ts' };
   assert.deepEqual(findCycle([to('net/endpoint.ts'), back]), ['relay/a.ts', 'net/endpoint.ts', 'relay/a.ts']);
 });
 
-function breachOf({ from, to, isTypeOnly }: Import): string | undefined {
+function breachOf({ from, to }: Import): string | undefined {
   const [importer, imported] = [partOf(from), partOf(to)];
-  if (importer === imported || (to === configTypes && isTypeOnly)) return undefined;
+  if (importer === imported) return undefined;
   const areStrangers = strangers.includes(importer) && strangers.includes(imported);
   if (!areStrangers && layerOf(imported) <= layerOf(importer)) return undefined;
   return `${from} imports ${to}`;
 }
 
-/** The folder below src/, or the file itself where it stands there alone. */
+/** The folder below src/, the file itself where it is directly in src/, or the part that the file forms alone. */
 function partOf(path: string): string {
-  return path.split('/', 1)[0] ?? path;
+  return partsOfFiles[path] ?? path.split('/', 1)[0] ?? path;
 }
 
 function layerOf(part: string): number {

@@ -10,7 +10,6 @@ const root = fileURLToPath(new URL('../../..', import.meta.url));
 export interface Import {
   readonly from: string;
   readonly to: string;
-  readonly isTypeOnly: boolean;
 }
 
 /** Every source file, by its path below `src/` with forward slashes. */
@@ -28,22 +27,20 @@ export function readSources(): ReadonlyMap<string, ts.SourceFile> {
   );
 }
 
-/** The relative imports and re-exports of a file, dynamic ones included. */
+/** The relative imports and re-exports of a file, dynamic and type-only ones included. */
 export function importsOf(path: string, source: ts.SourceFile): Import[] {
   const found: Import[] = [];
-  const add = (specifier: ts.Node | undefined, isTypeOnly: boolean): void => {
+  const add = (specifier: ts.Node | undefined): void => {
     if (!specifier || !ts.isStringLiteral(specifier) || !specifier.text.startsWith('.')) return;
     const to = normalize(join(dirname(path), specifier.text))
       .split(sep)
       .join('/');
-    found.push({ from: path, to, isTypeOnly });
+    found.push({ from: path, to });
   };
   visit(source, (node) => {
-    if (ts.isImportDeclaration(node)) add(node.moduleSpecifier, isTypeImport(node.importClause));
-    else if (ts.isExportDeclaration(node)) add(node.moduleSpecifier, node.isTypeOnly);
-    else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
-      add(node.arguments[0], false);
-    }
+    if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) add(node.moduleSpecifier);
+    else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword)
+      add(node.arguments[0]);
   });
   return found;
 }
@@ -79,14 +76,6 @@ export function findCycle(imports: readonly Import[]): readonly string[] | undef
     if (cycle) return cycle;
   }
   return undefined;
-}
-
-function isTypeImport(clause: ts.ImportClause | undefined): boolean {
-  if (!clause) return false;
-  if (clause.phaseModifier === ts.SyntaxKind.TypeKeyword) return true;
-  const { name, namedBindings: named } = clause;
-  if (name || !named || !ts.isNamedImports(named)) return false;
-  return named.elements.every(({ isTypeOnly }) => isTypeOnly);
 }
 
 function visit(node: ts.Node, look: (node: ts.Node) => void): void {

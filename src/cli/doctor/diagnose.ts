@@ -1,4 +1,4 @@
-import type { Config } from '../../config/config.ts';
+import type { Config } from '../../config/types.ts';
 import { withoutSecret } from '../../net/secret.ts';
 import type { Facts } from './facts.ts';
 import { accessFindings } from './find-access.ts';

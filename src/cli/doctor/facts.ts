@@ -1,4 +1,4 @@
-import type { Config, DatabaseConfig } from '../../config/config.ts';
+import type { Config, DatabaseConfig } from '../../config/types.ts';
 import type { Endpoint } from '../../net/endpoint.ts';
 import type { DatabaseSurvey } from '../../sentinel/survey.ts';
 import type { HostFacts } from './host-facts.ts';

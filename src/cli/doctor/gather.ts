@@ -1,4 +1,4 @@
-import type { Config, DatabaseConfig } from '../../config/config.ts';
+import type { Config, DatabaseConfig } from '../../config/types.ts';
 import { mapEndpoint } from '../../net/address-map.ts';
 import { type Endpoint, formatEndpoint, parsePort, sameEndpoint } from '../../net/endpoint.ts';
 import { OwnListeners } from '../../net/own-listeners.ts';

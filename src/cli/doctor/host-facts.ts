@@ -1,7 +1,7 @@
 import { lstat } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { dirname } from 'node:path';
-import type { AdminConfig, Config } from '../../config/config.ts';
+import type { AdminConfig, Config } from '../../config/types.ts';
 import { messageOf } from '../../errors.ts';
 import { formatListenAddress, type ListenAddress } from '../../net/endpoint.ts';
 import { names } from '../../net/names.ts';

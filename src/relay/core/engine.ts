@@ -1,4 +1,4 @@
-import type { ListenerConfig } from '../../config/config.ts';
+import type { ListenerConfig } from '../../config/types.ts';
 import type { Endpoint, ListenAddress } from '../../net/endpoint.ts';
 import type { DurationsView } from './durations.ts';
 import type { LoopLag } from './lag.ts';

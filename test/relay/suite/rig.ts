@@ -7,7 +7,7 @@ import type {
   TunnelEvent,
   TunnelSpec,
 } from '../../../src/relay/core/engine.ts';
-import type { ListenerConfig } from '../../../src/config/config.ts';
+import type { ListenerConfig } from '../../../src/config/types.ts';
 import type { ListenAddress } from '../../../src/net/endpoint.ts';
 import { eventually, eventuallyPasses, freePort, patienceMs } from '../../support/index.ts';
 import { Secret } from '../../../src/net/secret.ts';

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
-import type { ListenerConfig } from '../../../config/config.ts';
+import type { ListenerConfig } from '../../../config/types.ts';
 import { TunnelError } from '../../../errors.ts';
 import { Backoff } from '../../../lifecycle/backoff.ts';
 import { formatListenAddress, type ListenAddress } from '../../../net/endpoint.ts';

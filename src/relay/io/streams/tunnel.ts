@@ -1,4 +1,4 @@
-import type { ListenerConfig } from '../../../config/config.ts';
+import type { ListenerConfig } from '../../../config/types.ts';
 import { TunnelError } from '../../../errors.ts';
 import { formatListenAddress, type ListenAddress } from '../../../net/endpoint.ts';
 import type { DurationsView } from '../../core/durations.ts';
