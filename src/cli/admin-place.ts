@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import type { expand } from '../config/expand.ts';
-import { readListenAddress } from '../config/listen.ts';
-import { show } from '../config/show.ts';
+import type { expand } from '../config/text.ts';
+import { readListenAddress } from '../config/addresses.ts';
+import { show } from '../config/problems.ts';
 import { readSmallFile, whyUnreadable } from '../config/files.ts';
 import { messageOf, TunnelError } from '../errors.ts';
 import { formatListenAddress, type ListenAddress } from '../net/endpoint.ts';
@@ -141,7 +141,7 @@ async function readAdmin(file: string, env: Env): Promise<WrittenAdmin> {
 /** With the values of variables in it; what has none is there at once. */
 async function expanded(admin: object, env: Env): Promise<ReturnType<typeof expand>> {
   if (!JSON.stringify(admin).includes('${')) return { input: admin, problems: [] };
-  return (await import('../config/expand.ts')).expand(admin, env);
+  return (await import('../config/text.ts')).expand(admin, env);
 }
 
 function parseJson(text: string): unknown {

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import { closest } from '../config/closest.ts';
-import { show } from '../config/show.ts';
+import { closest } from '../config/problems.ts';
+import { show } from '../config/problems.ts';
 import { TunnelError } from '../errors.ts';
 import { version } from '../version.ts';
 import { addConsole, consoleNames, withAdminFlags } from './console.ts';

@@ -1,5 +1,5 @@
 import { stringify } from 'yaml';
-import { escapeReferences } from '../config/expand.ts';
+import { escapeReferences } from '../config/text.ts';
 import { formatEndpoint, type Endpoint } from '../net/endpoint.ts';
 import { isPrintable, printable, printableYaml } from '../printable.ts';
 

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { parseConfig } from '../config/parse.ts';
-import { show } from '../config/show.ts';
+import { show } from '../config/problems.ts';
 import { parseText } from '../config/text.ts';
 import { TunnelError } from '../errors.ts';
 import { formatEndpoint } from '../net/endpoint.ts';

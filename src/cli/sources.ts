@@ -1,6 +1,6 @@
 import type { Config } from '../config/types.ts';
 import { type Overlay, parseConfig } from '../config/parse.ts';
-import { show } from '../config/show.ts';
+import { show } from '../config/problems.ts';
 import { readConfig } from '../config/read.ts';
 import { TunnelError } from '../errors.ts';
 import type { Host } from './host.ts';

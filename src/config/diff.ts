@@ -3,8 +3,8 @@ import { pairUp } from '../lifecycle/pair-up.ts';
 import type { AddressRule } from '../net/address-map.ts';
 import { formatEndpoint, formatListenAddress } from '../net/endpoint.ts';
 import { speaksTls } from '../net/tls.ts';
-import type { Config, DatabaseConfig } from './types.ts';
-import { show } from './show.ts';
+import { show } from './problems.ts';
+import { clientLimits, type Config, type DatabaseConfig } from './types.ts';
 
 /** What applying a change to a running tunnel does. */
 const effects = {
@@ -59,11 +59,7 @@ export const effectAt: Readonly<Record<string, Effect>> = {
   'databases[].redis.tls': 'newSessions',
   'databases[].failover': 'nextFailover',
   'databases[].onSentinelLoss': 'atOnce',
-  'databases[].holdMs': 'waiting',
-  'databases[].holdMax': 'newSessions',
-  'databases[].dialMs': 'waiting',
-  'databases[].maxConnections': 'newSessions',
-  'databases[].idleMs': 'idle',
+  ...limitEffects(),
   maxConnections: 'newSessions',
   admin: 'adminReopens',
   engine: 'restart',
@@ -71,6 +67,12 @@ export const effectAt: Readonly<Record<string, Effect>> = {
   drainMs: 'nextStop',
   log: 'atOnce',
 };
+
+function limitEffects(): Readonly<Record<string, Effect>> {
+  return Object.fromEntries(
+    Object.entries(clientLimits).map(([key, { effect }]) => [`databases[].${key}`, effect]),
+  );
+}
 
 /**
  * What differs between two configurations, and what applying it does. Pure; in the order of the keys, databases in

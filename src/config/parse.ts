@@ -1,17 +1,21 @@
 import { TunnelError } from '../errors.ts';
 import { type ListenAddress, formatListenAddress } from '../net/endpoint.ts';
 import { speaksTls, type Access, type ServerAccess } from '../net/tls.ts';
-import { Loader, type AccessInput } from './access.ts';
-import { settleAdmin } from './admin.ts';
-import { settleAddressMap } from './address-map.ts';
-import type { AdminConfig, Config, ListenerConfig } from './types.ts';
-import { expand, type Environment } from './expand.ts';
+import { AccessReader, type RedisInput } from './access.ts';
+import {
+  listenersCollide,
+  readAddressMap,
+  readEndpoint,
+  readListenAddress,
+  writtenAddress,
+} from './addresses.ts';
 import { readSmallFile, type ReadFile } from './files.ts';
-import { deepFreeze } from './freeze.ts';
-import { listenersCollide, readEndpoint, readListenAddress, writtenAddress } from './listen.ts';
-import { isMapping, isOriginalForm, translateOriginal } from './original.ts';
-import { type Path, type Problem, formatPath, problemsOf } from './problems.ts';
+import { isOriginalForm, translateOriginal } from './original.ts';
+import { formatPath, type Path, type Problem } from './problems.ts';
+import { problemsOf } from './schema-problems.ts';
 import { type ConfigInput, type ListenerInput, configSchema } from './schema.ts';
+import { type Environment, expand, isMapping } from './text.ts';
+import type { Config, ListenerConfig } from './types.ts';
 
 /** Parts that come from elsewhere than the file, and what to call each in a message. They win over it. */
 export interface Overlay {
@@ -29,22 +33,22 @@ export interface Overlay {
   >;
   /** Where the admin listener listens, or `false` for none. */
   readonly admin?: { readonly value: string | false; readonly from: string };
-  /** Whether there is an admin listener where nothing is said of it. */
+  /** Whether there is an admin listener where the configuration says nothing of it. */
   readonly hasAdmin?: boolean;
 }
 
 /**
- * Makes a configuration of anything: our own form, or the original's, recognised by its keys.
+ * Makes a configuration of any value: our own form, or the original's, recognised by its keys.
  *
  * @param source what to call it in a message: a path
- * @throws TunnelError `ST_CONFIG_INVALID` with every problem, each with its place and what is expected there
+ * @throws TunnelError `ST_CONFIG_INVALID` with every problem, its place and what is expected there
  */
 export function parseConfig(input: unknown, source: string, overlay: Overlay = {}): Config {
   const isOriginal = isOriginalForm(input);
   const written = isOriginal
     ? translateOriginal(input)
     : { input, problems: [], origin: (path: Path) => path };
-  // The original knows no variables: a `${` of its file means itself.
+  // The original has no variables: `${` in its file is literal.
   const expanded =
     isOriginal || !overlay.env ? { input: written.input, problems: [] } : expand(written.input, overlay.env);
   const whole = layOver(expanded.input, overlay);
@@ -54,10 +58,10 @@ export function parseConfig(input: unknown, source: string, overlay: Overlay = {
     origins.add(originOf(overlayName(path, overlay), source));
     return sentence(placeName(path), text);
   };
-  const readFile = overlay.readFile ?? readSmallFile;
   const parsed = configSchema.safeParse(whole);
-  const settled = settleAdmin(parsed.data?.admin, overlay.hasAdmin ?? false, readFile);
   const unset = new Set(expanded.problems.map(({ path }) => formatPath(path)));
+  // What is wrong with the value of a variable that is not set follows from that.
+  const isOfValue = ({ path }: Problem): boolean => !unset.has(formatPath(path));
   const problems = [
     ...written.problems.map(({ path, text }) => {
       origins.add(source);
@@ -66,21 +70,20 @@ export function parseConfig(input: unknown, source: string, overlay: Overlay = {
     ...expanded.problems.map(tell),
     ...[
       ...(parsed.success ? [] : problemsOf(parsed.error, whole, layOver(written.input, overlay))),
-      ...settled.problems,
       ...collisions(whole, placeName),
     ]
-      .filter(({ path }) => !unset.has(formatPath(path)))
+      .filter(isOfValue)
       .map(tell),
   ];
   if (!parsed.success) throw invalid(problems, origins, source);
-  const loader = new Loader(readFile, Date.now());
-  const config = settle(parsed.data, settled.admin, loader);
-  problems.push(...[...loader.problems, ...engineProblems(config)].map(tell));
+  const reader = new AccessReader(overlay.readFile ?? readSmallFile, Date.now());
+  const config = settle(parsed.data, overlay.hasAdmin ?? false, reader);
+  problems.push(...[...reader.problems, ...engineProblems(config)].filter(isOfValue).map(tell));
   if (problems.length > 0) throw invalid(problems, origins, source);
-  return deepFreeze({ ...config, warnings: loader.warnings });
+  return deepFreeze({ ...config, warnings: reader.warnings });
 }
 
-/** Where a problem comes from: a file is not to be blamed for a flag. */
+/** Where a problem comes from: never name the file for a mistake in a flag. */
 function originOf(name: string | undefined, source: string): string {
   if (name === undefined) return source;
   return name.startsWith('SENTINEL_TUNNEL_') ? 'the environment' : 'the command line';
@@ -107,7 +110,7 @@ function layOver(input: unknown, overlay: Overlay): unknown {
   return changed;
 }
 
-/** What a person wrote to get what stands at this place, if it was not the file. */
+/** What a person wrote to set the value at this place, if it was not the file. */
 function overlayName(path: Path, overlay: Overlay): string | undefined {
   const [top, below] = path;
   if (top === 'sentinels') return overlay.sentinels?.from;
@@ -124,7 +127,7 @@ interface Placed {
   readonly address: ListenAddress;
 }
 
-/** Addresses that cannot be bound twice. Looks at what can be read, so that it is told together with the rest. */
+/** Addresses that cannot be bound twice. Looks at what can be read, so that it is reported together with the rest. */
 function collisions(input: unknown, nameOf: (path: Path) => string): Problem[] {
   const seen: Placed[] = [];
   const problems: Problem[] = [];
@@ -172,32 +175,28 @@ function invalid(problems: readonly string[], origins: ReadonlySet<string>, file
   return new TunnelError('ST_CONFIG_INVALID', text);
 }
 
-function settle(
-  input: ConfigInput,
-  admin: AdminConfig | undefined,
-  loader: Loader,
-): Omit<Config, 'warnings'> {
+function settle(input: ConfigInput, hasAdmin: boolean, reader: AccessReader): Omit<Config, 'warnings'> {
   const { redis, ...rest } = input;
   const { discover, replyMs, pollMs } = input.sentinel;
-  const common = withPort(loader.access(redis, ['redis']), redis.port);
+  const common = withPort(reader.access(redis, ['redis']), redis.port);
   return {
     ...rest,
-    admin,
-    addressMap: settleAddressMap(input.addressMap),
+    admin: reader.admin(input.admin, hasAdmin),
+    addressMap: readAddressMap(input.addressMap),
     sentinels: input.sentinels.map((text) => readable(readEndpoint(text), text)),
-    sentinel: { discover, replyMs, pollMs, ...loader.access(input.sentinel, ['sentinel']) },
+    sentinel: { discover, replyMs, pollMs, ...reader.access(input.sentinel, ['sentinel']) },
     databases: input.databases.map((database, index) => ({
       ...database,
       listen: [database.listen].flat().map((listener, place) => {
         const path: Path = ['databases', index, 'listen'];
-        return settleListener(listener, loader, Array.isArray(database.listen) ? [...path, place] : path);
+        return settleListener(listener, reader, Array.isArray(database.listen) ? [...path, place] : path);
       }),
-      redis: overriding(common, database.redis, loader, ['databases', index, 'redis']),
+      redis: overriding(common, database.redis, reader, ['databases', index, 'redis']),
     })),
   };
 }
 
-function settleListener(listener: ListenerInput, loader: Loader, path: Path): ListenerConfig {
+function settleListener(listener: ListenerInput, reader: AccessReader, path: Path): ListenerConfig {
   const written = writtenAddress(listener);
   const {
     allow = [],
@@ -206,7 +205,7 @@ function settleListener(listener: ListenerInput, loader: Loader, path: Path): Li
     owner,
     tls: wanted,
   } = typeof listener === 'object' ? listener : {};
-  const tls = wanted && loader.serverTls(wanted, [...path, 'tls']);
+  const tls = wanted && reader.serverTls(wanted, [...path, 'tls']);
   return {
     address: readable(readListenAddress(written), written),
     allow,
@@ -217,7 +216,7 @@ function settleListener(listener: ListenerInput, loader: Loader, path: Path): Li
   };
 }
 
-/** TLS is for `streams`, whichever engine carries the rest. */
+/** Only `streams` can speak TLS. */
 function engineProblems({ engine, databases }: Pick<Config, 'engine' | 'databases'>): Problem[] {
   const secured = databases.find(speaksTls);
   if (engine === 'auto' || engine === 'streams' || !secured) return [];
@@ -228,12 +227,12 @@ function engineProblems({ engine, databases }: Pick<Config, 'engine' | 'database
 /** User and password are one thing, and replaced together; TLS is another, and the port a third. */
 function overriding(
   common: ServerAccess,
-  own: (AccessInput & { readonly port?: number | undefined }) | undefined,
-  loader: Loader,
+  own: RedisInput | undefined,
+  reader: AccessReader,
   path: Path,
 ): ServerAccess {
   if (!own) return common;
-  const { credentials, tls } = loader.access(own, path);
+  const { credentials, tls } = reader.access(own, path);
   const kept = {
     ...(!credentials && common.credentials && { credentials: common.credentials }),
     ...(own.tls === undefined && common.tls && { tls: common.tls }),
@@ -249,5 +248,14 @@ function withPort(access: Access, port: number | undefined): ServerAccess {
 /** The schema has read this before. */
 function readable<T>(value: T | undefined, text: unknown): T {
   if (value === undefined) throw new TunnelError('ST_CONFIG_INVALID', `Cannot read ${String(text)}`);
+  return value;
+}
+
+/** Freezes a value and all that it holds. */
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const held of Object.values(value)) deepFreeze(held);
+  }
   return value;
 }

@@ -1,8 +1,6 @@
-import type { z } from 'zod';
-import { closest } from './closest.ts';
-import { keysAt } from './schema.ts';
-import { show } from './show.ts';
+import { printableJson } from '../printable.ts';
 
+/** Where in a configuration: `['databases', 1, 'listen']`. */
 export type Path = readonly (string | number)[];
 
 /** One thing that is wrong: where, and a sentence that goes after the place. */
@@ -23,72 +21,65 @@ export function formatPath(path: Path): string {
 }
 
 /**
- * What the schema found wrong with `input`, as problems in its order.
+ * `expected X, got Y`, or `missing, expected X`.
  *
- * @param written the same before variables were put in: where both differ that is shown, since the value may be a secret
+ * @param got what is there, as `show` prints it; `undefined` where nothing is
  */
-export function problemsOf(error: z.ZodError, input: unknown, written: unknown = input): Problem[] {
-  const got = (path: Path): string | undefined => {
-    const value = valueAt(input, path);
-    if (value === undefined) return undefined;
-    if (isSecretAt(path)) return 'something else';
-    const original = valueAt(written, path);
-    return original === value ? show(value) : `the value of ${show(original)}`;
-  };
-  return error.issues.flatMap((issue) => fromIssue(issue, [], got));
-}
-
-function isSecretAt(path: Path): boolean {
-  return path.some((step) => step === 'password' || step === 'token');
-}
-
-function fromIssue(issue: z.core.$ZodIssue, above: Path, got: (path: Path) => string | undefined): Problem[] {
-  const path = [...above, ...issue.path.map((step) => (typeof step === 'symbol' ? String(step) : step))];
-  if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({ path: [...path, key], text: unknownKey(path, key) }));
-  }
-  if (issue.code === 'invalid_union') {
-    // A branch that complains only further down took the value for its own kind: a list where a list may stand.
-    const meant = issue.errors.find((branch) => branch.every(isFurtherDown));
-    if (meant) return meant.flatMap((nested) => fromIssue(nested, path, got));
-  }
-  return [{ path, text: expectedShown(issue.message, got(path)) }];
-}
-
-function isFurtherDown(issue: z.core.$ZodIssue): boolean {
-  return issue.path.length > 0 || issue.code === 'unrecognized_keys';
-}
-
-/** `expected X, got Y`, or `X is missing` where nothing stands. */
-export function expected(wanted: string, got: unknown): string {
-  return expectedShown(wanted, got === undefined ? undefined : show(got));
-}
-
-function expectedShown(wanted: string, got: string | undefined): string {
+export function expected(wanted: string, got: string | undefined): string {
   return got === undefined ? `missing, expected ${wanted}` : `expected ${wanted}, got ${got}`;
 }
 
-const originalNames = new Map([['local_port', 'listen']]);
+const longestShown = 60;
 
-function unknownKey(path: Path, key: string): string {
-  const place = path
-    .map((step) => (typeof step === 'number' ? '[]' : `.${step}`))
-    .join('')
-    .slice(1);
-  const ours = place === 'databases[]' ? originalNames.get(key.toLowerCase()) : undefined;
-  if (ours !== undefined) return `a key of the original form in a database of this form: use "${ours}"`;
-  const near = closest(key, keysAt[place] ?? []);
-  if (near !== undefined) return `unknown key, did you mean "${near}"?`;
-  const home = Object.entries(keysAt).find(([, keys]) => keys.includes(key))?.[0];
-  if (home === undefined) return 'unknown key';
-  return `unknown key here, it belongs ${home === '' ? 'at the top' : `to "${home}"`}`;
+/** A value in few words: quoted, cut, and with nothing in it that a terminal would obey. */
+export function show(value: unknown): string {
+  if (value === null) return 'nothing';
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
+  if (typeof value === 'object') return 'a mapping';
+  if (typeof value !== 'string')
+    return typeof value === 'symbol' ? 'a symbol' : `${value as number | boolean}`;
+  const text = value.length > longestShown ? `${value.slice(0, longestShown)}…` : value;
+  return printableJson(text);
 }
 
-function valueAt(input: unknown, path: Path): unknown {
-  let value = input;
-  for (const step of path) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, step)) return undefined;
-    value = (value as Record<string | number, unknown>)[step];
+/**
+ * The word that was probably meant: the nearest by edit distance, if no more than a third of the letters differ.
+ *
+ * @returns the word, or `undefined` where none is near
+ */
+export function closest(text: string, words: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let bestDistance = Math.max(1, Math.floor(text.length / 3)) + 1;
+  for (const word of words) {
+    if (Math.abs(word.length - text.length) >= bestDistance) continue;
+    const distance = editDistance(text.toLowerCase(), word.toLowerCase());
+    if (distance < bestDistance) [best, bestDistance] = [word, distance];
   }
-  return value;
+  return best;
+}
+
+/** Letters to insert, drop, change or swap with their neighbour to make one text of the other. */
+function editDistance(from: string, to: string): number {
+  let before: number[] = [];
+  let row = Array.from({ length: to.length + 1 }, (_, column) => column);
+  for (let line = 1; line <= from.length; line += 1) {
+    const next = [line];
+    for (let column = 1; column <= to.length; column += 1) {
+      const isSame = from[line - 1] === to[column - 1];
+      const isSwapped = from[line - 1] === to[column - 2] && from[line - 2] === to[column - 1];
+      const ways = [
+        at(row, column) + 1,
+        at(next, column - 1) + 1,
+        at(row, column - 1) + (isSame ? 0 : 1),
+        isSwapped ? at(before, column - 2) + 1 : Infinity,
+      ];
+      next.push(Math.min(...ways));
+    }
+    [before, row] = [row, next];
+  }
+  return at(row, to.length);
+}
+
+function at(row: readonly number[], column: number): number {
+  return row[column] ?? Infinity;
 }

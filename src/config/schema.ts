@@ -1,9 +1,22 @@
 import { z } from 'zod';
 import { logLevels } from '../telemetry/log.ts';
-import { readMapSource, readMapTarget, sourceKey } from './address-map.ts';
-import { clientTls, credentials, redis, tls } from './schema-access.ts';
-import { choice, endpoint, mapping, milliseconds, truth, whole } from './schema-leaves.ts';
-import { listenAddress, listener, listeners, listenListWanted, serverTls } from './schema-listener.ts';
+import { readMapSource, readMapTarget, sourceKey } from './addresses.ts';
+import {
+  choice,
+  credentials,
+  endpoint,
+  limits,
+  listenAddress,
+  listener,
+  listeners,
+  listenListWanted,
+  mapping,
+  milliseconds,
+  redis,
+  tls,
+  truth,
+  whole,
+} from './schema-parts.ts';
 
 const nameWanted = { error: 'the name of a master in Sentinel, as printable text' };
 
@@ -29,28 +42,10 @@ const database = z.strictObject(
     onSentinelLoss: choice('serve', 'refuse').default('serve').meta({
       description: 'While fewer than a majority of the known Sentinels answer: go on serving, or refuse.',
     }),
-    holdMs: milliseconds(1).default(10_000).meta({
-      description:
-        'How long a connection may wait for a master and for the connection to it, together, in milliseconds. Then it is refused.',
-    }),
-    // As many as may be connected: whoever was served comes back at a failover, and may wait then.
-    holdMax: whole(0, 1_000_000).default(10_000).meta({
-      description:
-        'How many connections may wait at once. One more is refused; with 0, every one that would have to wait. Below `maxConnections`, some of those that a failover cuts are refused when they come back.',
-    }),
-    dialMs: milliseconds(1)
-      .default(1500)
-      .meta({ description: 'Deadline of one try to connect to the master, in milliseconds.' }),
+    ...limits,
     redis: redis
       .optional()
       .meta({ description: 'The same as `redis` at the top, for the servers of this master alone.' }),
-    maxConnections: whole(1, 1_000_000)
-      .default(10_000)
-      .meta({ description: 'Connections at once, waiting ones included. One more is refused.' }),
-    idleMs: milliseconds(0).default(0).meta({
-      description:
-        'A connection on which no byte has moved for so long is closed, in milliseconds; it may take half as long again. 0: never.',
-    }),
   },
   mapping,
 );
@@ -199,21 +194,3 @@ export const configSchema = z
 
 export type ConfigInput = z.output<typeof configSchema>;
 export type ListenerInput = z.output<typeof listeners>;
-
-/** The keys that may stand at each place, for hints: the path of a mapping, with `[]` for any index. */
-export const keysAt: Readonly<Record<string, readonly string[]>> = {
-  '': Object.keys(configSchema.shape),
-  sentinel: Object.keys(configSchema.shape.sentinel.unwrap().shape),
-  redis: Object.keys(redis.shape),
-  'databases[]': Object.keys(database.shape),
-  'databases[].listen': Object.keys(listener.shape),
-  'databases[].listen[]': Object.keys(listener.shape),
-  admin: Object.keys(admin.shape),
-  'sentinel.tls': Object.keys(clientTls.shape),
-  'redis.tls': Object.keys(clientTls.shape),
-  'databases[].redis.tls': Object.keys(clientTls.shape),
-  'databases[].listen.tls': Object.keys(serverTls.shape),
-  'databases[].listen[].tls': Object.keys(serverTls.shape),
-  'databases[].redis': Object.keys(redis.shape),
-  log: Object.keys(configSchema.shape.log.unwrap().shape),
-};

@@ -39,7 +39,51 @@ export interface SentinelConfig extends Access {
   readonly pollMs: number;
 }
 
-export interface DatabaseConfig {
+/**
+ * What each database allows its clients, declared here alone: the range and the default of each number, what a change of it
+ * does to a running tunnel, and what it means. Schema, types and the comparison of configurations are made of it.
+ */
+export const clientLimits = {
+  holdMs: {
+    least: 1,
+    standard: 10_000,
+    effect: 'waiting',
+    description:
+      'How long a connection may wait for a master and for the connection to it, together, in milliseconds. Then it is refused.',
+  },
+  // As many as may be connected: every client that was served reconnects at a failover, and may wait then.
+  holdMax: {
+    least: 0,
+    standard: 10_000,
+    effect: 'newSessions',
+    description:
+      'How many connections may wait at once. One more is refused; with 0, every one that would have to wait. Below `maxConnections`, some of those that a failover cuts are refused when they reconnect.',
+  },
+  dialMs: {
+    least: 1,
+    standard: 1_500,
+    effect: 'waiting',
+    description: 'Deadline of one attempt to connect to the master, in milliseconds.',
+  },
+  maxConnections: {
+    least: 1,
+    standard: 10_000,
+    effect: 'newSessions',
+    description: 'Connections at once, waiting ones included. One more is refused.',
+  },
+  idleMs: {
+    least: 0,
+    standard: 0,
+    effect: 'idle',
+    description:
+      'A connection on which no byte has moved for this long is closed, in milliseconds; it may take half as long again. 0: never.',
+  },
+} as const;
+
+/** The numbers of `clientLimits`, as configured. */
+export type ClientLimits = Readonly<Record<keyof typeof clientLimits, number>>;
+
+export interface DatabaseConfig extends ClientLimits {
   /** The master name in Sentinel. Case matters; any printable text (Redis Enterprise has `db1@internal`). */
   readonly name: string;
   /** At least one. */
@@ -48,12 +92,6 @@ export interface DatabaseConfig {
   readonly failover: 'promoted' | 'announced';
   /** While fewer than a majority of the known Sentinels answers: go on serving (and say so), or refuse. */
   readonly onSentinelLoss: 'serve' | 'refuse';
-  readonly holdMs: number;
-  readonly holdMax: number;
-  readonly dialMs: number;
-  readonly maxConnections: number;
-  /** A connection on which no byte has moved for so long is closed, in milliseconds; 0 for never. */
-  readonly idleMs: number;
   /** How to speak to its servers. The credentials are for asking one for its ROLE, and go nowhere else. */
   readonly redis: ServerAccess;
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { assignSockets } from '../../src/cli/activation.ts';
 import { parseConfig } from '../../src/config/parse.ts';
-import { readListenAddress } from '../../src/config/listen.ts';
+import { readListenAddress } from '../../src/config/addresses.ts';
 import {
   awaitServing,
   cannotRun,

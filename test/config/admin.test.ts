@@ -44,7 +44,7 @@ test('whoever can connect from elsewhere needs a token', () => {
   for (const listen of ['0.0.0.0:9121', '[::]:9121', '10.0.0.1:9121', 'tunnel.example:9121'])
     assert.match(
       complaintOf({ listen }),
-      /admin\.listen: others than this machine can connect there, expected a "token"/,
+      /admin\.listen: other machines can connect to it: set "token"/,
       listen,
     );
   for (const listen of ['127.0.0.1:1', '127.9.9.9:1', '[::1]:1', 'localhost:1', 'unix:/run/st.sock', 9000])
@@ -70,11 +70,11 @@ test('a token comes from the configuration or from a file, and is no short word'
     assert.ok(!isDeepStrictEqual(adminOf({ token: 'another-token-of-a-file' }), admin));
     assert.match(
       complaintOf({ tokenFile, token: 'sixteen-characters' }),
-      /admin\.tokenFile: there is a "token" too/,
+      /admin\.tokenFile: set "token" or "tokenFile"/,
     );
     assert.match(
       complaintOf({ tokenFile: join(dir, 'none') }),
-      /admin\.tokenFile: cannot read ".*none": no such file/,
+      /admin\.tokenFile: cannot use ".*none": no such file/,
     );
     await writeFile(tokenFile, 'short\n');
     assert.match(complaintOf({ tokenFile }), /admin\.tokenFile: expected at least 16 printable characters/);

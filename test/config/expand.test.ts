@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { configurationText } from '../../src/cli/init-text.ts';
-import { escapeReferences, expand } from '../../src/config/expand.ts';
+import { escapeReferences, expand } from '../../src/config/text.ts';
 import { parseConfig } from '../../src/config/parse.ts';
 import { parseText } from '../../src/config/text.ts';
 import { fc } from '../support/properties.ts';

@@ -127,7 +127,7 @@ test('every problem with a secret names its key, and shows no secret', async () 
     [{ sentinel: { password: '${EMPTY}' } }, 'sentinel.password: the environment variable EMPTY is not set'],
     [
       { redis: { password: 'a${' } },
-      'redis.password: expected "${NAME}" with the name of an environment variable, and "$${" for a plain "${"',
+      'redis.password: expected "${NAME}" with the name of an environment variable, or "$${" for a literal "${"',
     ],
     [
       { redis: { password: 123456 } },
@@ -139,9 +139,9 @@ test('every problem with a secret names its key, and shows no secret', async () 
     ],
     [
       { sentinel: { password: 'a', passwordFile: 'b' } },
-      'sentinel.passwordFile: there is a "password" too, expected one of them',
+      'sentinel.passwordFile: set "password" or "passwordFile", not both',
     ],
-    [{ redis: { username: 'a' } }, 'redis.username: needs "password" or "passwordFile" beside it'],
+    [{ redis: { username: 'a' } }, 'redis.username: requires "password" or "passwordFile"'],
     [{ redis: { pasword: 'hunter2' } }, 'redis.pasword: unknown key, did you mean "password"?'],
     [
       { redis: { passwordFile: join(dir, 'none') } },

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { settleAddressMap } from '../../src/config/address-map.ts';
+import { readAddressMap } from '../../src/config/addresses.ts';
 import type { ListenAddress } from '../../src/net/endpoint.ts';
 import { mapEndpoint } from '../../src/net/address-map.ts';
 import { OwnListeners } from '../../src/net/own-listeners.ts';
 import { announcedEndpoint } from '../../src/sentinel/announced.ts';
 import { readAnnouncement, readAnswer, readSentinels } from '../../src/sentinel/words.ts';
 
-const map = settleAddressMap({
+const map = readAddressMap({
   '172.18.0.0/16': 'gateway.example',
   '172.18.5.0/24': '10.0.0.5:7000',
   '172.18.5.9': '10.0.0.9',
@@ -58,7 +58,7 @@ it('answers, announcements and other Sentinels are all mapped by the one map', (
 });
 
 it('a rule may change the port alone, and the port of all servers counts where no rule names one', () => {
-  const byPort = settleAddressMap({
+  const byPort = readAddressMap({
     '10.0.0.0/8': ':8385',
     '10.0.0.5': 'bastion.example',
     '10.0.0.6:6379': ':7000',
@@ -80,7 +80,7 @@ it('a rule may change the port alone, and the port of all servers counts where n
 });
 
 it('another Sentinel keeps its port where a rule gives the servers of its host or network another', () => {
-  const byPort = settleAddressMap({
+  const byPort = readAddressMap({
     '10.0.0.0/8': ':8385',
     '10.0.0.5': ':8386',
     '10.0.0.6:26379': ':36379',
@@ -95,10 +95,10 @@ it('another Sentinel keeps its port where a rule gives the servers of its host o
 });
 
 it('a loopback address of another host is no server of this one, whatever its port', () => {
-  const byPort = settleAddressMap({ '127.0.0.0/8': ':8385' });
+  const byPort = readAddressMap({ '127.0.0.0/8': ':8385' });
   for (const map of [byPort, []])
     assert.equal(announcedEndpoint('127.0.0.1', '6379', { map, isRemote: true, port: 6390 }), undefined);
-  const led = settleAddressMap({ '127.0.0.1:6379': '127.0.0.1:7000' });
+  const led = readAddressMap({ '127.0.0.1:6379': '127.0.0.1:7000' });
   assert.deepEqual(announcedEndpoint('127.0.0.1', '6379', { map: led, isRemote: true }), {
     host: '127.0.0.1',
     port: 7000,

@@ -1,4 +1,4 @@
-import { closest } from '../../config/closest.ts';
+import { closest } from '../../config/problems.ts';
 
 /** The most names that are listed, and the longest part of each that is shown. */
 const mostNames = 12;

@@ -86,7 +86,7 @@ test('certificates and passwords are renewed by a reload, and nobody is cut', as
     failed = await tunnel.reload(config);
     assert.match(
       String(failed['reason']),
-      /listen\.tls\.cert: cannot use ".*": it is no certificate in PEM form$/,
+      /listen\.tls\.cert: cannot use ".*": it is not a PEM certificate$/,
     );
     await using still = await RespClient.connect(port, { tls: { ca: own.ca } });
     assert.equal(nameShown(still), 'second');

@@ -1,8 +1,109 @@
 import { z } from 'zod';
 import { parseNetwork } from '../net/network.ts';
 import { tlsVersions } from '../net/tls.ts';
-import { readListenAddress } from './listen.ts';
-import { choice, file, fileWanted, mapping, truth } from './schema-leaves.ts';
+import { readEndpoint, readListenAddress } from './addresses.ts';
+import { clientLimits } from './types.ts';
+
+// The largest delay of a timer: 2^31 - 1 ms; above it setTimeout fires at once
+// (https://nodejs.org/docs/latest-v20.x/api/timers.html#settimeoutcallback-delay-args).
+const longestMs = 2_147_483_647;
+
+/** Every error of the schema is what was expected there; `expected` in `problems.ts` makes the sentence around it. */
+export function whole(least: number, most: number): z.ZodNumber {
+  const error = `a whole number from ${String(least)} to ${String(most)}`;
+  return z.number({ error }).int({ error }).min(least, { error }).max(most, { error });
+}
+
+export function milliseconds(least: number): z.ZodNumber {
+  const error = `milliseconds, a whole number from ${String(least)}`;
+  return z.number({ error }).int({ error }).min(least, { error }).max(longestMs, { error });
+}
+
+export function choice<const T extends readonly [string, ...string[]]>(
+  ...values: T
+): z.ZodEnum<z.core.util.ToEnum<T[number]>> {
+  return z.enum(values, { error: oneOf(values) });
+}
+
+function oneOf(values: readonly string[]): string {
+  return `one of ${values.map((value) => `"${value}"`).join(', ')}`;
+}
+
+export const mapping = { error: 'a mapping of keys to values' };
+export const truth = { error: 'true or false' };
+
+const endpointWanted = { error: '"host:port" or "[v6]:port"' };
+export const endpoint = z
+  .string(endpointWanted)
+  .refine((text) => readEndpoint(text) !== undefined, endpointWanted);
+
+const fileWanted = { error: 'the path of a file' };
+const textWanted = { error: 'text of at least one character; in quotes, if it looks like a number' };
+
+function file(description: string): z.ZodOptional<z.ZodString> {
+  return z.string(fileWanted).min(1, fileWanted).optional().meta({ description });
+}
+
+type Limits = { [K in keyof typeof clientLimits]: z.ZodDefault<z.ZodNumber> };
+
+/** A key for each of `clientLimits`. */
+export const limits = Object.fromEntries(
+  Object.entries(clientLimits).map(([key, { least, standard, description }]) => [
+    key,
+    (key.endsWith('Ms') ? milliseconds(least) : whole(least, 1_000_000))
+      .default(standard)
+      .meta({ description }),
+  ]),
+) as Limits;
+
+export const clientTls = z.strictObject(
+  {
+    ca: file(
+      'The CA certificates to trust, a PEM file. Without it those that Node brings. A self-signed certificate may stand here itself.',
+    ),
+    cert: file('The certificate to show to a server that asks for one, a PEM file.'),
+    key: file('Its private key, a PEM file, not encrypted.'),
+    servername: z.string(textWanted).min(1, textWanted).optional().meta({
+      description:
+        'The name that the certificate of the server has to be for. Without it, the host that is connected to, be it a name or an IP address.',
+    }),
+    minVersion: choice(...tlsVersions)
+      .default('TLSv1.2')
+      .meta({ description: 'The oldest version of TLS to speak.' }),
+  },
+  mapping,
+);
+
+/** Who we are to one kind of server: the same keys for Sentinels and for Redis, and never one for the other. */
+export const credentials = {
+  username: z
+    .string(textWanted)
+    .min(1, textWanted)
+    .optional()
+    .meta({ description: 'The ACL user to log in as. Without it, the user `default`.' }),
+  password: z.string(textWanted).min(1, textWanted).optional().meta({
+    description: 'The password. Better a `passwordFile`, or `"${NAME}"` from the environment.',
+    writeOnly: true,
+  }),
+  passwordFile: file('A file that holds the password instead. One newline at its end is left out.'),
+};
+
+export const tls = z
+  .union([z.boolean(), clientTls], { error: 'true, false, or a mapping of keys to values' })
+  .optional()
+  .meta({ description: 'Whether to speak TLS, and how: `true`, or a mapping.' });
+
+export const redis = z.strictObject(
+  {
+    ...credentials,
+    tls,
+    port: whole(1, 65_535).optional().meta({
+      description:
+        'The port of every server, whatever port Sentinel announces: for TLS beside plain. A port in `addressMap` counts for more.',
+    }),
+  },
+  mapping,
+);
 
 const listenWanted = { error: '"host:port", a port, or "unix:/path"' };
 export const listenAddress = z
