@@ -83,6 +83,12 @@ export const clientLimits = {
 /** The numbers of `clientLimits`, as configured. */
 export type ClientLimits = Readonly<Record<keyof typeof clientLimits, number>>;
 
+/** The limits alone, of a database that has more. */
+export function clientLimitsOf(database: ClientLimits): ClientLimits {
+  const keys = Object.keys(clientLimits) as (keyof ClientLimits)[];
+  return Object.fromEntries(keys.map((key) => [key, database[key]])) as Record<keyof ClientLimits, number>;
+}
+
 export interface DatabaseConfig extends ClientLimits {
   /** The master name in Sentinel. Case matters; any printable text (Redis Enterprise has `db1@internal`). */
   readonly name: string;

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { DatabaseConfig, ListenerConfig } from '../config/types.ts';
+import { clientLimitsOf, type DatabaseConfig, type ListenerConfig } from '../config/types.ts';
 import { TunnelError } from '../errors.ts';
 import type { ListenAddress } from '../net/endpoint.ts';
 import { isOwnShortage } from '../net/errno.ts';
@@ -268,15 +268,10 @@ export class Tunnel {
   }
 
   #limits(): TunnelLimits {
-    const { holdMs, holdMax, dialMs, maxConnections, idleMs, redis } = this.#database;
-    const upstreamTls = redis.tls && { upstreamTls: redis.tls };
+    const { redis } = this.#database;
     return {
-      holdMs,
-      holdMax,
-      dialMs,
-      maxConnections,
-      idleMs,
-      ...upstreamTls,
+      ...clientLimitsOf(this.#database),
+      ...(redis.tls && { upstreamTls: redis.tls }),
       tellSessions: this.#log.isDebugging,
     };
   }

@@ -1,4 +1,4 @@
-import type { ListenerConfig } from '../../config/types.ts';
+import type { ClientLimits, ListenerConfig } from '../../config/types.ts';
 import type { Endpoint, ListenAddress } from '../../net/endpoint.ts';
 import type { DurationsView } from './durations.ts';
 import type { LoopLag } from './lag.ts';
@@ -47,17 +47,7 @@ export interface TunnelSpec extends TunnelLimits {
 }
 
 /** What may change while a tunnel is open. */
-export interface TunnelLimits {
-  /** How long a session may wait for a route and a successful dial, together, in milliseconds. */
-  readonly holdMs: number;
-  /** How many sessions may wait at once; one more is refused. */
-  readonly holdMax: number;
-  /** Deadline of one dial in milliseconds. */
-  readonly dialMs: number;
-  /** Sessions at once, waiting ones included; one more is refused. */
-  readonly maxConnections: number;
-  /** A session in which no byte has moved for so long is ended, in milliseconds; 0 for never. */
-  readonly idleMs: number;
+export interface TunnelLimits extends ClientLimits {
   /** How to speak TLS to Redis; plain without it. It holds for dials from now on. */
   readonly upstreamTls?: ClientTls;
   /** Tell `session-opened` and `session-ended` of each session. Off unless somebody reads them: they cost. */
