@@ -291,7 +291,7 @@ class RunningDaemon implements Daemon {
         hold: (name, ms) => tunnels.named(name).hold(ms, 'held by an operator'),
         release: (name) => tunnels.named(name).release(),
         cut: (name) => tunnels.named(name).cut(),
-        failover: (name) => tunnels.named(name).failOver(),
+        failover: (name, isForced) => tunnels.named(name).failOver(isForced),
         graceful: (name, patience) => tunnels.named(name).failOverGracefully(patience),
       },
       reload: this.#surroundings.read && (async () => (await this.reload()).map(changeLine)),

@@ -29,18 +29,20 @@ const actionsByName: Readonly<Record<string, Action>> = {
   release: { keys: [], act: (actions, name) => Promise.resolve({ released: actions.release(name) }) },
   cut: { keys: [], act: async (actions, name) => ({ cut: await actions.cut(name) }) },
   failover: {
-    keys: ['graceful', 'finishMs', 'maxLagWaitMs'],
-    act: async (actions, name, { graceful, finishMs, maxLagWaitMs }) => {
-      if (graceful !== undefined && typeof graceful !== 'boolean')
-        throw new TunnelError('ST_USAGE', '"graceful": expected true or false');
+    keys: ['graceful', 'finishMs', 'maxLagWaitMs', 'force'],
+    act: async (actions, name, { graceful, finishMs, maxLagWaitMs, force }) => {
+      const isGraceful = flag('graceful', graceful);
+      const isForced = flag('force', force);
       const patience = {
         finishMs: milliseconds('finishMs', finishMs, usualFinishMs, longestFinishMs),
         maxLagWaitMs: milliseconds('maxLagWaitMs', maxLagWaitMs, usualMaxLagWaitMs, longestMaxLagWaitMs),
       };
-      if (graceful === true) return await actions.graceful(name, patience);
+      if (isGraceful && isForced)
+        throw new TunnelError('ST_USAGE', '"force" is for a failover that is not "graceful"');
+      if (isGraceful) return await actions.graceful(name, patience);
       const needless = Object.entries({ finishMs, maxLagWaitMs }).find(([, value]) => value !== undefined);
       if (needless) throw new TunnelError('ST_USAGE', `"${needless[0]}" needs "graceful": true beside it`);
-      return { sentinel: await actions.failover(name) };
+      return { sentinel: await actions.failover(name, isForced) };
     },
   },
 };
@@ -106,6 +108,11 @@ function readWishes(body: string, keys: readonly string[]): Wishes {
     throw new TunnelError('ST_USAGE', `Unknown key "${stranger}", expected ${expected}`);
   }
   return parsed as Wishes;
+}
+
+function flag(key: string, value: unknown): boolean {
+  if (value === undefined || typeof value === 'boolean') return value === true;
+  throw new TunnelError('ST_USAGE', `"${key}": expected true or false`);
 }
 
 function milliseconds(key: string, value: unknown, usual: number, most: number): number {

@@ -52,10 +52,11 @@ export interface Actions {
   /**
    * Has Sentinel begin a failover.
    *
+   * @param isForced whether it may lose what a replica lacks
    * @returns the Sentinel that has begun it
-   * @throws TunnelError what Sentinel has against it
+   * @throws TunnelError which replica is unfit, or what Sentinel has against it
    */
-  failover(name: string): Promise<string>;
+  failover(name: string, isForced: boolean): Promise<string>;
   /**
    * The same once what clients have asked is answered and the replicas have everything; new clients wait meanwhile.
    *

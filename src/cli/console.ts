@@ -75,6 +75,10 @@ export function addConsole(
     });
   command('failover', ' <name>', 'have Sentinel begin a failover, and wait until the next master is served')
     .option('--graceful', 'first hold new clients, finish running replies and wait for the replicas')
+    .option(
+      '--force',
+      'ask Sentinel also where a replica that it may promote lacks writes, or cannot be asked',
+    )
     .option('--finish-ms <ms>', 'how long replies may take, with --graceful; 2000 unless given')
     .option(
       '--max-lag-wait <ms>',

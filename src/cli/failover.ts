@@ -15,6 +15,7 @@ import { storyText } from './story-text.ts';
 
 export interface FailoverFlags extends OperateFlags {
   readonly graceful?: boolean;
+  readonly force?: boolean;
   readonly finishMs?: string;
   readonly maxLagWait?: string;
   readonly waitMs?: string;
@@ -66,6 +67,9 @@ export async function failover(name: string, flags: FailoverFlags, host: Host): 
   if (flags.maxLagWait !== undefined && !flags.graceful) {
     throw new TunnelError('ST_USAGE', '--max-lag-wait is for --graceful');
   }
+  if (flags.force && flags.graceful) {
+    throw new TunnelError('ST_USAGE', '--force is for a failover without --graceful');
+  }
   const waitMs =
     flags.waitMs === undefined ? usualWaitMs : wholeNumber(flags.waitMs, '--wait-ms', 1, mostWaitMs);
   const finishMs =
@@ -78,6 +82,7 @@ export async function failover(name: string, flags: FailoverFlags, host: Host): 
   const before = databaseOf(await readStatus(client), name);
   const wishes = {
     ...(flags.graceful && { graceful: true }),
+    ...(flags.force && { force: true }),
     ...(finishMs !== undefined && { finishMs }),
     ...(maxLagWaitMs !== undefined && { maxLagWaitMs }),
   };

@@ -11,6 +11,8 @@ export interface Promotable {
   readonly announced: Endpoint;
   /** Where it is dialled; `undefined` where it cannot be dialled from here. */
   readonly endpoint: Endpoint | undefined;
+  /** Whether the Sentinel has a connection to it: it promotes none without, but may have one in a moment. */
+  readonly isConnected: boolean;
 }
 
 /** `replica-priority` unless it is set (redis 7.0.15, redis.conf). */
@@ -34,7 +36,10 @@ export async function askPromotable(
 ): Promise<readonly Promotable[] | undefined> {
   const told = await Promise.all(sentinels.map((sentinel) => ask(name, sentinel, ms, access, servers)));
   if (told.every((each) => each === undefined)) return undefined;
-  const all = told.flatMap((each) => each ?? []);
+  // What one of them has a connection to, one of them may promote: these come last, and stay.
+  const all = told
+    .flatMap((each) => each ?? [])
+    .toSorted((a, b) => Number(a.isConnected) - Number(b.isConnected));
   return [...new Map(all.map((each) => [formatEndpoint(each.announced), each])).values()];
 }
 
@@ -67,24 +72,44 @@ async function ask(
  */
 export function readPromotable(reply: Reply, origin: Origin): readonly Promotable[] | undefined {
   if (!Array.isArray(reply)) return undefined;
-  const fit = (reply as readonly Reply[]).map(asMap).filter(isFit);
-  const best = Math.min(...fit.map(priorityOf));
-  return fit
-    .filter((row) => priorityOf(row) === best)
-    .flatMap((row) => {
+  const rows = (reply as readonly Reply[]).map(asMap).map((row) => ({ row, why: whyNotPromotable(row) }));
+  const best = Math.min(...rows.filter(({ why }) => why === undefined).map(({ row }) => priorityOf(row)));
+  return rows
+    .filter(({ row, why }) =>
+      why === undefined ? priorityOf(row) === best : why === notConnected && priorityOf(row) <= best,
+    )
+    .flatMap(({ row, why }) => {
       const [host, port] = [row.get('ip') ?? '', row.get('port') ?? ''];
       const number = parsePort(port);
       if (number === undefined) return [];
       const read = readAnnounced(host, port, origin);
-      return [{ announced: { host, port: number }, endpoint: read?.isReachable ? read.endpoint : undefined }];
+      return [
+        {
+          announced: { host, port: number },
+          endpoint: read?.isReachable ? read.endpoint : undefined,
+          isConnected: why === undefined,
+        },
+      ];
     });
 }
 
-function isFit(row: ReadonlyMap<string, string>): boolean {
+const notConnected = 'the Sentinel has no connection to it';
+
+/**
+ * Why a Sentinel would not promote a replica, by its row in the reply to `SENTINEL REPLICAS` (redis 7.0.15, sentinel.c,
+ * sentinelSelectSlave). That a link to the master is down is no reason by itself: all are when the master has died.
+ *
+ * @param masterDownMs how long the Sentinel has held the master to be down: for that time nothing is asked of the link
+ * @returns `undefined` where it may be promoted; what is not said is no reason
+ */
+export function whyNotPromotable(row: ReadonlyMap<string, string>, masterDownMs = 0): string | undefined {
   const flags = row.get('flags')?.slice(0, 256).split(',') ?? [];
-  if (['s_down', 'o_down', 'disconnected'].some((flag) => flags.includes(flag))) return false;
-  const longestDownMs = downAfterTimes * numberIn(row, 'down-after-milliseconds', Infinity);
-  return priorityOf(row) !== 0 && numberIn(row, 'master-link-down-time', 0) <= longestDownMs;
+  if (flags.includes('s_down') || flags.includes('o_down')) return 'it is down';
+  if (priorityOf(row) === 0) return 'its replica-priority is 0';
+  const longestMs = masterDownMs + downAfterTimes * numberIn(row, 'down-after-milliseconds', Infinity);
+  const downMs = numberIn(row, 'master-link-down-time', 0);
+  if (downMs > longestMs) return `its link to the master has been down for ${String(downMs)} ms`;
+  return flags.includes('disconnected') ? notConnected : undefined;
 }
 
 function priorityOf(row: ReadonlyMap<string, string>): number {

@@ -81,9 +81,10 @@ export const eventSentences = {
   'database.outage-over':
     '{database}: outage is over after {lastedMs} ms; refused: {refused}, cut: {cut}, most waiting at once: {held}',
   'database.held': '{database}: an operator lets new clients wait until {until}: {reason}',
-  'database.released': '{database}: new clients are served again: {why}',
+  'database.released': '{database}: new clients are no longer held: {why}',
   'database.cut': '{database}: an operator cut sessions: {count}',
   'failover.ordered': '{database}: {sentinel} begins a failover, for an operator',
+  'failover.refused': '{database}: failover refused: {reason}',
   'failover.story': '{database}: {story}',
 } as const;
 

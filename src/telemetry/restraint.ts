@@ -16,6 +16,7 @@ const unrestrained: ReadonlySet<EventName> = new Set([
   'admin.acted',
   'config.reloaded',
   'config.reload-failed',
+  'failover.refused',
   'log.dropped',
   'log.limited',
   'tunnel.stopped',

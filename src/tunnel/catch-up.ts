@@ -1,9 +1,7 @@
-import { TunnelError } from '../errors.ts';
-import { within } from '../lifecycle/within.ts';
 import { formatEndpoint, sameEndpoint } from '../net/endpoint.ts';
-import type { Access } from '../net/tls.ts';
 import type { Promotable } from '../sentinel/promotable.ts';
-import { ReplicationLine, type ReplicationReply } from './replication-line.ts';
+import { askMs, Candidates, listMs, type CandidatesPort, type Goal } from './candidates.ts';
+import type { ReplicationReply } from './replication-line.ts';
 
 /** That every replica which may be promoted has what the master had. */
 export interface CatchUp {
@@ -15,37 +13,12 @@ export interface CatchUp {
   readonly tookMs: number;
 }
 
-/** What the wait for replicas needs of a graceful failover. */
-export interface CatchUpPort {
-  readonly name: string;
-  readonly access: Access;
-  readonly master: ReplicationLine;
-  /** The replicas that Sentinel may promote; `undefined` where no Sentinel says. */
-  promotable(): Promise<readonly Promotable[] | undefined>;
-  /** Whether the master is still the one of the beginning. */
-  isCurrent(): boolean;
-}
-
 /** How long replicas may take unless it is said, and the longest, in milliseconds. */
 export const usualMaxLagWaitMs = 3_000;
 export const longestMaxLagWaitMs = 60_000;
-/** How long the Sentinels may take to list the replicas, in milliseconds. */
-const listMs = 1_000;
-const askMs = 500;
 const lookEveryMs = 10;
 /** What the wait may take longer than it is given: the first questions, and the last. In milliseconds. */
 export const catchUpSlackMs = 2 * listMs + 4 * askMs;
-/** More replicas than these are not asked. */
-const mostReplicas = 64;
-
-type Info = Extract<ReplicationReply, { kind: 'info' }>;
-
-/** Where the master was when nobody could write through us any more. */
-interface Goal {
-  readonly offset: number;
-  readonly id: string;
-  readonly replicas: Info['replicas'];
-}
 
 /**
  * Waits until every replica that Sentinel may promote has what the master has now. The offset of now is what counts, however
@@ -55,70 +28,47 @@ interface Goal {
  * @param withinMs how long to wait, in milliseconds
  * @throws TunnelError `ST_FAILOVER_FAILED` with what is missing
  */
-export async function awaitCatchUp(port: CatchUpPort, withinMs: number): Promise<CatchUp> {
+export async function awaitCatchUp(port: CandidatesPort, withinMs: number): Promise<CatchUp> {
   const beganMs = performance.now();
-  const lines = new Map<string, ReplicationLine>();
+  const candidates = new Candidates(port);
   try {
-    const goal = goalIn(port, await port.master.ask(askMs));
-    for (let wanted = await promotable(port, goal); ;) {
-      const missing = await whatIsMissing(port, goal, wanted, lines);
+    const goal = await candidates.goal();
+    const list = async (): Promise<readonly Promotable[]> =>
+      (await candidates.list(goal)).filter(({ isConnected }) => isConnected);
+    for (let wanted = await list(); ;) {
+      const missing = await whatIsMissing(port, goal, wanted, candidates);
       const tookMs = performance.now() - beganMs;
       if (missing === undefined) {
         // A replica may have become fit meanwhile.
-        const now = await promotable(port, goal);
+        const now = await list();
         const isSame = now.every((each) => wanted.some((one) => sameEndpoint(one.announced, each.announced)));
         if (isSame) return { replicas: wanted.length, offset: goal.offset, tookMs: Math.round(tookMs) };
         wanted = now;
       }
       if (tookMs >= withinMs)
-        throw refusal(port, `${missing ?? 'the replicas change'}, after ${String(Math.round(tookMs))} ms`);
+        throw candidates.refusal(
+          `${missing ?? 'the replicas change'}, after ${String(Math.round(tookMs))} ms`,
+        );
       if (missing !== undefined) await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
     }
   } finally {
-    for (const line of lines.values()) line.close();
+    candidates.close();
   }
-}
-
-function goalIn(port: CatchUpPort, reply: ReplicationReply): Goal {
-  if (reply.kind === 'none') throw refusal(port, `the master gives no INFO replication: ${reply.why}`);
-  const { role, offset, id } = reply.info;
-  if (role !== 'master' || offset === undefined || id === undefined)
-    throw refusal(port, 'the INFO replication of the master has no role:master with an offset');
-  return { offset, id, replicas: reply.replicas };
-}
-
-/** What Sentinel may promote, or, where no Sentinel says, every replica of the master. */
-async function promotable(port: CatchUpPort, goal: Goal): Promise<readonly Promotable[]> {
-  let listed: readonly Promotable[] | undefined;
-  await within(
-    listMs,
-    port.promotable().then((each) => (listed = each)),
-  );
-  const wanted =
-    listed ?? goal.replicas.map(({ endpoint }) => ({ announced: endpoint, endpoint: undefined }));
-  if (!listed && wanted.length === 0)
-    throw refusal(port, 'no Sentinel lists its replicas, and the master has none connected');
-  if (wanted.length > mostReplicas)
-    throw refusal(
-      port,
-      `${String(wanted.length)} replicas may be promoted, more than ${String(mostReplicas)} are not asked`,
-    );
-  return wanted;
 }
 
 /** Asks the master and every replica once. @returns `undefined` where all have reached the goal */
 async function whatIsMissing(
-  port: CatchUpPort,
+  port: CandidatesPort,
   goal: Goal,
   wanted: readonly Promotable[],
-  lines: Map<string, ReplicationLine>,
+  candidates: Candidates,
 ): Promise<string | undefined> {
   const [master, ...replies] = await Promise.all([
     port.master.ask(askMs),
-    ...wanted.map((replica) => askReplica(port, replica, lines)),
+    ...wanted.map((replica) => candidates.ask(replica)),
   ]);
   const isOther = master.kind === 'info' && (master.info.role !== 'master' || master.info.id !== goal.id);
-  if (isOther || !port.isCurrent()) throw refusal(port, 'the master has changed meanwhile');
+  if (isOther || !port.isCurrent()) throw candidates.refusal('the master has changed meanwhile');
   const counted = master.kind === 'info' ? master.replicas : [];
   for (const [index, replica] of wanted.entries()) {
     const reply = replies[index] ?? { kind: 'none', why: 'not asked' };
@@ -137,20 +87,4 @@ async function whatIsMissing(
 
 function said(reply: ReplicationReply): string {
   return reply.kind === 'none' ? ` (${reply.why})` : '';
-}
-
-async function askReplica(
-  { access }: CatchUpPort,
-  { announced, endpoint }: Promotable,
-  lines: Map<string, ReplicationLine>,
-): Promise<ReplicationReply> {
-  if (!endpoint) return { kind: 'none', why: 'it cannot be reached from here' };
-  const key = formatEndpoint(announced);
-  const line = lines.get(key) ?? new ReplicationLine(endpoint, access);
-  lines.set(key, line);
-  return await line.ask(askMs);
-}
-
-function refusal({ name }: CatchUpPort, why: string): TunnelError {
-  return new TunnelError('ST_FAILOVER_FAILED', `Cannot fail "${name}" over without loss: ${why}`);
 }

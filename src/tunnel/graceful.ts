@@ -5,6 +5,7 @@ import type { Quiescence } from '../relay/core/engine.ts';
 import type { Promotable } from '../sentinel/promotable.ts';
 import type { MasterView } from '../sentinel/view.ts';
 import { awaitCatchUp, catchUpSlackMs, type CatchUp } from './catch-up.ts';
+import { assertFollowed, confirmedMaster } from './fitness.ts';
 import { lossBetween, type Loss, type ReplicationInfo } from './loss.ts';
 import { ReplicationLine } from './replication-line.ts';
 import type { FailoverStory } from './story.ts';
@@ -69,38 +70,37 @@ export async function failOverGracefully(
   { finishMs, maxLagWaitMs }: Patience,
   order: () => Promise<string>,
 ): Promise<GracefulOutcome> {
-  const { phase, generation } = port.view();
-  if (phase.kind !== 'serving' || phase.standing !== 'confirmed')
-    throw new TunnelError(
-      'ST_FAILOVER_FAILED',
-      `Cannot fail "${port.name}" over: it is ${phase.kind}, not serving a confirmed master`,
-    );
+  const { name, access } = port;
+  const { generation } = port.view();
+  const served = confirmedMaster(name, port.view());
   const before = port.lastStory();
-  const old = new ReplicationLine(phase.endpoint, port.access);
+  const old = new ReplicationLine(served, access);
   const isCurrent = (): boolean => port.view().generation === generation;
+  const promotable = port.promotable.bind(port);
+  const candidates = { name, access, master: old, promotable, isCurrent };
   try {
-    port.hold(finishMs + maxLagWaitMs + catchUpSlackMs + beginMs);
+    // Before anybody waits for it.
+    await assertFollowed(candidates);
+    port.hold(finishMs + maxLagWaitMs + catchUpSlackMs + beginMs + serveMs);
     const quiescence = await port.quiesce(finishMs);
-    const { name, access } = port;
-    const promotable = port.promotable.bind(port);
-    const catchUp = await awaitCatchUp({ name, access, master: old, promotable, isCurrent }, maxLagWaitMs);
+    const catchUp = await awaitCatchUp(candidates, maxLagWaitMs);
     const sentinel = await order();
     const hasBegun = await until(() => !isCurrent(), beginMs);
     if (!hasBegun)
       throw new TunnelError(
         'ST_FAILOVER_FAILED',
-        `The failover of "${port.name}" that ${sentinel} accepted has not begun within ${String(beginMs)} ms`,
+        `The failover of "${name}" that ${sentinel} accepted has not begun within ${String(beginMs)} ms`,
       );
     // Every session has been cut by now, so whatever was acknowledged through here is in this offset.
     const atFence = await infoOf(old);
-    port.release();
+    // The hold is of the generation of before, so that nobody waits for it any more, and its end can be said when it is true.
     await until(() => port.view().phase.kind === 'serving', serveMs);
+    port.release();
     const after = port.view().phase;
-    const next = after.kind === 'serving' ? await askNewMaster(after.endpoint, port.access) : undefined;
+    const next = after.kind === 'serving' ? await askNewMaster(after.endpoint, access) : undefined;
     await until(() => port.lastStory() !== before, storyMs);
     const story = port.lastStory();
-    const isOver =
-      after.kind === 'serving' && formatEndpoint(after.endpoint) !== formatEndpoint(phase.endpoint);
+    const isOver = after.kind === 'serving' && formatEndpoint(after.endpoint) !== formatEndpoint(served);
     return {
       sentinel,
       quiescence,

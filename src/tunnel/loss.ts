@@ -4,6 +4,8 @@ export interface ReplicationInfo {
   readonly offset: number | undefined;
   /** How far a replica has carried out what its master has sent. */
   readonly appliedOffset: number | undefined;
+  /** Whether the link of a replica to its master is up. */
+  readonly isLinked: boolean;
   readonly id: string | undefined;
   /** The history before the last promotion, and where it ended. */
   readonly formerId: string | undefined;
@@ -37,6 +39,7 @@ export function readReplicationInfo(text: string): ReplicationInfo {
     role: field('role'),
     offset: number('master_repl_offset'),
     appliedOffset: number('slave_repl_offset'),
+    isLinked: field('master_link_status') === 'up',
     id: field('master_replid'),
     formerId: field('master_replid2'),
     formerEnd: number('second_repl_offset'),

@@ -12,15 +12,18 @@ import type {
   TunnelEvent,
   TunnelLimits,
 } from '../relay/core/engine.ts';
+import type { Promotable } from '../sentinel/promotable.ts';
 import type { Sentinels } from '../sentinel/sentinels.ts';
 import type { MasterView } from '../sentinel/view.ts';
 import type { MasterWatch } from '../sentinel/watch.ts';
 import type { Log } from '../telemetry/log.ts';
 import { Chronicle } from './chronicle.ts';
+import { assertFollowed, backlogBytes, confirmedMaster } from './fitness.ts';
 import { Listeners } from './listeners.ts';
 import { failOverGracefully, type GracefulOutcome, type GracefulPort, type Patience } from './graceful.ts';
 import { OperatorHold, type HoldView } from './operator-hold.ts';
 import { Reassurance } from './reassurance.ts';
+import { ReplicationLine } from './replication-line.ts';
 import { routeOf, sameRoute } from './route.ts';
 import type { FailoverStory } from './story.ts';
 import type { ListenerView, TunnelReading, TunnelView } from './tunnel-view.ts';
@@ -41,6 +44,7 @@ export class Tunnel {
   #listeners: Listeners | undefined;
   #route: Route | undefined;
   readonly #hold: OperatorHold;
+  #isFailingOver = false;
   #isEnding = false;
 
   /** @param handed descriptors of sockets that listen already */
@@ -205,14 +209,19 @@ export class Tunnel {
   /**
    * Has a Sentinel begin a failover.
    *
+   * @param isForced whether it is begun without a look whether every replica that may be promoted follows the master
    * @returns which one has begun it
-   * @throws TunnelError what it says against it, or why none could be asked
+   * @throws TunnelError `ST_FAILOVER_FAILED` with what such a look has found, or what Sentinel has against it
    */
-  async failOver(): Promise<string> {
-    const { name } = this.#database;
-    const sentinel = await this.#sentinels.failover(name);
-    this.#log.info('failover.ordered', { database: name, sentinel });
-    return sentinel;
+  async failOver(isForced: boolean): Promise<string> {
+    return await this.#withFailover(async () => {
+      if (!isForced)
+        await this.#assertFit().catch((error: unknown) => {
+          if (!(error instanceof TunnelError)) throw error;
+          throw new TunnelError(error.code, `${error.message}; with "force" Sentinel is asked all the same`);
+        });
+      return await this.#orderFailover();
+    });
   }
 
   /**
@@ -221,28 +230,29 @@ export class Tunnel {
    * @throws TunnelError `ST_FAILOVER_FAILED`, or what Sentinel has against it
    */
   async failOverGracefully(patience: Patience): Promise<GracefulOutcome> {
-    const { name } = this.#database;
-    const relay = this.#relay;
-    if (!relay || this.#hold.view)
-      throw new TunnelError('ST_FAILOVER_FAILED', `Cannot fail "${name}" over: it is held, or not open`);
-    const port: GracefulPort = {
-      name,
-      access: this.#database.redis,
-      view: () => this.#watch.view(),
-      hold: (ms) => {
-        const reason = 'a graceful failover is under way';
-        const { until } = this.#hold.begin(ms, reason, this.#watch.view().generation);
-        this.#log.warn('database.held', { database: name, until, reason });
-        this.#steer(this.#watch.view());
-      },
-      release: () => {
-        this.#endHold('the graceful failover is over');
-      },
-      quiesce: (withinMs) => relay.quiesce(withinMs),
-      promotable: () => this.#sentinels.promotable(name, this.#database.redis.port),
-      lastStory: () => this.stories().at(-1),
-    };
-    return await failOverGracefully(port, patience, () => this.failOver());
+    return await this.#withFailover(async () => {
+      const { name } = this.#database;
+      const relay = this.#relay;
+      if (!relay || this.#hold.view) throw this.#noFailover('it is held, or not open');
+      const port: GracefulPort = {
+        name,
+        access: this.#database.redis,
+        view: () => this.#watch.view(),
+        hold: (ms) => {
+          const reason = 'a graceful failover is under way';
+          const { until } = this.#hold.begin(ms, reason, this.#watch.view().generation);
+          this.#log.warn('database.held', { database: name, until, reason });
+          this.#steer(this.#watch.view());
+        },
+        release: () => {
+          this.#endHold('the graceful failover is over');
+        },
+        quiesce: (withinMs) => relay.quiesce(withinMs),
+        promotable: () => this.#promotable(),
+        lastStory: () => this.stories().at(-1),
+      };
+      return await failOverGracefully(port, patience, () => this.#orderFailover());
+    });
   }
 
   /** Cuts every session, and gives how many there were: their clients reconnect. */
@@ -265,6 +275,46 @@ export class Tunnel {
     await Promise.all([this.#listeners?.end(), this.#relay?.close()]);
     this.#sentinels.unwatch(this.#watch);
     this.#chronicle.close();
+  }
+
+  /** One at a time; what is refused is in the log too. */
+  async #withFailover<Outcome>(begin: () => Promise<Outcome>): Promise<Outcome> {
+    try {
+      if (this.#isFailingOver) throw this.#noFailover('another failover is being asked for');
+      this.#isFailingOver = true;
+      return await begin().finally(() => (this.#isFailingOver = false));
+    } catch (error) {
+      if (error instanceof TunnelError)
+        this.#log.warn('failover.refused', { database: this.name, reason: error.message });
+      throw error;
+    }
+  }
+
+  async #assertFit(): Promise<void> {
+    const { name, redis: access } = this.#database;
+    const { generation } = this.#watch.view();
+    const master = new ReplicationLine(confirmedMaster(name, this.#watch.view()), access);
+    const isCurrent = (): boolean => this.#watch.view().generation === generation;
+    try {
+      const promotable = (): Promise<readonly Promotable[] | undefined> => this.#promotable();
+      await assertFollowed({ name, access, master, promotable, isCurrent }, backlogBytes);
+    } finally {
+      master.close();
+    }
+  }
+
+  async #promotable(): Promise<readonly Promotable[] | undefined> {
+    return await this.#sentinels.promotable(this.name, this.#database.redis.port);
+  }
+
+  async #orderFailover(): Promise<string> {
+    const sentinel = await this.#sentinels.failover(this.name);
+    this.#log.info('failover.ordered', { database: this.name, sentinel });
+    return sentinel;
+  }
+
+  #noFailover(why: string): TunnelError {
+    return new TunnelError('ST_FAILOVER_FAILED', `Cannot fail "${this.name}" over: ${why}`);
   }
 
   #limits(): TunnelLimits {

@@ -234,6 +234,7 @@ test('flags that make no sense are told before anybody is asked', async () => {
     [['failovers', '--last', '0'], /--last: expected a whole number from 1/],
     [['top', '--interval', '0'], /--interval: expected seconds from 0.1 to 60/],
     [['hold', 'a', '--for-ms', '1.5'], /--for-ms: expected a whole number from 1/],
+    [['failover', 'a', '--force', '--graceful'], /--force is for a failover without --graceful/],
     [['failover', 'a', '--finish-ms', '5'], /--finish-ms is for --graceful/],
     [['failover', 'a', '--max-lag-wait', '5'], /--max-lag-wait is for --graceful/],
     [

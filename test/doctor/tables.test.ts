@@ -11,10 +11,17 @@ test('whyNoCandidate() tells by its row why a replica would not be promoted', ()
     [{ flags: 'slave,disconnected' }, 'the Sentinel has no connection to it'],
     [{ 'slave-priority': '0' }, 'its replica-priority is 0'],
     [{ 'master-link-status': 'err' }, 'its link to the master is down'],
+    [{ 'role-reported': 'master' }, 'it says that it is a master itself'],
   ] as const) {
-    assert.equal(whyNoCandidate(new Map(Object.entries({ ...sound, ...change }))), why);
+    assert.equal(whyNoCandidate(new Map(Object.entries({ ...sound, ...change })), undefined), why);
   }
-  assert.equal(whyNoCandidate(new Map([['flags', 'slave']])), undefined, 'what is not told is no fault');
+  const cut = new Map(Object.entries({ ...sound, 'master-link-status': 'err' }));
+  assert.equal(whyNoCandidate(cut, 0), undefined, 'every link is down where the master is');
+  assert.equal(
+    whyNoCandidate(new Map([['flags', 'slave']]), undefined),
+    undefined,
+    'what is not told is no fault',
+  );
 });
 
 test('nearestFirst() puts what was probably meant before the rest', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fromHere } from '../../src/sentinel/announced.ts';
-import { readPromotable } from '../../src/sentinel/promotable.ts';
+import { readPromotable, whyNotPromotable } from '../../src/sentinel/promotable.ts';
 
 /** A row of SENTINEL REPLICAS as redis 7.0.15 gives it, as far as it is read. */
 function row(port: number, facts: Readonly<Record<string, string>> = {}): readonly string[] {
@@ -13,7 +13,9 @@ function row(port: number, facts: Readonly<Record<string, string>> = {}): readon
 }
 
 function ports(...rows: readonly (readonly string[])[]): readonly (number | undefined)[] | undefined {
-  return readPromotable(rows, fromHere)?.map(({ announced }) => announced.port);
+  return readPromotable(rows, fromHere)
+    ?.filter(({ isConnected }) => isConnected)
+    .map(({ announced }) => announced.port);
 }
 
 test('every replica that is up may be promoted, but none of priority 0', () => {
@@ -37,9 +39,32 @@ test('of several priorities only the best may be promoted, but not by one that i
   assert.deepEqual(ports(row(1, { 'slave-priority': '90', flags: 's_down,slave' }), row(2)), [2]);
 });
 
+test('one that is up but without a connection to the Sentinel is listed as such: it may have one in a moment', () => {
+  const listed = readPromotable([row(1, { flags: 'slave,disconnected' }), row(2)], fromHere);
+  assert.deepEqual(
+    listed?.map(({ announced, isConnected }) => [announced.port, isConnected]),
+    [
+      [1, false],
+      [2, true],
+    ],
+  );
+});
+
+test('whyNotPromotable() asks nothing of the link for as long as the master has been down', () => {
+  const lost = new Map(
+    Object.entries({ 'master-link-down-time': '15000', 'down-after-milliseconds': '1000' }),
+  );
+  assert.equal(whyNotPromotable(lost), 'its link to the master has been down for 15000 ms');
+  assert.equal(whyNotPromotable(lost, 6_000), undefined);
+});
+
 test('one that cannot be dialled from here is listed all the same', () => {
   const [only] = readPromotable([row(1, { ip: '127.0.0.1' })], { map: [], isRemote: true }) ?? [];
-  assert.deepEqual(only, { announced: { host: '127.0.0.1', port: 1 }, endpoint: undefined });
+  assert.deepEqual(only, {
+    announced: { host: '127.0.0.1', port: 1 },
+    endpoint: undefined,
+    isConnected: true,
+  });
 });
 
 test('a reply that is no list says nothing', () => {

@@ -56,7 +56,13 @@ async function catchUp(scene: Scene): Promise<CatchUp> {
             Promise.resolve(
               scene.promotable
                 ? scene.promotable(listed++)
-                : [{ announced, endpoint: scene.replica && { host: other.host, port: other.port } }],
+                : [
+                    {
+                      announced,
+                      endpoint: scene.replica && { host: other.host, port: other.port },
+                      isConnected: true,
+                    },
+                  ],
             ),
           isCurrent: scene.isCurrent ?? (() => true),
         },
@@ -109,13 +115,28 @@ test('the offset of another history says nothing', async () => {
 });
 
 test('a replica that becomes fit meanwhile has to catch up too', async () => {
-  const late: Promotable = { announced: { host: '10.0.0.3', port: 6379 }, endpoint: undefined };
+  const late: Promotable = {
+    announced: { host: '10.0.0.3', port: 6379 },
+    endpoint: undefined,
+    isConnected: true,
+  };
   const refused = catchUp({
     master: () => master(100, counted(100)),
-    promotable: (asked) => [{ announced, endpoint: undefined }, ...(asked === 0 ? [] : [late])],
+    promotable: (asked) => [
+      { announced, endpoint: undefined, isConnected: true },
+      ...(asked === 0 ? [] : [late]),
+    ],
     withinMs: 50,
   });
   await assert.rejects(refused, { message: /replica 10\.0\.0\.3:6379 is not known to follow the master/ });
+});
+
+test('a replica to which no Sentinel has a connection is not waited for', async () => {
+  const caught = await catchUp({
+    master: () => master(100),
+    promotable: () => [{ announced, endpoint: undefined, isConnected: false }],
+  });
+  assert.equal(caught.replicas, 0);
 });
 
 test('nothing is waited for where nothing may be promoted: Sentinel refuses that itself', async () => {
@@ -136,6 +157,7 @@ test('more replicas than are asked are not failed over to', async () => {
   const many = Array.from({ length: 65 }, (_, at) => ({
     announced: { host: 'a', port: at + 1 },
     endpoint: undefined,
+    isConnected: true,
   }));
   await assert.rejects(catchUp({ master: () => master(100), promotable: () => many }), {
     message: /65 replicas may be promoted, more than 64 are not asked$/,

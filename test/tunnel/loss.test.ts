@@ -4,11 +4,11 @@ import { lossBetween, readReplicationInfo } from '../../src/tunnel/loss.ts';
 
 const old = {
   ...{ role: 'master', offset: 100, appliedOffset: undefined, id: 'a' },
-  ...{ formerId: undefined, formerEnd: undefined },
+  ...{ formerId: undefined, formerEnd: undefined, isLinked: false },
 };
 const next = {
   ...{ role: 'master', offset: 120, appliedOffset: undefined, id: 'b' },
-  ...{ formerId: 'a', formerEnd: 101 },
+  ...{ formerId: 'a', formerEnd: 101, isLinked: false },
 };
 
 test('nothing is lost where the new master had the whole history of the old one', () => {
@@ -60,6 +60,7 @@ test('the reply of Redis is read as it is', () => {
     role: 'master',
     offset: 42,
     appliedOffset: undefined,
+    isLinked: false,
     id: 'abc',
     formerId: 'def',
     formerEnd: undefined,

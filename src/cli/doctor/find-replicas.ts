@@ -1,6 +1,8 @@
 import { formatEndpoint } from '../../net/endpoint.ts';
+import { whyNotPromotable } from '../../sentinel/promotable.ts';
 import { asMap } from '../../sentinel/resp.ts';
 import { readInfoReplication, readReplication, type Replication } from '../../sentinel/role.ts';
+import { backlogBytes } from '../../tunnel/fitness.ts';
 import { causeOf } from './failures.ts';
 import type { DatabaseFacts, Facts, ReplicaFacts } from './facts.ts';
 import type { Finding } from './finding.ts';
@@ -22,20 +24,33 @@ export function replicaFindings(facts: Facts): readonly Finding[] {
   );
 }
 
-/** Why a replica would not be promoted (redis 7.0.15, sentinel.c, sentinelSelectSlave); `undefined` where it could be. */
-export function whyNoCandidate(row: ReadonlyMap<string, string>): string | undefined {
-  const flags = row.get('flags')?.split(',') ?? [];
-  if (flags.includes('s_down') || flags.includes('o_down')) return 'it is down';
-  if (flags.includes('disconnected')) return 'the Sentinel has no connection to it';
-  if (row.get('slave-priority') === '0') return 'its replica-priority is 0';
+/** How long its Sentinel has held the master to be down, in milliseconds; `undefined` where it is up, and we reach it too. */
+type MasterDownMs = number | undefined;
+
+/**
+ * Why a replica would not be promoted, or not without loss; `undefined` where it could be. Where the master is down, every
+ * link to it is, and that is no reason.
+ */
+export function whyNoCandidate(
+  row: ReadonlyMap<string, string>,
+  masterDownMs: MasterDownMs,
+): string | undefined {
+  const why = whyNotPromotable(row, masterDownMs);
+  if (why !== undefined || masterDownMs !== undefined) return why;
+  if (row.get('role-reported') === 'master') return 'it says that it is a master itself';
   const link = row.get('master-link-status');
   return link === undefined || link === 'ok' ? undefined : 'its link to the master is down';
 }
 
-function candidateFindings(
-  { database, replicas, survey }: DatabaseFacts,
-  { sentinels }: Facts,
-): readonly Finding[] {
+function masterDownMsOf({ database, master }: DatabaseFacts, decider: Interview): MasterDownMs {
+  const row = asMap(replyTo(decider, ...questionsOf(database).master) ?? null);
+  const flags = row.get('flags')?.split(',') ?? [];
+  if (flags.includes('s_down') || flags.includes('o_down')) return Number(row.get('s-down-time') ?? 0);
+  return master?.failure ? 0 : undefined;
+}
+
+function candidateFindings(facts: DatabaseFacts, { sentinels }: Facts): readonly Finding[] {
+  const { database, replicas, survey } = facts;
   const { name } = database;
   const { replicas: question } = questionsOf(database);
   const decider = sentinels.find(({ asked }) => asked.by === survey.adopted?.by)?.asked;
@@ -58,7 +73,11 @@ function candidateFindings(
       },
     ];
   }
-  const reasons = replicas.map(({ announced, row }) => ({ announced, why: whyNoCandidate(row) }));
+  const masterDownMs = masterDownMsOf(facts, decider);
+  const reasons = replicas.map(({ announced, row }) => ({
+    announced,
+    why: whyNoCandidate(row, masterDownMs),
+  }));
   if (reasons.some(({ why }) => why === undefined)) {
     return reasons
       .filter(({ why }) => why === 'it is down')
@@ -97,7 +116,7 @@ function reachFindings(
   { announced, row, asked }: ReplicaFacts,
   { database, detours }: DatabaseFacts,
 ): readonly Finding[] {
-  const isDown = whyNoCandidate(row) === 'it is down';
+  const isDown = whyNotPromotable(row) === 'it is down';
   if (!asked.failure || isDown || detours.length > 0) return [];
   const cause = causeOf(asked, database.redis, 'redis');
   const where = formatEndpoint(announced);
@@ -115,9 +134,6 @@ function reachFindings(
     },
   ];
 }
-
-/** The size of the replication backlog unless configured (redis.conf, repl-backlog-size): who is further behind begins again when its link breaks. */
-const backlogBytes = 1024 * 1024;
 
 function lagFindings({ database, master }: DatabaseFacts): readonly Finding[] {
   const replication = master && replicationOf(master);

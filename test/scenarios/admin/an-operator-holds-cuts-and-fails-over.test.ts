@@ -106,7 +106,7 @@ test('a failover is begun by a Sentinel, and what it has against another one is 
     const [code, answer] = await post(tunnel, 'failover');
     assert.equal(code, 200);
     assert.ok(cluster.seeds.includes((answer as { sentinel: string }).sentinel));
-    const [again, refusal] = await post(tunnel, 'failover');
+    const [again, refusal] = await post(tunnel, 'failover', '{"force": true}');
     assert.equal(again, 409);
     assert.match((refusal as { error: string }).error, /refuses a failover of "mymaster": INPROG [^()]+$/);
     for (const replica of cluster.replicas) replica.thaw();
@@ -127,7 +127,9 @@ test('without a replica there is no failover, and that is said', async () => {
     assert.match((refusal as { error: string }).error, /NOGOODSLAVE [^()]+$/);
     await cluster.kill(cluster.sentinel(0));
     await eventually(async () => (await statusOf(tunnel)).sentinels[0]?.state === 'down');
-    const [unreachable, why] = await post(tunnel, 'failover');
+    const [, unlisted] = await post(tunnel, 'failover');
+    assert.match((unlisted as { error: string }).error, /no Sentinel lists its replicas/);
+    const [unreachable, why] = await post(tunnel, 'failover', '{"force": true}');
     assert.equal(unreachable, 409);
     assert.match((why as { error: string }).error, /no Sentinel that answers monitors it/);
   });

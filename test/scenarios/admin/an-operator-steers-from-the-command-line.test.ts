@@ -103,7 +103,7 @@ test('failover waits until the next master is served, under load, and tells the 
     // Nobody is left who could be promoted, however long the next command takes to begin.
     const promoted = await cluster.masterNow();
     for (const server of cluster.servers) if (server !== promoted) await server.kill();
-    const again = await act('failover', cluster.name);
+    const again = await act('failover', cluster.name, '--force');
     assert.equal(again.code, 1);
     assert.match(
       again.stderr,
