@@ -230,6 +230,7 @@ test('an address behind NAT or of containers gets an addressMap line, also where
       ...{ config, nowMs: 0 },
       sentinels: [{ asked: silent, subscribed: silent, masters: undefined }],
       databases: [{ database, survey, master, replicas: [], detours: [] }],
+      localPorts: [],
       host: {
         ...{ listeners: [], admin: undefined, running: undefined, log: undefined },
         ...{ connections: 1, descriptors: undefined },

@@ -5,6 +5,7 @@ import { accessFindings } from './find-access.ts';
 import { clockFindings } from './find-clocks.ts';
 import { configurationFindings, hostFindings, thisMachine } from './find-host.ts';
 import { masterFindings } from './find-masters.ts';
+import { localPortFindings } from './find-ports.ts';
 import { replicaFindings } from './find-replicas.ts';
 import { sentinelFindings, togetherFindings } from './find-sentinels.ts';
 import { certificateFindings } from './find-tls.ts';
@@ -14,6 +15,7 @@ import { severities, type Evidence, type Finding, type FindingCode } from './fin
 const families: readonly ((facts: Facts) => readonly Finding[])[] = [
   configurationFindings,
   hostFindings,
+  localPortFindings,
   masterFindings,
   sentinelFindings,
   accessFindings,

@@ -3,6 +3,7 @@ import type { Endpoint } from '../../net/endpoint.ts';
 import type { DatabaseSurvey } from '../../sentinel/survey.ts';
 import type { HostFacts } from './host-facts.ts';
 import type { Interview } from './interview.ts';
+import type { LocalPorts } from './local-ports.ts';
 
 /** All that is known, gathered once. Findings are computed from it without any I/O. */
 export interface Facts {
@@ -11,6 +12,8 @@ export interface Facts {
   readonly sentinels: readonly SentinelFacts[];
   readonly databases: readonly DatabaseFacts[];
   readonly host: HostFacts;
+  /** For each master that the Sentinels lead to; empty where that cannot be told. */
+  readonly localPorts: readonly LocalPorts[];
 }
 
 /** One configured Sentinel. */

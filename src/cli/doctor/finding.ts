@@ -16,6 +16,7 @@ export const findingCodes = [
   'log-unwritable',
   'log-disk-full',
   'descriptors-few',
+  'local-ports-few',
   'no-sentinel-answers',
   'majority-missing',
   'sentinels-few',

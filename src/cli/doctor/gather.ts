@@ -9,6 +9,7 @@ import { channels } from '../../sentinel/words.ts';
 import type { DatabaseFacts, Facts, ReplicaFacts, SentinelFacts } from './facts.ts';
 import { hostFacts } from './host-facts.ts';
 import { interview, replyTo, type Interview } from './interview.ts';
+import { localPorts } from './local-ports.ts';
 
 /** A loading server may take more than a second to answer (measured on redis 7.0.15), in milliseconds. */
 const serverMs = 2_000;
@@ -25,11 +26,12 @@ export async function gather(config: Config): Promise<Facts> {
   const isNameUnknown = surveys.some((each) =>
     each.sentinels.some(({ answer }) => answer.kind === 'unknown'),
   );
-  const [named, databases] = await Promise.all([
+  const [named, databases, ports] = await Promise.all([
     isNameUnknown ? Promise.all(sentinels.map((each) => askNames(each, config))) : sentinels,
     Promise.all(surveys.map((each) => askServers(each, sentinels, config))),
+    localPorts(surveys.flatMap(({ adopted }) => adopted?.endpoint ?? [])),
   ]);
-  return { config, nowMs: Date.now(), sentinels: named, databases, host };
+  return { config, nowMs: Date.now(), sentinels: named, databases, host, localPorts: ports };
 }
 
 /** What every Sentinel is asked of a database. */
