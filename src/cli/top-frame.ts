@@ -40,7 +40,7 @@ type Line = readonly Piece[];
 export function frame(look: Look, size: Size, paint: Paint): string[] {
   const { columns, rows, isLive } = size;
   const { status, events } = look;
-  const head = [...headLines(look), []];
+  const head = [...headLines(look, columns), []];
   const failover = latestFailover(status);
   const story = failover ? [[], ...storyLines(failover, new Date(status.program.now), columns)] : [];
   const foot: Line[] = isLive
@@ -51,15 +51,12 @@ export function frame(look: Look, size: Size, paint: Paint): string[] {
   const databases = databaseLines(look, columns);
   const forDatabases = limited(databases, Math.max(3, room - 8), 'database');
   const afterDatabases = room - forDatabases.length;
-  const sentinels = sentinelLines(status);
+  const sentinels = sentinelLines(status, columns);
   const forSentinels = [[], ...limited(sentinels, Math.max(2, Math.min(6, afterDatabases - 6)), 'Sentinel')];
   const forStory = afterDatabases - forSentinels.length >= story.length + 3 ? story : [];
   const left = afterDatabases - forSentinels.length - forStory.length - 2;
-  const shownEvents = left > 0 ? events.slice(-left) : [];
   const forEvents: Line[] =
-    left > 0
-      ? [[], [{ text: 'EVENTS', style: 'faint' }], ...shownEvents.map((event) => eventPieces(event))]
-      : [];
+    left > 0 ? [[], [{ text: 'EVENTS', style: 'faint' }], ...eventLines(events, left, columns)] : [];
   const body = [...head, ...forDatabases, ...forSentinels, ...forStory, ...forEvents].slice(
     0,
     rows - foot.length,
@@ -68,19 +65,19 @@ export function frame(look: Look, size: Size, paint: Paint): string[] {
   return [...body, ...filler, ...foot].map((line) => rendered(line, columns, paint));
 }
 
-function headLines({ where, status, trouble, agoMs }: Look): Line[] {
+function headLines({ where, status, trouble, agoMs }: Look, columns: number): Line[] {
   const { version, uptimeMs, engine, now } = status.program;
   const title = `Sentinel Tunnel ${printable(version)} at ${where}, up ${lasting(uptimeMs)}, ${printable(engine)}`;
   const clockText = clock(now, new Date(now));
   const first: Line = [{ text: title, style: 'strong' }, { text: `  ${clockText}` }];
   if (trouble !== undefined) {
-    return [first, [{ text: `OUT OF TOUCH for ${lasting(agoMs)}, this is old: ${trouble}`, style: 'bad' }]];
+    return [first, ...flowed(`OUT OF TOUCH for ${lasting(agoMs)}, this is old: ${trouble}`, columns, 'bad')];
   }
   if (status.ready) return [first, [{ text: 'READY', style: 'good' }]];
   const waiting = status.databases.filter(({ ready }) => !ready).map(({ name }) => printable(name));
   // Why is said below, where the database is.
   const rest = waiting.length === 0 ? printable(status.reasons.join('; ')) : waiting.join(', ');
-  return [first, [{ text: 'NOT READY', style: 'bad' }, { text: `: ${rest}` }]];
+  return [first, ...flowed(`NOT READY: ${rest}`, columns, 'bad')];
 }
 
 /** Columns that stand to the right, with their widths. */
@@ -133,7 +130,7 @@ function databaseLines({ status, before }: Look, columns: number): Line[] {
   ];
 }
 
-/** The most lines of a note: what a peer says may be long. */
+/** The most lines of one text: what a peer says may be long. */
 const mostWrapped = 4;
 
 /** A text in lines that fit, broken between words where there are any; the last one is cut. */
@@ -176,14 +173,14 @@ function numbersOf(
   ];
 }
 
-function sentinelLines({ sentinels, program, databases }: Status): Line[] {
+function sentinelLines({ sentinels, program, databases }: Status, columns: number): Line[] {
   const now = new Date(program.now).getTime();
   const standings = new Map(databases.map(({ name, standing }) => [name, standing]));
   const several = databases.length > 1;
   const width = Math.max(8, ...sentinels.map(({ address }) => printable(address).length));
   return [
     [{ text: `${'SENTINEL'.padEnd(width)} STATE   LATENCY   HEARD     SAYS`, style: 'faint' }],
-    ...sentinels.map(({ address, state, latencyMs, said, subscription }): Line => {
+    ...sentinels.flatMap(({ address, state, latencyMs, said, subscription }): Line[] => {
       const heardMs = Math.min(...said.map(({ at }) => now - new Date(at).getTime()));
       const heard = Number.isFinite(heardMs) ? lasting(Math.max(0, heardMs)) : 'never';
       const latency = latencyMs === null ? '-' : `${String(latencyMs)} ms`;
@@ -194,20 +191,23 @@ function sentinelLines({ sentinels, program, databases }: Status): Line[] {
         }),
         ...(subscription === 'subscribed' ? [] : [{ text: 'ANNOUNCEMENTS NOT HEARD', tone: 'odd' as const }]),
       ];
-      return [
+      const row: Line = [
         { text: `${printable(address).padEnd(width)} ` },
         {
           text: (state === 'up' ? 'up' : printable(state).toUpperCase()).padEnd(8),
           style: state === 'up' ? 'good' : 'bad',
         },
         { text: `${latency.padEnd(9)} ${heard.padEnd(9)} ` },
-        said.length > 0 && words.length === 0
-          ? { text: 'agrees' }
-          : {
-              text: words.map(({ text }) => printable(text)).join('; ') || 'nothing yet',
-              style: words.some(({ tone }) => tone === 'odd') ? 'bad' : 'plain',
-            },
       ];
+      const isAgreed = said.length > 0 && words.length === 0;
+      const text = isAgreed
+        ? 'agrees'
+        : words.map((word) => printable(word.text)).join('; ') || 'nothing yet';
+      const style = words.some(({ tone }) => tone === 'odd') ? 'bad' : 'plain';
+      const left = columns - row.reduce((sum, piece) => sum + piece.text.length, 0);
+      if (text.length <= left) return [[...row, { text, style }]];
+      // What it says is the cause, and goes below where there is no room beside.
+      return [row, ...flowed(`  ${text}`, columns, style)];
     }),
   ];
 }
@@ -247,19 +247,15 @@ function storyLines(story: Told, now: Date, columns: number): Line[] {
   const { database, at, from, to, cut: many, held } = story;
   const steps = stepsOf(story);
   const outcome = from === to ? `back on ${printable(to)}` : `${printable(from)} -> ${printable(to)}`;
+  const head = `LAST FAILOVER ${printable(database)} ${clock(at, now)} ${outcome}, ${String(many)} cut, ${String(held)} held`;
   return [
-    [
-      { text: 'LAST FAILOVER ', style: 'faint' },
-      {
-        text: `${printable(database)} ${clock(at, now)} ${outcome}, ${String(many)} cut, ${String(held)} held`,
-      },
-    ],
+    ...flowed(head, columns, 'plain'),
     [{ text: timeBar(steps, columns) }],
-    [
-      {
-        text: `${steps.map(({ word, ms }) => `${marks[word] ?? '?'} ${word} ${String(Math.round(ms))}`).join('  ')} ms`,
-      },
-    ],
+    ...flowed(
+      `${steps.map(({ word, ms }) => `${marks[word] ?? '?'} ${word} ${String(Math.round(ms))}`).join('  ')} ms`,
+      columns,
+      'plain',
+    ),
   ];
 }
 
@@ -288,13 +284,33 @@ export function timeBar(steps: readonly Step[], columns: number): string {
   return `|${cells.join('')}|`;
 }
 
-function eventPieces(event: ReadEvent): Line {
-  // Its day would cost the end of the line.
+/** The latest events, oldest first: as many as there is room for with what they say. */
+function eventLines(events: readonly ReadEvent[], most: number, columns: number): Line[] {
+  const lines: Line[] = [];
+  for (const event of events.toReversed()) {
+    const own = linesOf(event, columns);
+    if (lines.length > 0 && lines.length + own.length > most) break;
+    lines.unshift(...own);
+  }
+  return lines.slice(0, most);
+}
+
+function linesOf(event: ReadEvent, columns: number): readonly Line[] {
+  // Its day would cost a line.
   const [first = ''] = eventLine(event, false)
     .replace(/^\d{4}-\d\d-\d\d /, '')
     .split('\n');
-  const style: Style = event.level === 'error' || event.level === 'warn' ? 'bad' : 'plain';
-  return [{ text: first, style }];
+  return flowed(first, columns, event.level === 'error' || event.level === 'warn' ? 'bad' : 'plain');
+}
+
+/** A text over as many lines as it needs, those after the first one indented; `mostWrapped` at most. */
+function flowed(text: string, columns: number, style: Style): readonly Line[] {
+  const [indent = ''] = /^ */.exec(text) ?? [];
+  const [first = '', ...more] = wrapped(text.trimStart(), columns - 2);
+  return [
+    [{ text: `${indent}${first}`, style }],
+    ...more.map((line): Line => [{ text: `  ${line}`, style }]),
+  ];
 }
 
 function rendered(line: Line, columns: number, paint: Paint): string {

@@ -98,6 +98,37 @@ test('frame() says in words what is not well', () => {
   assert.match(text, /^10\.0\.0\.2:1 DOWN .* ANNOUNCEMENTS NOT HEARD$/m);
 });
 
+test('frame() loses nothing of what Sentinels say, of events and of the head at 80 columns', () => {
+  const cause =
+    'ERROR: Cannot reach 10.0.0.1:26379: the certificate is signed by an authority that is not known here (SELF_SIGNED_CERT_IN_CHAIN)';
+  const said = {
+    ...{
+      database: 'mymaster',
+      address: null,
+      epoch: null,
+      flags: [],
+      stranger: false,
+      at: now,
+      latencyMs: 1,
+    },
+    ...({ kind: 'error', agrees: null, text: cause.slice('ERROR: '.length) } as const),
+  };
+  const reason = `no master: ${'the cause of it all '.repeat(8)}(END)`;
+  const event = { id: 'a.1', time: now, level: 'error', event: 'database.outage', sentence: 'said' };
+  const look = lookAt(
+    [database('mymaster', 0, { ready: false, reason })],
+    [sentinel('10.0.0.1:26379', { state: 'down', said: [said] })],
+    undefined,
+    { events: [{ ...event, fields: { database: 'mymaster', reason } }], trouble: reason },
+  );
+  const lines = frame(look, { columns: 80, rows: 60, isLive: true }, plainly);
+  assert.ok(lines.every((line) => line.length <= 80));
+  const text = lines.map((line) => line.trim()).join(' ');
+  assert.equal(text.split('(END)').length - 1, 3, lines.join('\n'));
+  assert.ok(text.includes(cause), lines.join('\n'));
+  assert.doesNotMatch(text, /…/);
+});
+
 test('timeBar() draws to scale, and loses no milestone', () => {
   const bar = (...steps: readonly (readonly [string, number])[]): string =>
     timeBar(
