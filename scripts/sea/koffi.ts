@@ -14,7 +14,7 @@ try {
     { cause },
   );
 }
-export const { load, address, errno, node } = loaded.exports as typeof Koffi;
+export const { load, address, errno, node, view } = loaded.exports as typeof Koffi;
 
 function libraryOfThread(given: unknown): string {
   return (given as { readonly data: { readonly library: string } }).data.library;

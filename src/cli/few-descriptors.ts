@@ -3,13 +3,20 @@ import { exitCodes } from './exit-codes.ts';
 /** Node and its modules take about a hundred while they load. */
 const leastDescriptors = 256;
 
+/** What is needed of the process. */
+interface Self {
+  readonly stderr: { write(text: string): unknown };
+  readonly report: { getReport(): unknown };
+  exit(code: number): unknown;
+}
+
 /**
  * Ends a process that cannot start for want of file descriptors, in one sentence. It loads nothing more itself, as nothing more
  * can be loaded.
  *
  * @throws the error, where it comes from something else
  */
-export function endWhereDescriptorsAreFew(error: unknown, self: NodeJS.Process): void {
+export function endWhereDescriptorsAreFew(error: unknown, self: Self): void {
   if (!isOutOfDescriptors(error, self)) throw error;
   self.stderr.write(
     `sentinel-tunnel: Cannot start: no file descriptor is left; raise the limit of open files (ulimit -n, LimitNOFILE) to ${String(leastDescriptors)} at least\n`,
@@ -17,7 +24,7 @@ export function endWhereDescriptorsAreFew(error: unknown, self: NodeJS.Process):
   self.exit(exitCodes.failed);
 }
 
-function isOutOfDescriptors(error: unknown, self: NodeJS.Process): boolean {
+function isOutOfDescriptors(error: unknown, self: Self): boolean {
   if (!(error instanceof Error)) return false;
   const code = 'code' in error ? error.code : undefined;
   // Node takes a package that it cannot open for one that is not there.
@@ -26,7 +33,7 @@ function isOutOfDescriptors(error: unknown, self: NodeJS.Process): boolean {
 }
 
 /** By what Node reports of itself: /proc may be hidden. */
-function descriptorLimit(self: NodeJS.Process): number {
+function descriptorLimit(self: Self): number {
   const report = self.report.getReport() as { userLimits?: { open_files?: { soft?: unknown } } };
   const soft = report.userLimits?.open_files?.soft;
   return typeof soft === 'number' ? soft : Infinity;

@@ -28,6 +28,18 @@ export function call(
   });
 }
 
+/** Runs a command line with so many file descriptors. */
+export function limited(descriptors: number, command: readonly string[]): Promise<Called> {
+  const script = `ulimit -n ${String(descriptors)}; exec "$@"`;
+  return new Promise((resolve) => {
+    const env = { PATH: process.env['PATH'], SENTINEL_TUNNEL_ADMIN: 'off' };
+    const options = { env, timeout: 30_000, killSignal: 'SIGKILL' } as const;
+    execFile('sh', ['-c', script, 'sh', ...command], options, (error, stdout, stderr) => {
+      resolve({ code: error ? error.code : 0, stdout, stderr });
+    });
+  });
+}
+
 export function assertNoTrace({ stdout, stderr }: Called): void {
   assert.doesNotMatch(stdout + stderr, /^\s+at |node:internal|\.js:\d/m);
 }

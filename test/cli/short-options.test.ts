@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { platform } from 'node:os';
-import { execFile } from 'node:child_process';
 import { test } from 'node:test';
+import { endWhereDescriptorsAreFew } from '../../src/cli/few-descriptors.ts';
 import { version } from '../../src/version.ts';
-import { assertNoTrace, call, main, type Called } from './call.ts';
+import { assertNoTrace, call, limited, main } from './call.ts';
 
 test('-h, -V and -v do what --help and --version do', async () => {
   const help = await call(['--help']);
@@ -20,7 +20,15 @@ test(
   { skip: platform() === 'linux' ? false : 'limits are set by the shell of Linux' },
   async () => {
     for (const limit of [30, 60, 100]) {
-      const called = await limited(limit, ['run', '--sentinel', '127.0.0.1:1', '--database', 'a=0']);
+      const called = await limited(limit, [
+        process.execPath,
+        main,
+        'run',
+        '--sentinel',
+        '127.0.0.1:1',
+        '--database',
+        'a=0',
+      ]);
       assert.match(
         called.stderr,
         /^sentinel-tunnel: Cannot start: no file descriptor is left; raise the limit of open files .*\n$/,
@@ -31,13 +39,18 @@ test(
   },
 );
 
-function limited(descriptors: number, args: readonly string[]): Promise<Called> {
-  const script = `ulimit -n ${String(descriptors)}; exec "$@"`;
-  return new Promise((resolve) => {
-    const env = { PATH: process.env['PATH'], SENTINEL_TUNNEL_ADMIN: 'off' };
-    const words = ['-c', script, 'sh', process.execPath, main, ...args];
-    execFile('sh', words, { env, timeout: 30_000, killSignal: 'SIGKILL' }, (error, stdout, stderr) => {
-      resolve({ code: error ? error.code : 0, stdout, stderr });
-    });
-  });
-}
+test('an error that is none of descriptors is left to Node', () => {
+  const ended: number[] = [];
+  const self = {
+    stderr: { write: () => true },
+    exit: (code: number) => ended.push(code),
+    report: { getReport: () => ({ userLimits: { open_files: { soft: 100 } } }) },
+  };
+  for (const code of ['EMFILE', 'ENFILE', 'ERR_MODULE_NOT_FOUND'])
+    endWhereDescriptorsAreFew(new Error('a', { cause: Object.assign(new Error('b'), { code }) }), self);
+  assert.deepEqual(ended, [1, 1, 1]);
+  const other = Object.assign(new Error('c'), { code: 'EACCES' });
+  assert.throws(() => {
+    endWhereDescriptorsAreFew(other, self);
+  }, other);
+});

@@ -8,6 +8,8 @@ import { promisify } from 'node:util';
 import { after, before, describe, test } from 'node:test';
 import { version } from '../../src/version.ts';
 import { ask, startCluster, TunnelProcess, type Cluster } from '../support/index.ts';
+import { assertNoTrace, limited } from '../cli/call.ts';
+import { hasRing } from '../relay/epoll-engine.ts';
 
 const script = fileURLToPath(new URL('../../../scripts/build-sea.mjs', import.meta.url));
 const skip = process.platform === 'linux' ? false : 'only built for Linux';
@@ -38,11 +40,30 @@ describe('the single-file executable', { skip }, () => {
     const unpacked = join(dir, 'tmp');
     await mkdir(unpacked);
     await using tunnel = await start(['--database', 'mymaster=0'], { TMPDIR: unpacked });
-    assert.equal(tunnel.events('tunnel.started')[0]?.['engine'], 'epoll', tunnel.log());
+    const engine = (await hasRing()) ? 'io_uring' : 'epoll';
+    assert.equal(tunnel.events('tunnel.started')[0]?.['engine'], engine, tunnel.log());
     assert.deepEqual(await readdir(unpacked), []);
     await carries(tunnel);
     assert.equal((await tunnel.stop()).code, 0);
     assert.deepEqual(await readdir(unpacked), []);
+  });
+
+  test('says in a sentence that descriptors are too few', async () => {
+    for (const limit of [20, 22]) {
+      for (const command of ['check', 'run']) {
+        const called = await limited(limit, [
+          file,
+          command,
+          '--sentinel',
+          '127.0.0.1:1',
+          '--database',
+          'a=0',
+        ]);
+        assertNoTrace(called);
+        assert.equal(called.code, 1, called.stderr);
+        if (command === 'run') assert.match(called.stderr, /^sentinel-tunnel: .*EMFILE.*\n$/);
+      }
+    }
   });
 
   test('has the dashboard in it', async () => {
