@@ -6,6 +6,7 @@ import { messageOf } from '../errors.ts';
 import { Backoff } from '../lifecycle/backoff.ts';
 import { sleep } from '../lifecycle/sleep.ts';
 import { whyNotListening } from '../net/errno.ts';
+import { usualAdminPlaces } from '../net/admin-places.ts';
 import { formatListenAddress, type ListenAddress } from '../net/endpoint.ts';
 import { names } from '../net/names.ts';
 import { claim, prepareClaim, release, temporaryPath, type SocketFile } from '../relay/core/unix-socket.ts';
@@ -106,11 +107,12 @@ export class AdminServer {
   async #open(): Promise<void> {
     const backoff = new Backoff(firstRetryMs, mostRetryMs);
     const { signal } = this.#closing;
-    const address = formatListenAddress(this.#config.listen);
+    const { listen, isUsual } = this.#config;
+    const address = formatListenAddress(listen);
     let told: string | undefined;
     while (!signal.aborted) {
       try {
-        await this.#listen();
+        await (isUsual ? this.#listenOnUsual() : this.#listen(listen));
         return;
       } catch (error) {
         const reason = whyNotListening(error);
@@ -122,8 +124,26 @@ export class AdminServer {
     }
   }
 
-  async #listen(): Promise<void> {
-    const { listen } = this.#config;
+  /** On the first of the usual ports that is free. */
+  async #listenOnUsual(): Promise<void> {
+    const [usual] = usualAdminPlaces;
+    for (const [index, place] of usualAdminPlaces.entries()) {
+      try {
+        await this.#listen(place);
+        if (place !== usual)
+          this.#log.warn('admin.moved', {
+            address: formatListenAddress(place),
+            usual: formatListenAddress(usual),
+          });
+        return;
+      } catch (error) {
+        const isTaken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
+        if (!isTaken || this.#closing.signal.aborted || index === usualAdminPlaces.length - 1) throw error;
+      }
+    }
+  }
+
+  async #listen(listen: ListenAddress): Promise<void> {
     if (listen.kind === 'unix') await prepareClaim(listen.path);
     this.#server.listen(
       listen.kind === 'unix'

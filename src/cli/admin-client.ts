@@ -1,7 +1,7 @@
 import { request, type ClientRequest, type IncomingMessage } from 'node:http';
 import { messageOf, TunnelError } from '../errors.ts';
-import { formatListenAddress } from '../net/endpoint.ts';
-import type { AdminPlace } from './admin-place.ts';
+import { formatListenAddress, type ListenAddress } from '../net/endpoint.ts';
+import type { Secret } from '../net/secret.ts';
 import { printable } from '../printable.ts';
 
 /** An answer takes milliseconds, unless the way or the tunnel is ill, in milliseconds. */
@@ -12,6 +12,12 @@ const mostBytes = 32 * 1024 * 1024;
 const mostFrameBytes = 1024 * 1024;
 /** The stream has a beat every ten seconds: what is silent for longer than two of them is gone, in milliseconds. */
 const silenceMs = 25_000;
+
+/** Where an admin listener is, and what it is to be shown. */
+export interface AdminPlace {
+  readonly address: ListenAddress;
+  readonly token: Secret | undefined;
+}
 
 export interface Asking {
   readonly method?: 'GET' | 'POST';

@@ -5,7 +5,10 @@ import { show } from '../config/problems.ts';
 import { readSmallFile, whyUnreadable } from '../config/files.ts';
 import { messageOf, TunnelError } from '../errors.ts';
 import { formatListenAddress, type ListenAddress } from '../net/endpoint.ts';
+import { usualAdminPort } from '../net/admin-places.ts';
 import { Secret } from '../net/secret.ts';
+import type { AdminPlace } from './admin-client.ts';
+import { findAdmin } from './find-admin.ts';
 import type { Host } from './host.ts';
 
 /** What says where the tunnel is that is asked. */
@@ -15,18 +18,9 @@ export interface AdminFlags {
   readonly tokenFile?: string;
 }
 
-/** Where an admin listener is, and what it is to be shown. */
-export interface AdminPlace {
-  readonly address: ListenAddress;
-  readonly token: Secret | undefined;
-}
-
 type Env = Host['env'];
 
 const tokenVariable = 'SENTINEL_TUNNEL_ADMIN_TOKEN';
-
-/** Where it is unless anything says otherwise: as `config/admin.ts` has it, which would load the whole schema. */
-const usualPlace: ListenAddress = { kind: 'tcp', host: '127.0.0.1', port: 9121 };
 
 /** Where one connects to what listens everywhere. */
 const dialled: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
@@ -49,7 +43,7 @@ export async function adminPlaceOf(flags: AdminFlags, env: Env, wantsToken = tru
     said !== undefined
       ? addressFrom(said, from)
       : written?.listen === undefined
-        ? usualPlace
+        ? await findAdmin()
         : addressFrom(written.listen, `"admin.listen" of ${show(file)}`);
   return { address: reachable(address), token: token ?? (wantsToken ? written?.token() : undefined) };
 }
@@ -65,7 +59,7 @@ function addressFrom(said: unknown, from: string): ListenAddress {
   if (address.kind === 'tcp' && address.port === 0) {
     throw new TunnelError(
       'ST_USAGE',
-      `${from}: port 0 is chosen by the kernel, give --admin ${formatListenAddress({ ...address, port: 9121 })} with the real one`,
+      `${from}: port 0 is chosen by the kernel, give --admin ${formatListenAddress({ ...address, port: usualAdminPort })} with the real one`,
     );
   }
   return address;

@@ -7,6 +7,7 @@ import { parseConfig } from '../config/parse.ts';
 import { show } from '../config/problems.ts';
 import { parseText } from '../config/text.ts';
 import { TunnelError } from '../errors.ts';
+import { usualAdminPort } from '../net/admin-places.ts';
 import { formatEndpoint } from '../net/endpoint.ts';
 import { printable } from '../printable.ts';
 import { takeInventory } from '../sentinel/inventory.ts';
@@ -29,8 +30,6 @@ export interface InitFlags {
 
 /** The port of Redis; the databases take it and those above it. */
 const firstPort = 6379;
-/** Of the admin listener, where the configuration gives none. */
-const usualAdminPort = 9121;
 
 /**
  * Asks Sentinels what they monitor, and writes a configuration of it.

@@ -1,10 +1,11 @@
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
 import type { z } from 'zod';
 import { messageOf } from '../errors.ts';
+import { usualAdminPlaces } from '../net/admin-places.ts';
 import { isLoopback, type ListenAddress } from '../net/endpoint.ts';
 import { Secret, type Credentials } from '../net/secret.ts';
 import type { Access, ClientTls, Identity, ServerTls } from '../net/tls.ts';
-import { defaultAdminListen, readListenAddress } from './addresses.ts';
+import { readListenAddress } from './addresses.ts';
 import type { ReadFile } from './files.ts';
 import { formatPath, type Path, type Problem } from './problems.ts';
 import type { ConfigInput } from './schema.ts';
@@ -53,7 +54,8 @@ export class AccessReader {
     // YAML 1.1 reads off as false, and YAML 1.2 as a text.
     if (input === false || input === 'off' || (input === undefined && !isDefault)) return undefined;
     const { token, tokenFile, hosts } = input ?? { hosts: [] };
-    const listen = readListenAddress(input?.listen ?? defaultAdminListen);
+    const isUsual = input?.listen === undefined;
+    const listen = isUsual ? usualAdminPlaces[0] : readListenAddress(input.listen);
     if (!listen) return undefined;
     if (token !== undefined && tokenFile !== undefined)
       this.#problem(['admin', 'tokenFile'], 'set "token" or "tokenFile", not both');
@@ -62,7 +64,7 @@ export class AccessReader {
       this.#problem(['admin', key], 'expected at least 16 printable characters without spaces');
     if (token === undefined && tokenFile === undefined && !isPrivate(listen))
       this.#problem(['admin', 'listen'], 'other machines can connect to it: set "token" or "tokenFile"');
-    return { listen, token: text === undefined ? undefined : new Secret(text), hosts };
+    return { listen, isUsual, token: text === undefined ? undefined : new Secret(text), hosts };
   }
 
   /** A certificate and its key; `undefined` where one is missing or cannot be used, which is a problem. */

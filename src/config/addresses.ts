@@ -11,9 +11,6 @@ import { parseNetwork } from '../net/network.ts';
 
 const loopback = '127.0.0.1';
 
-/** Where the admin listener listens unless the configuration says otherwise. */
-export const defaultAdminListen = `${loopback}:9121`;
-
 /**
  * Reads where to listen: `host:port`, `[v6]:port`, a bare port (loopback), or `unix:/path`.
  *

@@ -86,9 +86,17 @@ export function diffConfigs(before: Config, after: Config): readonly Change[] {
     if (key === 'sentinels') changes.push(...diffSentinels(before, after));
     else if (key === 'addressMap') changes.push(...diffMaps(before, after));
     else if (key === 'databases') changes.push(...diffDatabases(before.databases, after.databases));
+    else if (key === 'admin') changes.push(...diffValues(key, key, shownAdmin(before), shownAdmin(after)));
     else if (key !== 'warnings') changes.push(...diffValues(key, key, from, to));
   }
   return changes;
+}
+
+/** That the address is the usual one is no key of the configuration, and makes a difference where it is taken. */
+function shownAdmin({ admin }: Config): object | undefined {
+  if (!admin) return undefined;
+  const { isUsual, listen, ...rest } = admin;
+  return { ...rest, listen: isUsual ? { ...listen, otherwise: 'the next free port' } : listen };
 }
 
 /** One change as a line for a person. */

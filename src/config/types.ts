@@ -119,6 +119,8 @@ export interface ListenerConfig {
 
 export interface AdminConfig {
   readonly listen: ListenAddress;
+  /** Whether nothing says where it listens: the next free port is taken then where the usual one is not free. */
+  readonly isUsual: boolean;
   /** Who has it may see everything and act; `undefined`: everybody who can connect may see, nobody may act. */
   readonly token: Secret | undefined;
   /** Names under which it is reached, besides those of loopback and its own address. */

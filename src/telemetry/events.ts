@@ -27,7 +27,9 @@ export const eventSentences = {
   'log.reopen-failed': 'Cannot open the log anew on {signal}, going on with the old one: {reason}',
   // the admin listener
   'admin.opened': 'Probes, metrics and operators are answered on {address}',
-  'admin.failed': 'Cannot answer probes, metrics and operators on {address}: {reason}',
+  'admin.failed': 'Cannot answer probes, metrics and operators on {address}: {reason}; trying again',
+  'admin.moved':
+    'Another program listens on {usual}, the usual address of the admin listener, as redis_exporter does: it is on {address}; "admin.listen" chooses one',
   'admin.acted': '{who} asks for {action}',
   'admin.follower-dropped': 'Cut off a follower of the events at {who}, who reads too slowly',
   'admin.crowded':

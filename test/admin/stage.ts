@@ -157,7 +157,7 @@ export class Stage implements AsyncDisposable {
     );
     const listen = { kind: 'tcp', host: '127.0.0.1', port: 0 } as const;
     this.history = new History(() => port.readings());
-    const given = { listen, token: undefined, hosts: [], ...config };
+    const given = { listen, isUsual: false, token: undefined, hosts: [], ...config };
     this.server = new AdminServer(given, port, this.history, page, port.log);
   }
 

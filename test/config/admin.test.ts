@@ -22,7 +22,12 @@ function complaintOf(admin: unknown): string {
   return 'nothing';
 }
 
-const usual = { listen: { kind: 'tcp', host: '127.0.0.1', port: 9121 }, token: undefined, hosts: [] };
+const usual = {
+  listen: { kind: 'tcp', host: '127.0.0.1', port: 9121 },
+  isUsual: true,
+  token: undefined,
+  hosts: [],
+};
 
 test('there is an admin listener where a command wants one by default, unless it is turned off', () => {
   assert.deepEqual(adminOf(undefined), usual);
@@ -36,6 +41,7 @@ test('there is an admin listener where a command wants one by default, unless it
   assert.deepEqual(adminOf({ hosts: ['a'] }, { admin: { value: '9000', from } }), {
     ...usual,
     listen: { kind: 'tcp', host: '127.0.0.1', port: 9000 },
+    isUsual: false,
     hosts: ['a'],
   });
 });

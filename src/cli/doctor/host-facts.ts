@@ -3,12 +3,14 @@ import { connect, createServer } from 'node:net';
 import { dirname } from 'node:path';
 import type { AdminConfig, Config } from '../../config/types.ts';
 import { messageOf } from '../../errors.ts';
+import { usualAdminPlaces } from '../../net/admin-places.ts';
 import { formatListenAddress, type ListenAddress } from '../../net/endpoint.ts';
 import { names } from '../../net/names.ts';
 import { configuredConnections, descriptorBudget } from '../../descriptor-budget.ts';
 import { descriptorLimit, type DescriptorBudget } from '../../relay/core/descriptor-limit.ts';
 import { AdminClient } from '../admin-client.ts';
 import { reachable } from '../admin-place.ts';
+import { findAdmin } from '../find-admin.ts';
 import { whyNoFolder } from './folder.ts';
 import { logObjection, type LogObjection } from './log-objection.ts';
 import { holderOf, isTunnel, type Holder } from './port-holder.ts';
@@ -55,7 +57,7 @@ export async function hostFacts(config: Config): Promise<HostFacts> {
   );
   const [listeners, adminFacts, running, logTrouble] = await Promise.all([
     Promise.all(places.map(({ database, address }) => look(address, database))),
-    admin && look(admin.listen, undefined),
+    admin && lookAtAdmin(admin),
     admin && runningTunnel(admin),
     log.file === '-' ? undefined : logObjection(log.file),
   ]);
@@ -84,6 +86,17 @@ function descriptorsOf(
         : (['self', descriptorLimit()] as const);
   const budget = limit === undefined ? undefined : descriptorBudget(config, undefined, limit);
   return budget && { ...budget, whose };
+}
+
+/** Of several that may be taken the first that can be. */
+async function lookAtAdmin({ listen, isUsual }: AdminConfig): Promise<ListenerFacts> {
+  const first = await look(listen, undefined);
+  if (!isUsual || first.objection === undefined) return first;
+  for (const place of usualAdminPlaces) {
+    const next = await look(place, undefined);
+    if (next.objection === undefined) return next;
+  }
+  return first;
 }
 
 /** Who holds the sockets of socket units is process 1. */
@@ -156,12 +169,13 @@ function isServed(path: string): Promise<boolean> {
 }
 
 /** It is on this machine, in milliseconds. */
-const adminMs = 2_000;
+const adminMs = 4_000;
 
 /** Asks whoever answers at the admin address. */
-async function runningTunnel({ listen, token }: AdminConfig): Promise<RunningFacts | undefined> {
+async function runningTunnel({ listen, isUsual, token }: AdminConfig): Promise<RunningFacts | undefined> {
   try {
-    const client = new AdminClient({ address: reachable(listen), token });
+    const address = isUsual ? await findAdmin() : reachable(listen);
+    const client = new AdminClient({ address, token });
     const status = await client.json('/status', { withinMs: adminMs });
     const listening = listenersOf(status);
     return listening && { listening, descriptorLimit: limitOf(status) };

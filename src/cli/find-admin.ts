@@ -1,0 +1,34 @@
+import { TunnelError } from '../errors.ts';
+import { usualAdminPlaces } from '../net/admin-places.ts';
+import { formatListenAddress, type ListenAddress } from '../net/endpoint.ts';
+import { AdminClient } from './admin-client.ts';
+import { isFlag, isText, listOf, mapping } from './shape.ts';
+
+/** A probe is answered within a second, unless this machine is very busy, in milliseconds. */
+const answerMs = 3_000;
+
+/**
+ * Where a tunnel listens whose configuration says nothing of its admin listener: on the usual port, or on the next that was free. Each
+ * is asked for its probe, without a token.
+ *
+ * @returns the usual address where none answers: there it is missed
+ * @throws TunnelError `ST_USAGE` where several answer: which one is meant has to be said
+ */
+export async function findAdmin(): Promise<ListenAddress> {
+  const answers = await Promise.all(usualAdminPlaces.map(isTunnelAt));
+  const found = usualAdminPlaces.filter((_, at) => answers[at]);
+  if (found.length <= 1) return found[0] ?? usualAdminPlaces[0];
+  const list = found.map(formatListenAddress).join(', ');
+  throw new TunnelError('ST_USAGE', `Several tunnels answer here, at ${list}: say which one with --admin`);
+}
+
+async function isTunnelAt(address: ListenAddress): Promise<boolean> {
+  try {
+    const { text } = await new AdminClient({ address, token: undefined }).ask('/livez', {
+      withinMs: answerMs,
+    });
+    return mapping({ live: isFlag, silent: listOf(isText) })(JSON.parse(text));
+  } catch {
+    return false; // nobody, or somebody else
+  }
+}
