@@ -1,4 +1,4 @@
-import type { DatabaseConfig, ListenerConfig } from '../../src/config/config.ts';
+import type { DatabaseConfig, ListenerConfig } from '../../src/config/types.ts';
 
 /** A listener on loopback, at a port of one's own where none is given. */
 export function listenerAt(port = 0, changes: Partial<ListenerConfig> = {}): ListenerConfig {

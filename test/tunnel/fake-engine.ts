@@ -1,5 +1,5 @@
 import { TunnelError } from '../../src/errors.ts';
-import type { ListenerConfig } from '../../src/config/config.ts';
+import type { ListenerConfig } from '../../src/config/types.ts';
 import { formatListenAddress, type ListenAddress } from '../../src/net/endpoint.ts';
 import { Durations, type DurationsView } from '../../src/relay/core/durations.ts';
 import type {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TunnelError } from '../../src/errors.ts';
-import type { ListenerConfig } from '../../src/config/config.ts';
+import type { ListenerConfig } from '../../src/config/types.ts';
 import type { ServerTls } from '../../src/net/tls.ts';
 import { Secret } from '../../src/net/secret.ts';
 import { Listeners } from '../../src/tunnel/listeners.ts';

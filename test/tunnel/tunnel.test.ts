@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { DatabaseConfig } from '../../src/config/config.ts';
+import type { DatabaseConfig } from '../../src/config/types.ts';
 import type { Route } from '../../src/relay/core/engine.ts';
 import type { MasterView, Phase } from '../../src/sentinel/view.ts';
 import { Tunnel } from '../../src/tunnel/tunnel.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { DatabaseConfig } from '../../src/config/config.ts';
+import type { DatabaseConfig } from '../../src/config/types.ts';
 import { Tunnels } from '../../src/tunnel/tunnels.ts';
 import { RecordedLog, settled, stopClock } from '../support/index.ts';
 import { databaseOf, listenerAt } from './databases.ts';
