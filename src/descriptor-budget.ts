@@ -3,7 +3,7 @@ import type { Config } from './config/types.ts';
 import { descriptorLimit, type DescriptorBudget } from './relay/core/descriptor-limit.ts';
 import type { Engine } from './relay/core/engine.ts';
 import { descriptorsPerSession } from './relay/core/places.ts';
-import { maxMembers } from './sentinel/roster.ts';
+import { maxMembers } from './sentinel/members/roster.ts';
 import type { Log } from './telemetry/log.ts';
 
 /** To each Sentinel: questions, late answers to them, announcements, and whom it knows. */

@@ -9,7 +9,7 @@ export type { Credentials, Secret } from './net/secret.ts';
 export type { Access, ClientTls } from './net/tls.ts';
 export type { Endpoint, ListenAddress } from './net/endpoint.ts';
 export type { TunnelCounters } from './relay/core/engine.ts';
-export type { MasterView, Phase } from './sentinel/view.ts';
+export type { MasterView, Phase } from './sentinel/decision/view.ts';
 export type { EventName } from './telemetry/events.ts';
 export type { Fields, Log } from './telemetry/log.ts';
 export type { FailoverStory, StoryLine } from './tunnel/story.ts';

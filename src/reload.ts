@@ -5,7 +5,7 @@ import { changeLine, diffConfigs, type Change } from './config/diff.ts';
 import { messageOf, TunnelError } from './errors.ts';
 import { Latest } from './lifecycle/latest.ts';
 import type { ConnectionLimit } from './descriptor-budget.ts';
-import type { Sentinels } from './sentinel/sentinels.ts';
+import type { Sentinels } from './sentinel/members/sentinels.ts';
 import type { Log } from './telemetry/log.ts';
 import type { Tunnels } from './tunnel/tunnels.ts';
 

@@ -1,7 +1,7 @@
 import { sameEndpoint } from '../net/endpoint.ts';
 import { endReasons } from '../relay/core/engine.ts';
-import type { SentinelView } from '../sentinel/account.ts';
-import type { Phase } from '../sentinel/view.ts';
+import type { SentinelView } from '../sentinel/links/stats.ts';
+import type { Phase } from '../sentinel/decision/view.ts';
 import type { HistogramView } from '../telemetry/histogram.ts';
 import type { TunnelView } from '../tunnel/tunnel-view.ts';
 import type { Overview } from './port.ts';

@@ -1,7 +1,7 @@
 import type { DescriptorBudget } from '../relay/core/descriptor-limit.ts';
 import type { EngineName } from '../relay/core/engine.ts';
 import type { LoopLag } from '../relay/core/lag.ts';
-import type { SentinelView } from '../sentinel/account.ts';
+import type { SentinelView } from '../sentinel/links/stats.ts';
 import type { EventFeed } from '../telemetry/feed.ts';
 import type { GracefulOutcome, Patience } from '../tunnel/graceful.ts';
 import type { HoldView } from '../tunnel/operator-hold.ts';

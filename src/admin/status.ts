@@ -1,8 +1,8 @@
 import { formatEndpoint, formatListenAddress } from '../net/endpoint.ts';
 import type { DescriptorBudget } from '../relay/core/descriptor-limit.ts';
 import type { EngineName, TunnelCounters } from '../relay/core/engine.ts';
-import type { Said, SentinelView } from '../sentinel/account.ts';
-import type { MasterView, Phase } from '../sentinel/view.ts';
+import type { Said, SentinelView } from '../sentinel/links/stats.ts';
+import type { MasterView, Phase } from '../sentinel/decision/view.ts';
 import type { HoldView } from '../tunnel/operator-hold.ts';
 import type { FailoverStory } from '../tunnel/story.ts';
 import type { ListenerView, TunnelView } from '../tunnel/tunnel-view.ts';

@@ -2,7 +2,7 @@ import type { Daemon } from '../daemon.ts';
 import { messageOf } from '../errors.ts';
 import { formatEndpoint } from '../net/endpoint.ts';
 import { printable } from '../printable.ts';
-import type { MasterView } from '../sentinel/view.ts';
+import type { MasterView } from '../sentinel/decision/view.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Host } from './host.ts';
 import { openNotify, type Notify } from './notify-socket.ts';

@@ -11,15 +11,15 @@ import {
   type Roster,
   type Rules,
   type Word,
-} from './belief.ts';
-import { absentServers, type AbsentServer } from './absent.ts';
-import type { Login } from './connection.ts';
-import { step } from './step.ts';
-import { RoleProbe, type ProbeEntry, type ProbePace } from './probe.ts';
-import type { Role } from './role.ts';
-import { viewOf } from './view-of.ts';
-import type { MasterView } from './view.ts';
-import type { Announcement, Answer } from './words.ts';
+} from './decision/belief.ts';
+import { absentServers, type AbsentServer } from './decision/absent.ts';
+import type { Login } from '../redis/connection.ts';
+import { step } from './decision/step.ts';
+import { RoleProbe, type ProbeEntry, type ProbePace } from '../redis/probe.ts';
+import type { Role } from '../redis/role.ts';
+import { viewOf } from './decision/view-of.ts';
+import type { MasterView } from './decision/view.ts';
+import type { Announcement, Answer } from './links/announcement.ts';
 
 /** What a watch tells, in the order in which it happened. */
 export type WatchEvent =

@@ -2,7 +2,7 @@ import { TunnelError } from '../errors.ts';
 import { within } from '../lifecycle/within.ts';
 import { formatEndpoint } from '../net/endpoint.ts';
 import type { Access } from '../net/tls.ts';
-import type { Promotable } from '../sentinel/promotable.ts';
+import type { Promotable } from '../sentinel/members/promotable.ts';
 import { ReplicationLine, type ReplicationReply } from './replication-line.ts';
 
 /** How long the Sentinels may take to list the replicas, in milliseconds. */

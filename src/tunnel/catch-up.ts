@@ -1,5 +1,5 @@
 import { formatEndpoint, sameEndpoint } from '../net/endpoint.ts';
-import type { Promotable } from '../sentinel/promotable.ts';
+import type { Promotable } from '../sentinel/members/promotable.ts';
 import { askMs, Candidates, listMs, type CandidatesPort, type Goal } from './candidates.ts';
 import type { ReplicationReply } from './replication-line.ts';
 

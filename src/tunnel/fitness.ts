@@ -1,7 +1,7 @@
 import { TunnelError } from '../errors.ts';
 import { formatEndpoint, sameEndpoint, type Endpoint } from '../net/endpoint.ts';
-import type { Promotable } from '../sentinel/promotable.ts';
-import type { MasterView } from '../sentinel/view.ts';
+import type { Promotable } from '../sentinel/members/promotable.ts';
+import type { MasterView } from '../sentinel/decision/view.ts';
 import { Candidates, type CandidatesPort, type Goal } from './candidates.ts';
 import type { ReplicationReply } from './replication-line.ts';
 

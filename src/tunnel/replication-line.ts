@@ -1,9 +1,9 @@
 import { TunnelError } from '../errors.ts';
 import type { Endpoint } from '../net/endpoint.ts';
 import type { Access } from '../net/tls.ts';
-import { Connection } from '../sentinel/connection.ts';
-import { ReplyError } from '../sentinel/resp.ts';
-import { readInfoReplication, type CountedReplica } from '../sentinel/role.ts';
+import { Connection } from '../redis/connection.ts';
+import { ReplyError } from '../redis/resp.ts';
+import { readInfoReplication, type CountedReplica } from '../redis/role.ts';
 import { readReplicationInfo, type ReplicationInfo } from './loss.ts';
 
 /** What came of asking a server for `INFO replication`. */

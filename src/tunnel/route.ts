@@ -1,6 +1,6 @@
 import { unreachable } from '../lifecycle/unreachable.ts';
 import type { Route } from '../relay/core/engine.ts';
-import type { MasterView } from '../sentinel/view.ts';
+import type { MasterView } from '../sentinel/decision/view.ts';
 
 /** What the data plane is to do for a view. Pure. */
 export function routeOf({ generation, phase }: MasterView): Route {

@@ -1,8 +1,8 @@
 import type { Endpoint, ListenAddress } from '../net/endpoint.ts';
 import type { DurationsView } from '../relay/core/durations.ts';
 import type { TunnelCounters } from '../relay/core/engine.ts';
-import type { AbsentServer } from '../sentinel/absent.ts';
-import type { MasterView } from '../sentinel/view.ts';
+import type { AbsentServer } from '../sentinel/decision/absent.ts';
+import type { MasterView } from '../sentinel/decision/view.ts';
 import type { FailoverCountsView } from './failover-counts.ts';
 import type { HoldView } from './operator-hold.ts';
 import type { FailoverStory } from './story.ts';

@@ -12,9 +12,9 @@ import type {
   TunnelEvent,
   TunnelLimits,
 } from '../relay/core/engine.ts';
-import type { Promotable } from '../sentinel/promotable.ts';
-import type { Sentinels } from '../sentinel/sentinels.ts';
-import type { MasterView } from '../sentinel/view.ts';
+import type { Promotable } from '../sentinel/members/promotable.ts';
+import type { Sentinels } from '../sentinel/members/sentinels.ts';
+import type { MasterView } from '../sentinel/decision/view.ts';
 import type { MasterWatch } from '../sentinel/watch.ts';
 import type { Log } from '../telemetry/log.ts';
 import { Chronicle } from './chronicle.ts';

@@ -4,7 +4,7 @@ import { Page } from '../../src/admin/page.ts';
 import type { Actions, AdminPort, Overview, Readings } from '../../src/admin/port.ts';
 import { TunnelError } from '../../src/errors.ts';
 import type { AdminConfig } from '../../src/config/types.ts';
-import type { MasterView, Phase } from '../../src/sentinel/view.ts';
+import type { MasterView, Phase } from '../../src/sentinel/decision/view.ts';
 import type { EventName } from '../../src/telemetry/events.ts';
 import { EventFeed } from '../../src/telemetry/feed.ts';
 import { silentLog, type Fields, type Log } from '../../src/telemetry/log.ts';

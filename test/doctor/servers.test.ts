@@ -16,7 +16,7 @@ import {
 import { masterFindings } from '../../src/cli/doctor/find-masters.ts';
 import type { Interview } from '../../src/cli/doctor/interview.ts';
 import { parseConfig } from '../../src/config/parse.ts';
-import type { DatabaseSurvey } from '../../src/sentinel/survey.ts';
+import type { DatabaseSurvey } from '../../src/sentinel/members/survey.ts';
 import { codesOf, diagnosed, found } from './diagnosed.ts';
 
 /** Sentinels are reached at 127.0.0.2 in some of these, so that they are on another host than the master. */

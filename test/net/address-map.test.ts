@@ -4,8 +4,8 @@ import { readAddressMap } from '../../src/config/addresses.ts';
 import type { ListenAddress } from '../../src/net/endpoint.ts';
 import { mapEndpoint } from '../../src/net/address-map.ts';
 import { OwnListeners } from '../../src/net/own-listeners.ts';
-import { announcedEndpoint } from '../../src/sentinel/announced.ts';
-import { readAnnouncement, readAnswer, readSentinels } from '../../src/sentinel/words.ts';
+import { announcedEndpoint } from '../../src/redis/reported-address.ts';
+import { readAnnouncement, readAnswer, readSentinels } from '../../src/sentinel/links/announcement.ts';
 
 const map = readAddressMap({
   '172.18.0.0/16': 'gateway.example',

@@ -31,7 +31,7 @@ test('docs/architecture.md prints the moves of a session', () => {
 });
 
 test('docs/architecture.md and docs/failover.md list the phases of a view', () => {
-  const phases = kindsOf('src/sentinel/view.ts', 'Phase');
+  const phases = kindsOf('src/sentinel/decision/view.ts', 'Phase');
   assert.equal(phases.length, 5);
   for (const page of ['docs/architecture.md', 'docs/failover.md']) {
     assert.deepEqual(firstCells(page, 'phases'), phases, page);
@@ -43,7 +43,7 @@ test('docs/architecture.md names the states of a fence', () => {
   const sentence = /a belief knows three states: ([^.]*)\./.exec(text.replace(/\s+/g, ' '))?.[1] ?? '';
   assert.deepEqual(
     [...new Set(names(sentence))].toSorted(),
-    kindsOf('src/sentinel/belief.ts', 'Fence').toSorted(),
+    kindsOf('src/sentinel/decision/belief.ts', 'Fence').toSorted(),
   );
 });
 

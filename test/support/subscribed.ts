@@ -1,4 +1,4 @@
-import { channels } from '../../src/sentinel/words.ts';
+import { channels } from '../../src/sentinel/links/announcement.ts';
 import { eventually } from './eventually.ts';
 import type { RedisProcess } from './redis-process.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Promotable } from '../../src/sentinel/promotable.ts';
+import type { Promotable } from '../../src/sentinel/members/promotable.ts';
 import { awaitCatchUp, type CatchUp } from '../../src/tunnel/catch-up.ts';
 import { ReplicationLine } from '../../src/tunnel/replication-line.ts';
 import { FakeRedis, withoutLeaks } from '../support/index.ts';

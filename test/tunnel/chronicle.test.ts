@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import type { TunnelCounters, TunnelEvent } from '../../src/relay/core/engine.ts';
-import type { MasterView, Phase } from '../../src/sentinel/view.ts';
+import type { MasterView, Phase } from '../../src/sentinel/decision/view.ts';
 import type { WatchEvent } from '../../src/sentinel/watch.ts';
 import type { HistogramView } from '../../src/telemetry/histogram.ts';
 import { Chronicle } from '../../src/tunnel/chronicle.ts';

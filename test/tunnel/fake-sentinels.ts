@@ -1,7 +1,7 @@
 import type { Endpoint } from '../../src/net/endpoint.ts';
-import type { Promotable } from '../../src/sentinel/promotable.ts';
-import type { Sentinels, WatchRules } from '../../src/sentinel/sentinels.ts';
-import type { MasterView, Phase } from '../../src/sentinel/view.ts';
+import type { Promotable } from '../../src/sentinel/members/promotable.ts';
+import type { Sentinels, WatchRules } from '../../src/sentinel/members/sentinels.ts';
+import type { MasterView, Phase } from '../../src/sentinel/decision/view.ts';
 import type { MasterWatch, WatchEvent } from '../../src/sentinel/watch.ts';
 
 /** What a tunnel uses of the Sentinels and of a watch: the names and types are those of the real ones. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { MasterView, Phase } from '../../src/sentinel/view.ts';
+import type { MasterView, Phase } from '../../src/sentinel/decision/view.ts';
 import { routeOf, sameRoute } from '../../src/tunnel/route.ts';
 
 const endpoint = { host: '127.0.0.1', port: 7001 };

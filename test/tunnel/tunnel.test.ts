@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { DatabaseConfig } from '../../src/config/types.ts';
 import type { Route } from '../../src/relay/core/engine.ts';
-import type { MasterView, Phase } from '../../src/sentinel/view.ts';
+import type { MasterView, Phase } from '../../src/sentinel/decision/view.ts';
 import { Tunnel } from '../../src/tunnel/tunnel.ts';
 import { RecordedLog, settled, stopClock } from '../support/index.ts';
 import { databaseOf, listenerAt } from './databases.ts';

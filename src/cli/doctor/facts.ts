@@ -1,6 +1,6 @@
 import type { Config, DatabaseConfig } from '../../config/types.ts';
 import type { Endpoint } from '../../net/endpoint.ts';
-import type { DatabaseSurvey } from '../../sentinel/survey.ts';
+import type { DatabaseSurvey } from '../../sentinel/members/survey.ts';
 import type { HostFacts } from './host-facts.ts';
 import type { Interview } from './interview.ts';
 import type { LocalPorts } from './local-ports.ts';

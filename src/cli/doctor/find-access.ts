@@ -1,4 +1,4 @@
-import { channels, promotionChannels } from '../../sentinel/words.ts';
+import { channels, promotionChannels } from '../../sentinel/links/announcement.ts';
 import type { DatabaseFacts, Facts, SentinelFacts } from './facts.ts';
 import type { Evidence, Finding } from './finding.ts';
 import { questionsOf } from './gather.ts';

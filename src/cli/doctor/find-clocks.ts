@@ -1,4 +1,4 @@
-import { type Reply } from '../../sentinel/resp.ts';
+import { type Reply } from '../../redis/resp.ts';
 import type { Facts } from './facts.ts';
 import type { Finding } from './finding.ts';
 import type { Interview } from './interview.ts';

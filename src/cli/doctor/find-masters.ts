@@ -1,6 +1,6 @@
 import { type Endpoint, formatEndpoint, isLoopback } from '../../net/endpoint.ts';
 import { addressBytes, networkHolds, parseNetwork } from '../../net/network.ts';
-import type { Reply } from '../../sentinel/resp.ts';
+import type { Reply } from '../../redis/resp.ts';
 import { causeOf } from './failures.ts';
 import type { DatabaseFacts, Facts } from './facts.ts';
 import type { Evidence, Finding } from './finding.ts';

@@ -1,7 +1,7 @@
 import { formatEndpoint } from '../../net/endpoint.ts';
-import { whyNotPromotable } from '../../sentinel/promotable.ts';
-import { asMap } from '../../sentinel/resp.ts';
-import { readInfoReplication, readReplication, type Replication } from '../../sentinel/role.ts';
+import { whyNotPromotable } from '../../sentinel/members/promotable.ts';
+import { asMap } from '../../redis/resp.ts';
+import { readInfoReplication, readReplication, type Replication } from '../../redis/role.ts';
 import { backlogBytes } from '../../tunnel/fitness.ts';
 import { causeOf } from './failures.ts';
 import type { DatabaseFacts, Facts, ReplicaFacts } from './facts.ts';

@@ -1,10 +1,10 @@
 import { count } from '../plain.ts';
 import { formatEndpoint } from '../../net/endpoint.ts';
 import { isRefusal } from '../../net/refusal.ts';
-import { isOfNoSentinel } from '../../sentinel/denial.ts';
-import { asMap } from '../../sentinel/resp.ts';
-import { votersIn } from '../../sentinel/survey.ts';
-import { readRole } from '../../sentinel/role.ts';
+import { isOfNoSentinel } from '../../sentinel/links/denial.ts';
+import { asMap } from '../../redis/resp.ts';
+import { votersIn } from '../../sentinel/members/survey.ts';
+import { readRole } from '../../redis/role.ts';
 import { causeOf } from './failures.ts';
 import type { DatabaseFacts, Facts, SentinelFacts } from './facts.ts';
 import type { Evidence, Finding } from './finding.ts';

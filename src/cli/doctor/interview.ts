@@ -2,9 +2,9 @@ import { messageOf, TunnelError, type ErrorCode } from '../../errors.ts';
 import { formatEndpoint, type Endpoint } from '../../net/endpoint.ts';
 import type { OwnListeners } from '../../net/own-listeners.ts';
 import type { Access } from '../../net/tls.ts';
-import { Connection, type Login } from '../../sentinel/connection.ts';
-import { ReplyError, type Reply } from '../../sentinel/resp.ts';
-import { roleQuestions, type Role, type RoleQuestion } from '../../sentinel/role.ts';
+import { Connection, type Login } from '../../redis/connection.ts';
+import { ReplyError, type Reply } from '../../redis/resp.ts';
+import { roleQuestions, type Role, type RoleQuestion } from '../../redis/role.ts';
 import type { Evidence } from './finding.ts';
 import { glance, type Glance } from './glance.ts';
 

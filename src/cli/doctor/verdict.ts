@@ -1,6 +1,6 @@
 import { formatEndpoint } from '../../net/endpoint.ts';
 import { whyOwn } from '../../net/own-listeners.ts';
-import { votersIn, type DatabaseSurvey } from '../../sentinel/survey.ts';
+import { votersIn, type DatabaseSurvey } from '../../sentinel/members/survey.ts';
 import type { Evidence, Finding, FindingCode } from './finding.ts';
 
 /**

@@ -1,0 +1,88 @@
+import { isIP } from 'node:net';
+import { canonicalHost } from '../../net/address-map.ts';
+import { formatEndpoint, sameEndpoint, type Endpoint } from '../../net/endpoint.ts';
+import type { Vote } from './choose.ts';
+
+/**
+ * What makes two endpoints one server. Sentinels report a server by IP or, with `announce-hostnames`, by name, and during
+ * a rolling restart some do this and some that.
+ */
+export interface Servers {
+  /** The run id of the server at an endpoint, as a Sentinel knows it. A run id belongs to one process (redis 7.0.15, server.c). */
+  readonly runIds: ReadonlyMap<string, string>;
+  /** What a host name leads to from here. */
+  readonly addresses: ReadonlyMap<string, readonly string[]>;
+}
+
+export const noServers: Servers = { runIds: new Map(), addresses: new Map() };
+
+/** The latest of each kind are remembered; a group has seldom more servers. */
+const mostKnown = 256;
+
+/** Remembers the run id of the server at an endpoint. The same object where it is known. */
+export function withRunId(servers: Servers, endpoint: Endpoint, runId: string): Servers {
+  const key = formatEndpoint(endpoint);
+  if (servers.runIds.get(key) === runId) return servers;
+  return { ...servers, runIds: withLatest(servers.runIds, key, runId) };
+}
+
+/** Remembers what a host name leads to. */
+export function withAddresses(servers: Servers, host: string, addresses: readonly string[]): Servers {
+  return { ...servers, addresses: withLatest(servers.addresses, canonicalHost(host), addresses) };
+}
+
+/** Whether two endpoints are one server: the same text, one run id, or the same port of the same address. */
+export function isSameServer({ runIds, addresses }: Servers, a: Endpoint, b: Endpoint): boolean {
+  if (sameEndpoint(a, b)) return true;
+  const runId = runIds.get(formatEndpoint(a));
+  if (runId !== undefined && runIds.get(formatEndpoint(b)) === runId) return true;
+  if (a.port !== b.port) return false;
+  const [ofA, ofB] = [a, b].map(({ host }) => {
+    const canonical = canonicalHost(host);
+    return isIP(canonical) === 0 ? (addresses.get(canonical) ?? [canonical]) : [canonical];
+  });
+  return ofA?.some((address) => ofB?.includes(address)) === true;
+}
+
+/**
+ * The votes with one spelling for each server.
+ *
+ * @param preferred the spellings in use: these stay
+ * @param useless a spelling that leads nowhere from here: another one is taken where there is one
+ */
+export function respelt(
+  servers: Servers,
+  votes: readonly Vote[],
+  preferred: readonly Endpoint[],
+  useless?: Endpoint,
+): readonly Vote[] {
+  return votes.map((vote) => {
+    const isIt = (endpoint: Endpoint): boolean => isSameServer(servers, endpoint, vote.endpoint);
+    const spellings = votes.map(({ endpoint }) => endpoint).filter(isIt);
+    const useful = spellings.filter((each) => !useless || !sameEndpoint(each, useless));
+    const endpoint = preferred.find(isIt) ?? spellingOf(useful) ?? vote.endpoint;
+    return endpoint === vote.endpoint ? vote : { ...vote, endpoint };
+  });
+}
+
+/** Most votes, then an address before a name: a name needs a name server as well. */
+function spellingOf(endpoints: readonly Endpoint[]): Endpoint | undefined {
+  const votes = (endpoint: Endpoint): number =>
+    endpoints.filter((each) => sameEndpoint(each, endpoint)).length;
+  return endpoints.toSorted((a, b) => votes(b) - votes(a) || isName(a) - isName(b))[0];
+}
+
+function isName({ host }: Endpoint): number {
+  return isIP(host) === 0 ? 1 : 0;
+}
+
+function withLatest<T>(known: ReadonlyMap<string, T>, key: string, value: T): ReadonlyMap<string, T> {
+  const next = new Map(known);
+  next.delete(key);
+  next.set(key, value);
+  for (const oldest of next.keys()) {
+    if (next.size <= mostKnown) break;
+    next.delete(oldest);
+  }
+  return next;
+}

@@ -1,0 +1,167 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Connection } from '../../src/redis/connection.ts';
+import {
+  eventually,
+  FakeServer,
+  freePort,
+  FullBacklog,
+  patienceMs,
+  withoutLeaks,
+  type Answer,
+} from '../support/index.ts';
+
+const get = ['SENTINEL', 'get-master-addr-by-name', 'mymaster'];
+
+async function failure(promise: Promise<unknown>): Promise<{ code: string; message: string }> {
+  try {
+    await promise;
+  } catch (error) {
+    assert.ok(error instanceof Error && 'code' in error);
+    return { code: String(error.code), message: error.message.replace(/127\.0\.0\.1:\d+/g, 'HERE') };
+  }
+  throw new Error('It did not fail');
+}
+
+test('open() has a deadline, tells a refusal by its code, and stops when it is told to', async () => {
+  await withoutLeaks(async () => {
+    await using blackhole = await FullBacklog.start();
+    assert.deepEqual(await failure(Connection.open(blackhole, 100)), {
+      code: 'ST_SENTINEL_TIMEOUT',
+      message: 'HERE has not accepted a connection within 100 ms',
+    });
+    assert.deepEqual(
+      await failure(Connection.open({ host: '127.0.0.1', port: await freePort() }, patienceMs)),
+      {
+        code: 'ST_SENTINEL_UNREACHABLE',
+        message: 'Cannot reach HERE: connection refused (ECONNREFUSED)',
+      },
+    );
+    const controller = new AbortController();
+    const opening = Connection.open(blackhole, 60_000, controller.signal);
+    controller.abort();
+    assert.equal((await failure(opening)).code, 'ST_CLOSED');
+    assert.equal((await failure(Connection.open(blackhole, 60_000, controller.signal))).code, 'ST_CLOSED');
+  });
+});
+
+test('questions are answered in order, without waiting for each other', async () => {
+  await withoutLeaks(async () => {
+    await using server = await FakeServer.listen(([, word = '']) => ({ reply: word }), { chunking: 'bytes' });
+    const connection = await Connection.open(server, patienceMs);
+    const replies = await Promise.all(
+      ['a', 'b', 'c'].map((word) => connection.ask(['ECHO', word], patienceMs)),
+    );
+    assert.deepEqual(replies, ['a', 'b', 'c']);
+    connection.close();
+    assert.equal((await failure(connection.ask(get, 1000))).code, 'ST_CLOSED');
+  });
+});
+
+test('a question without an answer takes the connection and every other question with it', async () => {
+  await withoutLeaks(async () => {
+    await using server = await FakeServer.listen(() => 'hang');
+    const connection = await Connection.open(server, patienceMs);
+    const [first, second] = await Promise.all([
+      failure(connection.ask(get, 100)),
+      failure(connection.ask(['PING'], 60_000)),
+    ]);
+    assert.deepEqual(first, {
+      code: 'ST_SENTINEL_TIMEOUT',
+      message: 'HERE has not answered SENTINEL get-master-addr-by-name within 100 ms',
+    });
+    assert.deepEqual(second, first);
+    assert.equal(connection.whyEnded()?.code, 'ST_SENTINEL_TIMEOUT');
+    await eventually(() => server.connections.length === 0);
+  });
+});
+
+test('a reply that lay unread past its deadline is no answer, though its timer has not rung', async (t) => {
+  await withoutLeaks(async () => {
+    let answer: (() => void) | undefined;
+    await using server = await FakeServer.listen((_, connection) => {
+      answer = () => {
+        connection.send('+OLD\r\n');
+      };
+      return 'hang';
+    });
+    const connection = await Connection.open(server, patienceMs);
+    const asked = failure(connection.ask(get, 60_000));
+    await eventually(() => answer);
+    // As if this process had been stopped for an hour in between.
+    const real = performance.now.bind(performance);
+    t.mock.method(performance, 'now', () => real() + 3_600_000);
+    answer?.();
+    assert.equal((await asked).code, 'ST_SENTINEL_TIMEOUT');
+    t.mock.restoreAll();
+  });
+});
+
+test('whatever is not the protocol, or was not asked for, ends the connection with what it was', async () => {
+  const cases: readonly (readonly [Answer, string, string])[] = [
+    [
+      { raw: 'HTTP/1.1 400 Bad Request\r\n' },
+      'ST_SENTINEL_REPLY_INVALID',
+      'HERE: Not the Redis protocol: a reply begins with byte 72, expected one of "+-:$*"',
+    ],
+    ['close', 'ST_SENTINEL_UNREACHABLE', 'HERE closed the connection'],
+    [{ raw: '+PONG\r\n-ERR something\r\n' }, 'ST_SENTINEL_REPLY_ERROR', 'HERE said: ERR something'],
+    [{ raw: '+PONG\r\n:1\r\n' }, 'ST_SENTINEL_REPLY_ERROR', 'HERE said: something nobody asked for'],
+  ];
+  await withoutLeaks(async () => {
+    for (const [answer, code, message] of cases) {
+      await using server = await FakeServer.listen(() => answer);
+      const connection = await Connection.open(server, patienceMs);
+      const ended = new Promise((resolve) => {
+        connection.onEnded(resolve);
+      });
+      await connection.ask(['PING'], patienceMs).catch(() => undefined); // the reason is looked at below
+      await ended;
+      assert.deepEqual(await failure(connection.ask(['PING'], 1000)), { code, message });
+    }
+  });
+});
+
+test('a server that refuses and closes is quoted', async () => {
+  await withoutLeaks(async () => {
+    await using server = await FakeServer.listen((_, connection) => {
+      connection.send('-ERR max number of clients reached\r\n');
+      return 'close';
+    });
+    const connection = await Connection.open(server, patienceMs);
+    const [, second] = await Promise.all([
+      connection.ask(['PING'], patienceMs),
+      failure(connection.ask(['PING'], patienceMs)),
+    ]);
+    assert.equal(
+      second.message,
+      'HERE closed the connection, having said: ERR max number of clients reached',
+    );
+  });
+});
+
+test('a signal closes the connection also after it has opened', async () => {
+  await withoutLeaks(async () => {
+    await using server = await FakeServer.listen(() => 'hang');
+    const controller = new AbortController();
+    const connection = await Connection.open(server, patienceMs, controller.signal);
+    const asked = failure(connection.ask(['PING'], 60_000));
+    controller.abort();
+    assert.equal((await asked).code, 'ST_CLOSED');
+  });
+});
+
+test('messages go to their listener, also between replies, and none after the end', async () => {
+  await withoutLeaks(async () => {
+    const message = '*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\nm\r\n';
+    await using server = await FakeServer.listen(() => ({
+      raw: `${message}+PONG\r\n${message}+UNASKED\r\n${message}`,
+    }));
+    const connection = await Connection.open(server, patienceMs);
+    const heard: string[] = [];
+    connection.onMessage((channel, payload) => heard.push(`${channel} ${payload}`));
+    assert.equal(await connection.ask(['PING'], patienceMs), 'PONG');
+    assert.equal(connection.whyEnded()?.code, 'ST_SENTINEL_REPLY_ERROR');
+    assert.deepEqual(heard, ['c m', 'c m']);
+  });
+});

@@ -1,0 +1,236 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Secret } from '../../src/net/secret.ts';
+import type { Access } from '../../src/net/tls.ts';
+import { Inquiry } from '../../src/redis/role-query.ts';
+import type { Role } from '../../src/redis/role.ts';
+import { eventually, FakeServer, RedisProcess, withoutLeaks, type Answer } from '../support/index.ts';
+
+const forbidden: Answer = { raw: "-NOPERM this user has no permissions to run the 'role' command\r\n" };
+const credentials = { username: undefined, password: new Secret('hunter2') };
+
+async function ask(
+  replies: Readonly<Record<string, Answer>>,
+  times = 1,
+  access: Access = { credentials },
+): Promise<{ role: Role | undefined; asked: string[] }> {
+  await using server = await FakeServer.listen(
+    ([name = '']) => replies[name] ?? { raw: '-ERR unknown command\r\n' },
+  );
+  const inquiry = await Inquiry.open(server, 1000, access);
+  let role: Role | undefined;
+  for (let count = 0; count < times; count += 1) role = await inquiry.role(1000);
+  inquiry.connection.close();
+  return { role, asked: server.asked.map((words) => words.join(' ')) };
+}
+
+const refusals: readonly Answer[] = [
+  forbidden,
+  { raw: "-ERR unknown command 'ROLE', with args beginning with: \r\n" },
+  { raw: '-BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.\r\n' },
+];
+
+test('HELLO tells the role where ROLE is refused for whatever reason, which is then not asked again', async () => {
+  await withoutLeaks(async () => {
+    for (const refusal of refusals) {
+      for (const [said, kind] of [
+        ['master', 'master'],
+        ['replica', 'replica'],
+        ['slave', 'replica'],
+        ['active-replica', 'active-replica'],
+      ] as const) {
+        const hello: Answer = { reply: ['server', 'redis', 'proto', 2, 'role', said, 'modules', []] };
+        const { role, asked } = await ask({ AUTH: { reply: 'OK' }, ROLE: refusal, HELLO: hello }, 3);
+        assert.deepEqual(role, { kind });
+        assert.deepEqual(asked, ['AUTH hunter2', 'ROLE', 'HELLO 2', 'HELLO 2', 'HELLO 2']);
+      }
+    }
+  });
+});
+
+test('INFO replication tells the role where neither ROLE nor HELLO does, and is all that is asked then', async () => {
+  await withoutLeaks(async () => {
+    for (const [said, kind] of [
+      ['master', 'master'],
+      ['slave', 'replica'],
+      ['replica', 'replica'],
+      ['active-replica', 'active-replica'],
+    ] as const) {
+      const info: Answer = { reply: `# Replication\r\nrole:${said}\r\nconnected_slaves:0\r\n` };
+      for (const hello of [forbidden, { reply: ['server', 'redis', 'mode', 'standalone'] }]) {
+        const { role, asked } = await ask({ ROLE: forbidden, HELLO: hello, INFO: info }, 3, {});
+        assert.deepEqual(role, { kind });
+        assert.deepEqual(asked, ['ROLE', 'HELLO 2', ...Array<string>(3).fill('INFO replication')]);
+      }
+    }
+  });
+});
+
+test('what makes no sense in answer to ROLE is asked in another way before the server is called useless', async () => {
+  await withoutLeaks(async () => {
+    const odd: Answer = { reply: ['primary'] };
+    const hello: Answer = { reply: ['role', 'master'] };
+    assert.deepEqual((await ask({ ROLE: odd, HELLO: hello }, 1, {})).role, { kind: 'master' });
+    assert.deepEqual((await ask({ ROLE: odd }, 1, {})).role, {
+      kind: 'unusable',
+      why: 'its answer to ROLE makes no sense',
+    });
+    // A Sentinel that lets nobody ask for its ROLE has no role in HELLO.
+    const sentinel = await ask({ ROLE: forbidden, HELLO: { reply: ['mode', 'sentinel'] } }, 1, {});
+    assert.deepEqual(sentinel.role, { kind: 'unusable', why: 'it is a Sentinel' });
+  });
+});
+
+test('a server that tells its role in no way cannot be verified, and is asked for its ROLE alone from then on', async () => {
+  await withoutLeaks(async () => {
+    const { role, asked } = await ask({ ROLE: forbidden }, 3, {});
+    assert.deepEqual(role, {
+      kind: 'unverifiable',
+      why: "NOPERM this user has no permissions to run the 'role' command",
+    });
+    assert.deepEqual(asked, ['ROLE', 'HELLO 2', 'INFO replication', 'ROLE', 'ROLE']);
+  });
+});
+
+test('who is not logged in is not refused in three ways', async () => {
+  await withoutLeaks(async () => {
+    const { role, asked } = await ask({ ROLE: { raw: '-NOAUTH Authentication required.\r\n' } }, 2, {});
+    assert.deepEqual(role, { kind: 'unverifiable', why: 'NOAUTH Authentication required.' });
+    assert.deepEqual(asked, ['ROLE', 'ROLE']);
+  });
+});
+
+test('what a server says before it goes away stands, and its silence is not asked in another way', async () => {
+  await withoutLeaks(async () => {
+    for (const then of ['close', 'hang', { raw: 'HTTP/1.1 400 Bad Request\r\n' }] as const) {
+      await using server = await FakeServer.listen(([name]) => (name === 'ROLE' ? forbidden : then));
+      const inquiry = await Inquiry.open(server, 1000, {});
+      assert.equal((await inquiry.role(200)).kind, 'unverifiable');
+      inquiry.connection.close();
+    }
+    await using silent = await FakeServer.listen(() => 'hang');
+    const inquiry = await Inquiry.open(silent, 1000, {});
+    await assert.rejects(inquiry.role(100), { code: 'ST_SENTINEL_TIMEOUT' });
+    assert.deepEqual(silent.asked, [['ROLE']]);
+  });
+});
+
+test('the replicas are asked for where the reply that told the role has none, and nobody waits for them', async () => {
+  await withoutLeaks(async () => {
+    const hello: Answer = { reply: ['role', 'master'] };
+    const info: Answer = { reply: 'role:master\r\nslave0:ip=10.0.0.2,port=6379,state=online\r\n' };
+    const activeReplica: Answer = { reply: ['active-replica', '10.0.0.3', 6379, 'connected', 1] };
+    for (const replies of [
+      { ROLE: forbidden, HELLO: hello, INFO: info },
+      { ROLE: activeReplica, INFO: info },
+      { ROLE: forbidden, INFO: info },
+      { ROLE: { reply: ['master', 1, [['10.0.0.2', '6379', '1']]] } },
+    ] as Readonly<Record<string, Answer>>[]) {
+      await using server = await FakeServer.listen(([name = '']) => replies[name] ?? forbidden);
+      const inquiry = await Inquiry.open(server, 1000, {});
+      assert.equal(inquiry.replicas, undefined);
+      await inquiry.role(1000);
+      inquiry.count(1000);
+      inquiry.count(1000);
+      await eventually(() => inquiry.replicas !== undefined);
+      assert.deepEqual(inquiry.replicas, [{ host: '10.0.0.2', port: 6379 }]);
+      assert.ok(server.count('INFO', 'replication') <= 1);
+      inquiry.connection.close();
+    }
+    await using closed = await FakeServer.listen(([name]) => (name === 'HELLO' ? hello : forbidden));
+    const inquiry = await Inquiry.open(closed, 1000, {});
+    await inquiry.role(1000);
+    inquiry.count(1000);
+    await eventually(() => inquiry.replicas !== undefined);
+    assert.deepEqual(inquiry.replicas, []);
+    inquiry.connection.close();
+  });
+});
+
+test('a real server tells its role as long as one of the three ways is open', async () => {
+  await withoutLeaks(async () => {
+    const users = [
+      'user blind on >blind-secret -@all +ping',
+      'user deaf on >deaf-secret -@all +role +acl',
+      'user reader on >reader-secret -@all +info',
+    ];
+    const noRole = ['rename-command ROLE ""'];
+    const noHello = [...noRole, 'rename-command HELLO ""'];
+    await using plain = await RedisProcess.start({ config: users });
+    await using roleless = await RedisProcess.start({ config: [...users, ...noRole] });
+    await using helloless = await RedisProcess.start({ config: [...users, ...noHello] });
+    await using replica = await RedisProcess.start({
+      config: [...noHello, `replicaof 127.0.0.1 ${plain.port}`],
+    });
+    await using closed = await RedisProcess.start({ config: [...noHello, 'rename-command INFO hidden'] });
+    const as = (username: string): Access => ({
+      credentials: { username, password: new Secret(`${username}-secret`) },
+    });
+    for (const [server, access, kind] of [
+      [plain, {}, 'master'],
+      [plain, as('blind'), 'master'],
+      [plain, as('deaf'), 'master'],
+      [roleless, {}, 'master'],
+      [roleless, as('blind'), 'master'],
+      [helloless, {}, 'master'],
+      [helloless, as('reader'), 'master'],
+      [helloless, as('blind'), 'unverifiable'],
+      [replica, {}, 'replica'],
+      [closed, {}, 'unverifiable'],
+    ] as const) {
+      const inquiry = await Inquiry.open(server, 5000, access);
+      assert.equal((await inquiry.role(5000)).kind, kind);
+      assert.equal((await inquiry.role(5000)).kind, kind);
+      inquiry.connection.close();
+    }
+    await plain.command('ACL', 'LOG', 'RESET');
+    const inquiry = await Inquiry.open(plain, 5000, as('blind'));
+    for (let count = 0; count < 5; count += 1) await inquiry.role(5000);
+    inquiry.connection.close();
+    const [entry, ...others] = (await plain.command('ACL', 'LOG')) as unknown[][];
+    assert.deepEqual(others, []);
+    assert.deepEqual(entry?.slice(0, 2), ['count', 1]);
+  });
+});
+
+test('a server that repeats the password in its refusal does not get it into a message', async () => {
+  await withoutLeaks(async () => {
+    const { role } = await ask({
+      AUTH: { raw: '-WRONGPASS hunter2 is wrong\r\n' },
+      ROLE: { raw: '-NOAUTH Authentication required.\r\n' },
+    });
+    assert.deepEqual(role, {
+      kind: 'unverifiable',
+      why: 'it refuses the credentials of "redis": WRONGPASS [redacted] is wrong',
+    });
+  });
+});
+
+test('a server that does not answer AUTH is late by name, not by password', async () => {
+  await withoutLeaks(async () => {
+    await using server = await FakeServer.listen(() => 'hang');
+    await assert.rejects(Inquiry.open(server, 100, { credentials }), {
+      code: 'ST_SENTINEL_TIMEOUT',
+      message: `127.0.0.1:${server.port} has not answered AUTH within 100 ms`,
+    });
+  });
+});
+
+test('Redis before 6 says in other words that it has no password, or that ours is wrong', async () => {
+  await withoutLeaks(async () => {
+    for (const [said, kind] of [
+      ['-ERR Client sent AUTH, but no password is set', 'needless'],
+      [
+        '-ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?',
+        'needless',
+      ],
+      ['-ERR invalid password', 'refused'],
+      ['+OK', 'done'],
+    ] as const) {
+      await using server = await FakeServer.listen(() => ({ raw: `${said}\r\n` }));
+      const inquiry = await Inquiry.open(server, 1000, { credentials });
+      assert.equal(inquiry.login.kind, kind);
+      inquiry.connection.close();
+    }
+  });
+});

@@ -1,0 +1,528 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { isFormer, withFormer, withoutFormer } from '../../../src/sentinel/decision/deposed.ts';
+import { noServers } from '../../../src/sentinel/decision/servers.ts';
+import { Scene } from './scene.ts';
+
+describe('a belief: the first address', () => {
+  test('is served once its server says it is master', () => {
+    const scene = new Scene();
+    assert.equal(scene.now, 'unknown g0');
+    assert.equal(scene.answers('M0', 'M0').now, 'unknown g1');
+    assert.equal(scene.probed('M', 'master').now, 'serving M confirmed g1');
+  });
+
+  test('is not taken from the first voice while others have yet to answer', () => {
+    const scene = new Scene().answer('s1', 'M0');
+    assert.equal(scene.now, 'unknown g0');
+    assert.equal(scene.answers('-', 'X1', 'X1').probed('X', 'master').now, 'serving X confirmed g1');
+  });
+
+  test('is taken from one voice where nobody is left to wait for', () => {
+    const scene = new Scene().answers('unreachable', 'M0', 'unknown').probed('M', 'master');
+    assert.equal(scene.now, 'serving M confirmed g1');
+    assert.deepEqual(scene.view().degraded, ['only 1 of 3 Sentinels answer']);
+  });
+
+  test('is served where ROLE is not for us, and flagged', () => {
+    const scene = new Scene().answers('M', 'M', 'M').probed('M', 'noauth');
+    assert.equal(scene.now, 'serving M confirmed g1');
+    assert.deepEqual(scene.view().degraded, ['its role cannot be verified: NOAUTH']);
+  });
+
+  test('is not served while its server is a replica or silent, and is once it is master', () => {
+    const scene = new Scene().answers('M0', 'M0', 'M0').probed('M', 'replica');
+    assert.equal(scene.now, 'lost M g1');
+    assert.equal(scene.probed('M', 'silent').now, 'lost M g1');
+    assert.equal(scene.probed('M', 'master').now, 'serving M confirmed g1');
+  });
+
+  test('is missing for a reason that is told', () => {
+    const reason = (...answers: readonly string[]): string => {
+      const { phase } = new Scene().answers(...answers).view();
+      return phase.kind === 'unknown' ? phase.reason : phase.kind;
+    };
+    assert.equal(reason(), 'asking the Sentinels for "mymaster"');
+    assert.equal(reason('unknown', 'unknown', 'unknown'), 'no Sentinel monitors "mymaster"');
+    assert.match(
+      reason('unreachable', 'unreachable', 'unreachable'),
+      /^no Sentinel gives an answer \(s1: ECONNREFUSED/,
+    );
+    assert.match(
+      reason('unknown', 'error', 'unknown'),
+      /^no Sentinel that answers monitors "mymaster" \(s2: NOAUTH/,
+    );
+  });
+});
+
+describe('a belief: a move by answers', () => {
+  test('follows one voice with a higher epoch, cuts, and serves after ROLE', () => {
+    const scene = Scene.serving().answer('s2', 'X1');
+    assert.equal(scene.now, 'fenced X g2');
+    assert.equal(scene.probed('X', 'master').now, 'serving X confirmed g2');
+  });
+
+  test('is made once: the other Sentinels that follow change nothing', () => {
+    const scene = Scene.serving()
+      .answer('s2', 'X1')
+      .probed('X', 'master')
+      .answers('X1', 'X1', 'X1')
+      .answers('X1', 'X1', 'X1');
+    assert.equal(scene.now, 'serving X confirmed g2');
+  });
+
+  test('does not go back with a Sentinel that restarted with an old configuration', () => {
+    const scene = Scene.serving()
+      .answers('X1', 'X1', 'X1')
+      .probed('X', 'master')
+      .answer('s3', 'M0')
+      .pass(4000);
+    assert.equal(scene.answer('s3', 'M0').now, 'serving X confirmed g2');
+  });
+
+  test('does not go back with a stale minority heard alone', () => {
+    const scene = Scene.serving().answers('X1', 'X1', 'X1').probed('X', 'master').pass(10_000);
+    scene.answers('M0', 'unreachable', 'unreachable').pass(500);
+    assert.equal(scene.now, 'serving X confirmed g2');
+    assert.deepEqual(scene.view().degraded, ['only 1 of 3 Sentinels answer', 's1 names 127.0.0.1:7001']);
+  });
+
+  test('goes to a lower epoch only where a majority is unanimous', () => {
+    const scene = Scene.serving({}, 'M7').answers('X0', 'M7', 'X0');
+    assert.equal(scene.now, 'serving M confirmed g1');
+    assert.equal(scene.answers('X0', 'X0', 'X0').probed('X', 'master').now, 'serving X confirmed g2');
+  });
+
+  test('without epochs does not flap back while most Sentinels have yet to hear of it', () => {
+    const scene = Scene.serving({}, 'M').answers('X', 'X', '-').probed('X', 'master');
+    assert.equal(scene.now, 'serving X confirmed g2');
+    assert.equal(scene.answers('M', 'M', 'X').now, 'serving X confirmed g2');
+  });
+
+  test('without epochs is undone when a majority insists', () => {
+    const scene = Scene.serving({}, 'M').answers('X', 'X', 'M').probed('X', 'master').pass(2600);
+    assert.equal(scene.answers('M', 'M', 'X').probed('M', 'master').now, 'serving M confirmed g3');
+  });
+
+  test('does not happen for an answer that was asked under an older turn', () => {
+    const scene = Scene.serving().answers('X1', 'X1', 'X1').probed('X', 'master');
+    assert.equal(scene.answer('s2', 'Y2', 1).now, 'serving X confirmed g2');
+    assert.equal(scene.answer('s2', 'Y2').now, 'fenced Y g3');
+  });
+
+  test('takes no ROLE that was asked before it', () => {
+    const scene = Scene.serving().answers('X1', '-', '-').probed('X', 'master', 1);
+    assert.equal(scene.now, 'fenced X g2');
+  });
+
+  test('takes no answer from a Sentinel that is not in the roster', () => {
+    assert.equal(Scene.serving().answer('s9', 'X9').now, 'serving M confirmed g1');
+    assert.equal(Scene.serving().rostered('s1', 's2').answer('s3', 'X9').now, 'serving M confirmed g1');
+  });
+});
+
+describe('a belief: a fence', () => {
+  test('cuts at the word of the leader, serves by ROLE, is confirmed by the leader', () => {
+    const scene = Scene.serving().promoting('s2', 'X');
+    assert.equal(scene.now, 'fenced X g2');
+    assert.equal(scene.probed('X', 'replica').now, 'fenced X g2');
+    assert.equal(scene.probed('X', 'master').now, 'serving X provisional g2');
+    assert.equal(scene.answers('M0', 'M0', 'M0').now, 'serving X provisional g2');
+    assert.equal(scene.answer('s2', 'X1').now, 'serving X confirmed g2');
+    assert.equal(scene.answers('X1', '-', 'X1').now, 'serving X confirmed g2');
+  });
+
+  test('is confirmed by any Sentinel with a higher epoch', () => {
+    const scene = Scene.serving().promoting('s2', 'X').probed('X', 'master');
+    assert.equal(scene.answer('s1', 'X1').now, 'serving X confirmed g2');
+  });
+
+  test('is not confirmed by one other Sentinel without a higher epoch', () => {
+    const scene = Scene.serving().promoting('s2', 'X').probed('X', 'master');
+    assert.equal(scene.answer('s1', 'X0').now, 'serving X provisional g2');
+  });
+
+  test('without epochs is confirmed by its announcer, and the others do not lead back', () => {
+    const scene = Scene.serving({}, 'M')
+      .promoting('s2', 'X')
+      .probed('X', 'master')
+      .answers('M', '-', 'M')
+      .answer('s2', 'X');
+    assert.equal(scene.now, 'serving X confirmed g2');
+    assert.equal(scene.answers('M', 'X', 'M').now, 'serving X confirmed g2');
+  });
+
+  test('without epochs is confirmed by a majority', () => {
+    const scene = Scene.serving({}, 'M').promoting('s2', 'X').probed('X', 'master');
+    assert.equal(scene.answers('X', '-', '-').now, 'serving X provisional g2');
+    assert.equal(scene.answers('-', '-', 'X').now, 'serving X confirmed g2');
+  });
+
+  test('is confirmed by an answer before ROLE has said anything', () => {
+    const scene = Scene.serving().promoting('s2', 'X').answer('s2', 'X1');
+    assert.equal(scene.now, 'fenced X g2');
+    assert.equal(scene.probed('X', 'noauth').now, 'serving X confirmed g2');
+  });
+
+  test('is not lifted by answers that were asked before it', () => {
+    const scene = Scene.serving().promoting('s2', 'X');
+    assert.equal(scene.answer('s1', 'X1', 1).now, 'fenced X g2');
+    assert.equal(scene.answer('s2', 'X1', 1).now, 'fenced X g2');
+  });
+
+  test('takes no ROLE of another server, nor one asked before it', () => {
+    const scene = Scene.serving()
+      .promoting('s2', 'X')
+      .probed('M', 'master')
+      .probed('Y', 'master')
+      .probed('X', 'master', 1);
+    assert.equal(scene.now, 'fenced X g2');
+  });
+
+  test('that is aborted goes by the answers of those asked anew', () => {
+    const scene = Scene.serving().promoting('s2', 'X').aborted('s2');
+    assert.equal(scene.now, 'lost M g2');
+    assert.equal(scene.answers('M0', 'M0').now, 'fenced M g2');
+    assert.equal(scene.probed('M', 'master').now, 'serving M confirmed g2');
+  });
+
+  test('that is aborted after it has served cuts again', () => {
+    const scene = Scene.serving().promoting('s2', 'X').probed('X', 'master').aborted('s2');
+    assert.equal(scene.now, 'lost M g3');
+    assert.equal(scene.answers('M0', 'M0', 'M0').probed('M', 'master').now, 'serving M confirmed g3');
+  });
+
+  test('is not aborted by another Sentinel, nor for another master', () => {
+    const scene = Scene.serving().promoting('s2', 'X').aborted('s1').aborted('s2', 'other');
+    assert.equal(scene.now, 'fenced X g2');
+  });
+
+  test('that leads to nothing ends after fenceMs', () => {
+    const scene = Scene.serving().promoting('s2', 'X').pass(4999);
+    assert.equal(scene.now, 'fenced X g2');
+    assert.equal(scene.pass(1).now, 'lost M g2');
+    assert.equal(scene.answers('M0', 'M0', 'M0').probed('M', 'master').now, 'serving M confirmed g2');
+  });
+
+  test('has no longer a time for being announced again and again', () => {
+    const scene = Scene.serving().promoting('s2', 'X').pass(3000).promoting('s2', 'X').pass(1999);
+    assert.equal(scene.now, 'fenced X g2');
+    assert.equal(scene.pass(1).now, 'lost M g2');
+  });
+
+  test('has its time anew once the promotion is ordered', () => {
+    const chosen = '+failover-state-send-slaveof-noone';
+    const payload = 'slave x 127.0.0.1 7002 @ mymaster 127.0.0.1 7001';
+    const scene = Scene.serving().published('s2', chosen, payload).pass(3000).promoting('s2', 'X').pass(4999);
+    assert.equal(scene.now, 'fenced X g2');
+    assert.equal(scene.pass(1).now, 'lost M g2');
+  });
+
+  test('that is not confirmed ends after confirmMs, and cuts', () => {
+    const scene = Scene.serving().promoting('s2', 'X').probed('X', 'master').pass(2499);
+    assert.equal(scene.now, 'serving X provisional g2');
+    assert.equal(scene.pass(1).now, 'lost M g3');
+  });
+
+  test('whose provisional master dies is lost until it answers again, and cuts nobody', () => {
+    const scene = Scene.serving().promoting('s2', 'X').probed('X', 'master').probed('X', 'silent');
+    assert.equal(scene.now, 'lost X g2');
+    assert.match(JSON.stringify(scene.view().phase), /s2 has announced 127\.0\.0\.1:7002, which .* silent"/);
+    assert.equal(scene.probed('X', 'master').now, 'serving X provisional g2');
+    assert.equal(scene.probed('X', 'silent').probed('X', 'noauth').now, 'serving X provisional g2');
+  });
+
+  test('whose provisional master is dead when it is confirmed is lost all the same', () => {
+    const scene = Scene.serving().promoting('s2', 'X').probed('X', 'master').probed('X', 'silent');
+    assert.equal(scene.answer('s2', 'X1').now, 'lost X g2');
+    assert.match(
+      JSON.stringify(scene.view().phase),
+      /s2 names 127\.0\.0\.1:7002, which cannot be used: silent"/,
+    );
+    assert.equal(scene.probed('X', 'master').now, 'serving X confirmed g2');
+  });
+
+  test('whose provisional master is dead and not confirmed ends after confirmMs, and cuts', () => {
+    const scene = Scene.serving().promoting('s2', 'X').probed('X', 'master').probed('X', 'silent').pass(2499);
+    assert.equal(scene.now, 'lost X g2');
+    assert.equal(scene.pass(1).now, 'lost M g3');
+  });
+
+  test('waits for more than one stale voice when it has ended', () => {
+    const scene = Scene.serving().promoting('s2', 'X').probed('X', 'master').pass(2500).answer('s1', 'M0');
+    assert.equal(scene.now, 'lost M g3');
+    assert.equal(scene.answers('-', 'X1', 'X1').probed('X', 'master').now, 'serving X confirmed g4');
+  });
+
+  test('does not take fresh answers from before its end for answers after it', () => {
+    const scene = Scene.serving()
+      .promoting('s2', 'X')
+      .answers('M0', 'M0', 'M0')
+      .pass(10)
+      .aborted('s2')
+      .pass(10);
+    assert.equal(scene.now, 'lost M g2');
+  });
+
+  test('of a candidate that says it is a replica again is over', () => {
+    const scene = Scene.serving().promoting('s2', 'X').probed('X', 'master').probed('X', 'replica');
+    assert.equal(scene.now, 'lost M g3');
+  });
+
+  test('whose provisional announcer is lost is closed again until an answer confirms', () => {
+    const scene = Scene.serving().promoting('s2', 'X').probed('X', 'master').unlinked('s2');
+    assert.equal(scene.now, 'fenced X g3');
+    assert.equal(scene.probed('X', 'master').now, 'fenced X g3');
+    assert.equal(scene.answers('M0', '-', 'M0').now, 'fenced X g3');
+    assert.equal(scene.answer('s3', 'X1').probed('X', 'master').now, 'serving X confirmed g3');
+  });
+
+  test('whose provisional announcer does not answer is closed again, though its connection stands', () => {
+    const scene = Scene.serving().promoting('s2', 'X').probed('X', 'master');
+    assert.equal(scene.answer('s1', 'unreachable').now, 'serving X provisional g2');
+    assert.equal(scene.answer('s2', 'unreachable').now, 'fenced X g3');
+  });
+
+  test('whose announcer is lost at once serves nobody on the word of ROLE alone', () => {
+    const scene = Scene.serving().promoting('s2', 'X').unlinked('s2').probed('X', 'master');
+    assert.equal(scene.now, 'fenced X g2');
+    assert.match(JSON.stringify(scene.view().phase), /announced by s2, which cannot be heard any more/);
+    assert.equal(scene.pass(5000).now, 'lost M g2');
+  });
+
+  test('whose announcer is back and says it again goes on', () => {
+    const scene = Scene.serving()
+      .promoting('s2', 'X')
+      .unlinked('s2')
+      .promoting('s2', 'X')
+      .probed('X', 'master');
+    assert.equal(scene.now, 'serving X provisional g2');
+  });
+
+  test('whose announcer leaves the roster counts as unheard', () => {
+    const scene = Scene.serving().promoting('s2', 'X').probed('X', 'master').rostered('s1', 's3');
+    assert.equal(scene.now, 'fenced X g3');
+  });
+
+  test('does not mind another Sentinel that is lost', () => {
+    const scene = Scene.serving().promoting('s2', 'X').probed('X', 'master').unlinked('s1').unlinked('s3');
+    assert.equal(scene.now, 'serving X provisional g2');
+  });
+
+  test('is said again by its announcer without cutting again', () => {
+    const scene = Scene.serving().promoting('s2', 'X').promoting('s2', 'X');
+    assert.equal(scene.now, 'fenced X g2');
+    assert.equal(scene.probed('X', 'master').promoting('s2', 'X').now, 'serving X provisional g2');
+  });
+
+  test('gives way to one with another candidate', () => {
+    const scene = Scene.serving().promoting('s2', 'X').probed('X', 'master').promoting('s1', 'Y');
+    assert.equal(scene.now, 'fenced Y g3');
+    assert.equal(scene.probed('X', 'master').now, 'fenced Y g3');
+  });
+
+  test('against which another Sentinel leads one of its own serves nobody before an answer tells which has won', () => {
+    const scene = Scene.serving().promoting('s2', 'X').probed('X', 'master').promoting('s1', 'Y');
+    assert.equal(scene.probed('Y', 'replica').probed('Y', 'master').now, 'fenced Y g3');
+    assert.match(
+      JSON.stringify(scene.view().phase),
+      /announced by s1, while another Sentinel leads another one/,
+    );
+    assert.equal(scene.answer('s2', 'X1').now, 'fenced X g4');
+    assert.equal(scene.probed('X', 'master').now, 'serving X confirmed g4');
+  });
+
+  test('that comes after one which was given up is served on ROLE again', () => {
+    const scene = Scene.serving().promoting('s2', 'X').aborted('s2').promoting('s1', 'Y');
+    assert.equal(scene.probed('Y', 'master').now, 'serving Y provisional g3');
+  });
+
+  test('gives way to a newer configuration that is neither its candidate nor the old master', () => {
+    const scene = Scene.serving().promoting('s2', 'X').probed('X', 'master').answer('s1', 'Y2');
+    assert.equal(scene.now, 'fenced Y g3');
+  });
+
+  test('is not begun for what does not concern the master in use', () => {
+    const other = Scene.serving().promoting('s2', 'X', 'M', 'other');
+    assert.equal(other.now, 'serving M confirmed g1');
+    const elsewhere = Scene.serving().promoting('s2', 'X', 'Y');
+    assert.equal(elsewhere.now, 'serving M confirmed g1');
+    const itself = Scene.serving().promoting('s2', 'M');
+    assert.equal(itself.now, 'serving M confirmed g1');
+    const stranger = Scene.serving().promoting('s9', 'X');
+    assert.equal(stranger.now, 'serving M confirmed g1');
+    const early = new Scene().promoting('s2', 'X');
+    assert.equal(early.now, 'unknown g0');
+  });
+
+  test('is not begun by any other announcement', () => {
+    const scene = Scene.serving();
+    scene.published('s1', '+switch-master', 'mymaster 127.0.0.1 7001 127.0.0.1 7002');
+    scene.published('s1', '+sdown', 'master mymaster 127.0.0.1 7001');
+    scene.published('s1', '+selected-slave', 'slave x 127.0.0.1 7002 @ mymaster 127.0.0.1 7001');
+    assert.equal(scene.now, 'serving M confirmed g1');
+  });
+
+  test('is not begun late, after the move it announces', () => {
+    const scene = Scene.serving().answers('X1', 'X1', 'X1').probed('X', 'master').promoting('s2', 'X');
+    assert.equal(scene.now, 'serving X confirmed g2');
+  });
+
+  test('is not begun where the configuration waits for the answers', () => {
+    const scene = Scene.serving({ failover: 'announced' }).promoting('s2', 'X');
+    assert.equal(scene.now, 'serving M confirmed g1');
+    assert.equal(scene.answer('s2', 'X1').probed('X', 'master').now, 'serving X confirmed g2');
+  });
+});
+
+describe('a belief: a former master as the candidate', () => {
+  /** X serves by everybody's word, and M, which it was promoted in place of, has not been seen demoted. */
+  function movedToX(): Scene {
+    const scene = Scene.serving().promoting('s2', 'X').probed('X', 'replica').probed('X', 'master');
+    scene.answers('X1', 'X1', 'X1').answers('X1', 'X1', 'X1');
+    assert.equal(scene.now, 'serving X confirmed g2');
+    return scene;
+  }
+
+  test('is not served on its own word: it may say what it said before it was left', () => {
+    const scene = movedToX().promoting('s1', 'M', 'X').probed('M', 'master');
+    assert.equal(scene.now, 'fenced M g3');
+    assert.equal(scene.probed('M', 'noauth').probed('M', 'master').now, 'fenced M g3');
+  });
+
+  test('is served on its own word once it has said that it is a replica', () => {
+    const scene = movedToX().promoting('s1', 'M', 'X').probed('M', 'master').probed('M', 'replica');
+    assert.equal(scene.now, 'fenced M g3');
+    assert.equal(scene.probed('M', 'master').now, 'serving M provisional g3');
+  });
+
+  test('is served when a Sentinel answers with it', () => {
+    const scene = movedToX().promoting('s1', 'M', 'X').probed('M', 'master').answer('s1', 'M2');
+    assert.equal(scene.now, 'fenced M g3');
+    assert.equal(scene.probed('M', 'master').now, 'serving M confirmed g3');
+  });
+
+  test('does not count as demoted by a ROLE that was asked before the fence', () => {
+    const scene = movedToX().promoting('s1', 'M', 'X').probed('M', 'replica', 1).probed('M', 'master');
+    assert.equal(scene.now, 'fenced M g3');
+  });
+
+  test('is remembered over several failovers, and by a move without a fence', () => {
+    const scene = movedToX().answers('Y2', 'Y2', 'Y2').probed('Y', 'master').answers('Y2', 'Y2', 'Y2');
+    assert.equal(scene.now, 'serving Y confirmed g3');
+    assert.equal(scene.promoting('s1', 'M', 'Y').probed('M', 'master').now, 'fenced M g4');
+    assert.equal(scene.promoting('s3', 'X', 'Y').probed('X', 'master').now, 'fenced X g5');
+  });
+
+  test('is also one that was served provisionally and given up', () => {
+    const scene = Scene.serving().promoting('s2', 'X').probed('X', 'master').aborted('s2');
+    scene.answers('M0', 'M0', 'M0').answers('M0', 'M0', 'M0').probed('M', 'master');
+    assert.equal(scene.now, 'serving M confirmed g3');
+    assert.equal(scene.promoting('s1', 'X').probed('X', 'master').now, 'fenced X g4');
+    assert.equal(scene.probed('X', 'replica').probed('X', 'master').now, 'serving X provisional g4');
+  });
+
+  test('are remembered up to a bound, the latest of them', () => {
+    const servers = noServers;
+    let former: readonly { host: string; port: number }[] = [];
+    for (let port = 1; port <= 100; port += 1) former = withFormer({ former, servers }, { host: 'a', port });
+    assert.equal(former.length, 16);
+    assert.equal(former.at(-1)?.port, 100);
+    const one = { host: 'a', port: 90 };
+    assert.equal(withFormer({ former, servers }, one).length, 16);
+    assert.ok(!isFormer({ former: withoutFormer({ former, servers }, one), servers }, one));
+  });
+});
+
+describe('a belief: a reload', () => {
+  test('other Sentinels change nothing as long as they agree, all at once and with `refuse` too', () => {
+    const scene = Scene.serving({ onSentinelLoss: 'refuse' });
+    scene.hear({ kind: 'configured', sentinels: ['t1', 't2', 't3'] }).rostered('t1', 't2', 't3');
+    assert.equal(scene.probed('M', 'master').now, 'serving M confirmed g1');
+    assert.equal(scene.answer('t1', 'unreachable').now, 'serving M confirmed g1');
+    assert.equal(scene.answer('t2', 'M0').answer('t3', 'M0').now, 'serving M confirmed g1');
+    assert.deepEqual(scene.view().sentinels, { known: 3, answering: 2, agreeing: 2 });
+  });
+
+  test('`refuse` cuts once the new Sentinels have failed to answer, and does not before', () => {
+    const scene = Scene.serving({ onSentinelLoss: 'refuse' });
+    scene.hear({ kind: 'configured', sentinels: ['t1', 't2'] }).rostered('t1', 't2');
+    assert.equal(scene.answer('t1', 'unreachable').now, 'forbidden g2', 'one of two is no majority any more');
+    scene.hear({ kind: 'configured', sentinels: ['u1'] }).rostered('u1');
+    assert.equal(scene.now, 'forbidden g2', 'nothing is served on the word of one who has said nothing');
+    assert.equal(scene.answer('u1', 'M0').probed('M', 'master').now, 'serving M confirmed g2');
+  });
+
+  test('other rules count at once, and a fence goes on', () => {
+    const scene = Scene.serving().answers('M0', 'unreachable', 'unreachable');
+    assert.equal(scene.now, 'serving M confirmed g1');
+    scene.hear({ kind: 'ruled', rules: { ...scene.belief.rules, onSentinelLoss: 'refuse' } });
+    assert.equal(scene.now, 'forbidden g2');
+    const fenced = Scene.serving().promoting('s2', 'X');
+    fenced.hear({ kind: 'ruled', rules: { ...fenced.belief.rules, failover: 'announced' } });
+    assert.equal(fenced.now, 'fenced X g2');
+    assert.equal(fenced.probed('X', 'master').now, 'serving X provisional g2');
+  });
+});
+
+describe('a belief: the loss of Sentinels', () => {
+  test('all of them lost while the master answers: it is served, degraded', () => {
+    const scene = Scene.serving()
+      .answers('unreachable', 'unreachable', 'unreachable')
+      .pass(60_000)
+      .probed('M', 'master');
+    assert.equal(scene.now, 'serving M confirmed g1');
+    assert.deepEqual(scene.view().degraded, ['no Sentinel answers']);
+    assert.deepEqual(scene.view().sentinels, { known: 3, answering: 0, agreeing: 0 });
+  });
+
+  test('an answer that has grown old counts as none', () => {
+    const scene = Scene.serving().pass(2999);
+    assert.equal(scene.view().sentinels.answering, 3);
+    assert.equal(scene.pass(1).view().sentinels.answering, 0);
+  });
+
+  test('none that monitors the name any more: it is served, degraded', () => {
+    const scene = Scene.serving().answers('unknown', 'unknown', 'unknown');
+    assert.equal(scene.now, 'serving M confirmed g1');
+    assert.deepEqual(scene.view().degraded, ['no Sentinel monitors "mymaster" any more']);
+  });
+
+  test('`refuse` cuts when the majority is lost, and serves again under another generation', () => {
+    const scene = Scene.serving({ onSentinelLoss: 'refuse' }).answers('unreachable', 'M0', 'M0');
+    assert.equal(scene.now, 'serving M confirmed g1');
+    assert.equal(scene.answers('-', 'unreachable', '-').now, 'forbidden g2');
+    assert.equal(scene.probed('M', 'master').now, 'forbidden g2');
+    assert.equal(scene.answers('-', 'M0', '-').now, 'serving M confirmed g2');
+  });
+
+  test('`refuse` counts an answer that has grown old as none', () => {
+    const scene = Scene.serving({ onSentinelLoss: 'refuse' }).pass(3000);
+    assert.equal(scene.now, 'forbidden g2');
+  });
+
+  test('`refuse` never begins to serve by a minority', () => {
+    const scene = new Scene({ onSentinelLoss: 'refuse' })
+      .answers('M0', 'unreachable', 'unreachable')
+      .probed('M', 'master');
+    assert.equal(scene.now, 'forbidden g1');
+    assert.equal(scene.answers('M0', 'M0', '-').now, 'serving M confirmed g1');
+  });
+
+  test('`refuse` does not count Sentinels that monitor other masters only', () => {
+    const scene = new Scene({ onSentinelLoss: 'refuse' })
+      .answers('M0', 'unknown', 'unknown')
+      .probed('M', 'master');
+    assert.equal(scene.now, 'serving M confirmed g1');
+  });
+
+  test('all of them lost during a fence: held, and never back to the old master unasked', () => {
+    const scene = Scene.serving()
+      .promoting('s2', 'X')
+      .unlinked('s2')
+      .answers('unreachable', 'unreachable', 'unreachable');
+    scene.pass(60_000).probed('M', 'master').probed('X', 'master');
+    assert.equal(scene.now, 'lost M g2');
+    assert.equal(scene.answers('X1', 'X1', 'X1').probed('X', 'master').now, 'serving X confirmed g3');
+  });
+});
