@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Child, RespClient } from '../../test/support/index.ts';
+import { Child, patienceMs, RespClient } from '../../test/support/index.ts';
 import { family } from '../lib/usage.ts';
 
 /** Something that stands between a client and Redis: a port to connect to, and the processes whose cost is counted. */
@@ -44,7 +44,7 @@ export function writeConfig(dir: string, name: string, text: string): string {
 export async function launch(name: string, port: number, command: readonly string[]): Promise<Relay> {
   const child = await Child.spawn(command, { name });
   try {
-    await child.until(() => answersPing(port), 10_000);
+    await child.until(() => answersPing(port), patienceMs);
     return { name, port, pids: family(child.pid), [Symbol.asyncDispose]: () => stop(child) };
   } catch (error) {
     await stop(child);
