@@ -107,6 +107,20 @@ test('comparison() takes a ratio within a round, then the median and the quartil
   );
 });
 
+test('comparison() tells a build that is worse from one that only looks so', () => {
+  const verdicts = (ratios: readonly number[]): string[] => {
+    const measurements = ratios.flatMap((ratio, at) =>
+      round(at, { ours: [10 * ratio, 1000 / ratio], other: [10, 1000] }),
+    );
+    return [...comparison(cells, measurements).matchAll(/(?:≤ 1.02|≥ 0.98) (.)/g)].map(
+      ([, said = '']) => said,
+    );
+  };
+  assert.deepEqual(verdicts([1.05, 1.06, 1.07, 1.05, 1.06]), ['✗', '✗']);
+  assert.deepEqual(verdicts([1.05, 0.9, 1.06, 0.95, 1.07]), ['?', '?']);
+  assert.deepEqual(verdicts([1.01, 0.9, 1.2, 0.95, 1.01]), ['✓', '✓']);
+});
+
 function round(
   at: number,
   figures: Readonly<Record<'ours' | 'other', readonly [cpu: number, perSecond: number]>>,
