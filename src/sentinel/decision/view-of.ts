@@ -1,7 +1,7 @@
 import { formatEndpoint } from '../../net/endpoint.ts';
 import { isUsable, servedBy, type Belief } from './belief.ts';
 import type { Adopted } from './choose.ts';
-import { agreeing, answering, isSame, knowing, latenessMs, voters } from './tally.ts';
+import { agreeing, answering, isSame, knowing, latenessMs, voters, isFresh } from './tally.ts';
 import type { Role } from '../../redis/role.ts';
 import type { MasterView, Phase, Stranger } from './view.ts';
 
@@ -82,10 +82,18 @@ function whyUnknown(belief: Belief): { reason: string; isMissing: boolean; isNam
   return { reason: `asking the Sentinels for "${name}"`, isMissing: false };
 }
 
-function whyUnusable({ hasServed }: Belief, { endpoint, by }: Adopted, role: Role): string {
+/** By the word of a Sentinel that still gives it, where there is one. */
+function whyUnusable(belief: Belief, { endpoint, by }: Adopted, role: Role): string {
+  const { hasServed } = belief;
   const where = formatEndpoint(endpoint);
-  if (role.kind === 'replica') return `${by} names ${where}, which says it is a replica`;
-  const reason = `${by} names ${where}, which cannot be used: ${'why' in role ? role.why : role.kind}`;
+  const speaker = [by, ...voters(belief)].find((sentinel) => {
+    const report = belief.reports.get(sentinel);
+    if (report?.answer.kind !== 'address' || !isFresh(belief, report)) return false;
+    return isSame(belief, report.answer.endpoint, endpoint);
+  });
+  const named = speaker === undefined ? `${where}, last named by ${by},` : `${speaker} names ${where}, which`;
+  if (role.kind === 'replica') return `${named} says it is a replica`;
+  const reason = `${named} cannot be used: ${'why' in role ? role.why : role.kind}`;
   // Who has been served from there knows the way.
   if (hasServed || role.kind !== 'unusable' || !role.isAstray) return reason;
   return `${reason}; if it has another address from here (NAT, containers), write that into addressMap`;

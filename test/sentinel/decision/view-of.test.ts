@@ -59,6 +59,15 @@ test('viewOf() says why nothing is served', () => {
     's1 names 127.0.0.1:7001, which cannot be used: silent',
   );
   assert.equal(
+    reason(Scene.serving().answers('unreachable', 'M0', 'M0').probed('M', 'silent')),
+    's2 names 127.0.0.1:7001, which cannot be used: silent',
+    'who does not answer names nobody',
+  );
+  assert.match(
+    reason(Scene.serving().answers('unreachable', 'unreachable', 'unreachable').probed('M', 'silent')),
+    /^127\.0\.0\.1:7001, last named by s1, cannot be used: silent; only 0 of 3/,
+  );
+  assert.equal(
     reason(Scene.serving().answers('M0', 'unreachable', 'unreachable').probed('M', 'silent')),
     's1 names 127.0.0.1:7001, which cannot be used: silent; only 1 of 3 Sentinels answer, and without a majority none begins a failover',
   );
