@@ -96,7 +96,12 @@ export function onlyWithToken(
 export function onlyWhereTokens(token: Secret | undefined): MiddlewareHandler<AdminEnv> {
   return unless((context) => {
     if (token !== undefined) return undefined;
-    return refuse(context, 403, 'Actions need a token: configure "admin.token" or "admin.tokenFile"');
+    // Whoever shows one has read it in the file: what is missing is that we have.
+    const text =
+      context.req.header('authorization') === undefined
+        ? 'configure "admin.token" or "admin.tokenFile", and reload (SIGHUP)'
+        : 'the configuration in force has no "admin.token"; where the file has one by now, reload (SIGHUP, systemctl reload)';
+    return refuse(context, 403, `Actions need a token: ${text}`);
   });
 }
 

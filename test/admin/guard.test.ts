@@ -73,7 +73,12 @@ test('without a token nobody acts, and with one only who has it', async () => {
     await using open = await Stage.open();
     const refused = await ask(open.where, '/reload', { method: 'POST', headers: bearer });
     assert.equal(refused.status, 403);
-    assert.match(refused.text, /admin\.token/);
+    assert.match(
+      refused.text,
+      /in force has no \\"admin\.token\\"; where the file has one by now, reload \(SIGHUP/,
+    );
+    const bare = await ask(open.where, '/reload', { method: 'POST' });
+    assert.match(bare.text, /configure \\"admin\.token\\" or .*, and reload \(SIGHUP\)/);
 
     await using stage = await Stage.open({ token: new Secret(token) });
     const reloads: string[] = [];
@@ -119,7 +124,13 @@ test('actions reach the database that is named, with what is wished', async () =
     for (const body of ['{', '[]', '{"forMs": 0}', '{"forMs": 1e12}', '{"formMs": 1}', '{"forMs": "1"}'])
       assert.equal((await post(`${path}/hold`, body))[0], 400, body);
     for (const body of [
-      ...['{"graceful": 1}', '{"finishMs": 5}', '{"graceful": true, "finishMs": 60000}'],
+      ...[
+        '{"graceful": 1}',
+        '{"force": "x"}',
+        '{"graceful": true, "force": true}',
+        '{"finishMs": 5}',
+        '{"graceful": true, "finishMs": 60000}',
+      ],
       ...['{"maxLagWaitMs": 5}', '{"graceful": true, "maxLagWaitMs": 60001}'],
     ])
       assert.equal((await post(`${path}/failover`, body))[0], 400, body);
