@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Report } from '../../src/cli/doctor/report.ts';
 import { assertNoTrace, call, inFolder } from '../cli/call.ts';
-import { FakeRedis, FakeSentinel, withoutLeaks } from '../support/index.ts';
+import { FakeRedis, FakeSentinel, serveThrough, startCluster, withoutLeaks } from '../support/index.ts';
 
 const quiet = { SENTINEL_TUNNEL_ADMIN: 'off' };
 
@@ -65,6 +65,30 @@ test('a configuration that cannot be used is what doctor finds', async () => {
       report.findings.map(({ code }) => code),
       ['config-invalid'],
     );
+  });
+});
+
+test('a wrong configuration of a tunnel that runs is no outage: doctor says that it serves by the one of before', async () => {
+  await withoutLeaks(async () => {
+    await using cluster = await startCluster({ replicas: 0, sentinels: 1 });
+    await using tunnel = await serveThrough(cluster, { config: { admin: { listen: 0 } } });
+    await tunnel.waitFor(({ event }) => event === 'admin.opened');
+    const admin = { listen: tunnel.adminPort };
+    await writeFile(tunnel.configFile, JSON.stringify({ sentinels: cluster.seeds, databasse: [], admin }));
+    const wrong = await call(['doctor', '--config', tunnel.configFile]);
+    assert.equal(wrong.code, 1, wrong.stderr);
+    assert.match(
+      wrong.stdout,
+      /^degraded config-invalid\n {2}Invalid configuration in .*; the tunnel that runs at 127\.0\.0\.1:\d+ serves every database by the configuration that it has read before$/m,
+    );
+    assert.match(wrong.stdout, /databasse/);
+    assert.match(wrong.stdout, /^Clients are served, but/m);
+    // One that serves nobody changes nothing about the verdict.
+    await cluster.kill(cluster.master);
+    await tunnel.waitFor(({ event }) => event === 'master.lost');
+    const lost = await call(['doctor', '--config', tunnel.configFile]);
+    assert.equal(lost.code, 2);
+    assert.match(lost.stdout, /is not ready \(mymaster: /);
   });
 });
 

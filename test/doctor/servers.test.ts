@@ -29,6 +29,21 @@ async function sentinelOf(
 
 const databases = [{ name: 'a', listen: 0 }];
 
+test('within the second of a crash the replicas are no candidates less because their master is gone', async () => {
+  await withoutLeaks(async () => {
+    await using cluster = await startCluster({ replicas: 1, sentinels: 1, downAfterMs: 60_000 });
+    const config = { sentinels: cluster.seeds, databases: [{ name: 'mymaster', listen: 0 }] };
+    await cluster.kill(cluster.master);
+    await eventually(async () => {
+      const rows = JSON.stringify(await cluster.sentinel(0).command('SENTINEL', 'REPLICAS', 'mymaster'));
+      return rows.includes('"master-link-status","err"');
+    });
+    const codes = codesOf(await diagnosed(config));
+    assert.ok(codes.includes('master-unreachable'), codes.join());
+    assert.ok(!codes.includes('no-candidate'), codes.join());
+  });
+});
+
 test('one replica of two that is down is found, and no candidate is missed', async () => {
   await withoutLeaks(async () => {
     await using cluster = await startCluster({ sentinels: 1, downAfterMs: 1000 });

@@ -1,7 +1,11 @@
 import type { Config } from '../../config/types.ts';
 import { TunnelError } from '../../errors.ts';
+import { AdminClient, type AdminPlace } from '../admin-client.ts';
+import { adminPlaceOf } from '../admin-place.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { findAdmin } from '../find-admin.ts';
 import type { Host } from '../host.ts';
+import { isFlag, isText, listOf, mapping } from '../shape.ts';
 import { configOf, type Flags } from '../sources.ts';
 import { diagnose } from './diagnose.ts';
 import { worst, type Finding } from './finding.ts';
@@ -31,15 +35,54 @@ async function findingsFor(flags: DoctorFlags, host: Host): Promise<readonly Fin
     config = await configOf(flags, host.env);
   } catch (error) {
     if (!(error instanceof TunnelError) || error.code === 'ST_USAGE') throw error;
-    return [unreadable(error)];
+    return [await unreadable(error, flags, host)];
   }
   return diagnose(await gather(config));
 }
 
-/** Nothing can be asked: what is wrong with the file is all that is known. */
-function unreadable(error: TunnelError): Finding {
-  const [what = '', ...problems] = error.message.split('\n').map((line) => line.trim());
+/** No Sentinel can be asked. A tunnel that runs goes on with what it has read before: whether clients are served is up to it. */
+async function unreadable(error: TunnelError, flags: Flags, host: Host): Promise<Finding> {
+  const [problem = '', ...problems] = error.message.split('\n').map((line) => line.trim());
   const evidence = problems.map((answered) => ({ by: 'configuration', asked: 'what it says', answered }));
   const remedy = 'Fix the keys listed; docs/configuration.md has every key';
-  return { code: 'config-invalid', severity: 'broken', what, evidence, remedy };
+  const running = await runningTunnel(flags, host);
+  if (!running) return { code: 'config-invalid', severity: 'broken', what: problem, evidence, remedy };
+  const { where, isReady, reasons } = running;
+  const serves = isReady ? 'serves every database' : `is not ready (${reasons.join('; ')})`;
+  return {
+    code: 'config-invalid',
+    severity: isReady ? 'degraded' : 'broken',
+    what: `${problem.replace(/:$/, '')}; the tunnel that runs at ${where} ${serves} by the configuration that it has read before`,
+    evidence: [...evidence, { by: where, asked: '/readyz', answered: isReady ? 'ready' : 'not ready' }],
+    remedy: `${remedy}. Until then a reload is refused, and a restart would fail`,
+  };
+}
+
+/** A file that is no YAML says nothing, so its tunnel may be where one is of which nothing is said. */
+async function placeOf(flags: Flags, env: Host['env']): Promise<AdminPlace> {
+  try {
+    return await adminPlaceOf(flags, env, false);
+  } catch (error) {
+    if (!(error instanceof TunnelError) || error.code !== 'ST_CONFIG_INVALID') throw error;
+    return { address: await findAdmin(), token: undefined };
+  }
+}
+
+interface Running {
+  readonly where: string;
+  readonly isReady: boolean;
+  readonly reasons: readonly string[];
+}
+
+/** The tunnel of this file, as far as it still says where that is; its probe asks for no token. */
+async function runningTunnel(flags: Flags, { env }: Host): Promise<Running | undefined> {
+  try {
+    const client = new AdminClient(await placeOf(flags, env));
+    const body: unknown = JSON.parse((await client.ask('/readyz')).text);
+    if (!mapping({ ready: isFlag, reasons: listOf(isText) })(body)) return undefined;
+    const { ready, reasons } = body as { readonly ready: boolean; readonly reasons: readonly string[] };
+    return { where: client.where, isReady: ready, reasons };
+  } catch {
+    return undefined; // nobody, or somebody else
+  }
 }
