@@ -31,6 +31,13 @@ export { RecordedLog, type RecordedEvent } from './recorded-log.ts';
 export { RedisProcess, type RedisOptions } from './redis-process.ts';
 export { RespClient, type Ending } from './resp-client.ts';
 export { encodeCommand, encodeReply, ReplyError, RespDecoder, type Reply } from './resp.ts';
+export {
+  clusterScenario,
+  scenario,
+  type ClusterScenarioOptions,
+  type ScenarioOptions,
+  type ServedCluster,
+} from './scenario.ts';
 export { cannotShow, Screen } from './screen.ts';
 export { SlowLink } from './slow-link.ts';
 export {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { platform } from 'node:os';
-import { test, type TestContext } from 'node:test';
+import type { TestContext } from 'node:test';
 import { Scope } from '../../../src/lifecycle/scope.ts';
 import {
   awaitFormed,
@@ -13,10 +13,10 @@ import {
   HostsFile,
   NameServer,
   RedisProcess,
+  scenario,
   startCluster,
   startThrough,
   TunnelProcess,
-  withoutLeaks,
 } from '../../support/index.ts';
 
 const engines = platform() === 'linux' ? ['streams', 'epoll'] : ['streams'];
@@ -31,9 +31,13 @@ const dead = 'dead.test.';
 /** What is learnt from the Sentinels leads to addresses, and these tests are about names. */
 const byName = { sentinel: { discover: false } };
 
-test('a Sentinel whose name server is silent', { skip }, (t) => withoutLeaks(() => bySentinel(t)));
+scenario('a Sentinel whose name server is silent', { skip }, async (t) => {
+  await bySentinel(t);
+});
 
-test('a master whose name server is silent', { skip }, (t) => withoutLeaks(() => byMaster(t)));
+scenario('a master whose name server is silent', { skip }, async (t) => {
+  await byMaster(t);
+});
 
 async function bySentinel(t: TestContext): Promise<void> {
   await using cluster = await startCluster({ replicas: 0, sentinels: 2 });

@@ -1,13 +1,10 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import {
   awaitServing,
   awaitSubscribed,
+  clusterScenario,
   eventually,
   RedisProcess,
-  serveThrough,
-  startCluster,
-  withoutLeaks,
   type Cluster,
 } from '../../support/index.ts';
 
@@ -39,11 +36,10 @@ async function nameHosts(cluster: Cluster, index: number): Promise<RedisProcess>
   });
 }
 
-test('a master that some Sentinels report by address and some by name is one: no client is cut, and its failover is fenced early', async () => {
-  await withoutLeaks(async () => {
-    await using cluster = await startCluster();
-    await using tunnel = await serveThrough(cluster, { config: { sentinel: { pollMs: 100 } } });
-    await awaitSubscribed(cluster.sentinels);
+clusterScenario(
+  'a master that some Sentinels report by address and some by name is one: no client is cut, and its failover is fenced early',
+  { tunnel: { config: { sentinel: { pollMs: 100 } } }, isSubscribed: true },
+  async ({ cluster, tunnel }) => {
     const clients = await Promise.all(Array.from({ length: 5 }, () => tunnel.connect(name)));
     await using third = await nameHosts(cluster, 2);
     await using second = await nameHosts(cluster, 1);
@@ -76,5 +72,5 @@ test('a master that some Sentinels report by address and some by name is one: no
     assert.deepEqual(generations, [1, 2], tunnel.log());
     await awaitServing(tunnel, name);
     for (const client of clients) await client.close();
-  });
-});
+  },
+);

@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import { call } from '../../cli/call.ts';
-import { eventually, serveThrough, startCluster, withoutLeaks } from '../../support/index.ts';
+import { clusterScenario, eventually } from '../../support/index.ts';
 
-test('during a drain status tells how many sessions go on and until when', async () => {
-  await withoutLeaks(async () => {
-    await using cluster = await startCluster({ sentinels: 1, replicas: 0 });
-    await using tunnel = await serveThrough(cluster, {
+clusterScenario(
+  'during a drain status tells how many sessions go on and until when',
+  {
+    cluster: { sentinels: 1, replicas: 0 },
+    tunnel: {
       config: { admin: { listen: 0 }, drainMs: 60_000 },
-    });
+    },
+  },
+  async ({ cluster, tunnel }) => {
     await tunnel.waitFor(({ event }) => event === 'admin.opened');
     await using client = await tunnel.connect(cluster.name);
     assert.equal(await client.command('PING'), 'PONG');
@@ -23,5 +25,5 @@ test('during a drain status tells how many sessions go on and until when', async
     assert.doesNotMatch(stdout, /NOT LISTENING|not yet/);
     await client.close();
     assert.equal((await tunnel.exited).code, 0);
-  });
-});
+  },
+);

@@ -1,18 +1,17 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import type { Status } from '../../../src/admin/status.ts';
 import { Scope } from '../../../src/lifecycle/scope.ts';
 import type { GracefulOutcome } from '../../../src/tunnel/graceful.ts';
-import { ask, eventually, serveThrough, startCluster, withoutLeaks, Writer } from '../../support/index.ts';
+import { ask, clusterScenario, eventually, Writer } from '../../support/index.ts';
 
 const token = 'a-token-of-the-tests';
 const headers = { authorization: `Bearer ${token}` };
 const body = JSON.stringify({ graceful: true, finishMs: 10_000 });
 
-test('a graceful failover answers what was asked, loses nothing, and says so', async () => {
-  await withoutLeaks(async () => {
-    await using cluster = await startCluster();
-    await using tunnel = await serveThrough(cluster, { config: { admin: { listen: 0, token } } });
+clusterScenario(
+  'a graceful failover answers what was asked, loses nothing, and says so',
+  { tunnel: { config: { admin: { listen: 0, token } } } },
+  async ({ cluster, tunnel }) => {
     await tunnel.waitFor(({ event }) => event === 'admin.opened');
     const port = tunnel.port(cluster.name);
     await using client = await tunnel.connect(cluster.name);
@@ -39,13 +38,13 @@ test('a graceful failover answers what was asked, loses nothing, and says so', a
       assert.ok(Array.isArray(members));
       assert.deepEqual(writer.lost(members), []);
     }
-  });
-});
+  },
+);
 
-test('a graceful failover that Sentinel refuses leaves everything as it was', async () => {
-  await withoutLeaks(async () => {
-    await using cluster = await startCluster({ replicas: 0, sentinels: 1 });
-    await using tunnel = await serveThrough(cluster, { config: { admin: { listen: 0, token } } });
+clusterScenario(
+  'a graceful failover that Sentinel refuses leaves everything as it was',
+  { cluster: { replicas: 0, sentinels: 1 }, tunnel: { config: { admin: { listen: 0, token } } } },
+  async ({ cluster, tunnel }) => {
     await tunnel.waitFor(({ event }) => event === 'admin.opened');
     await using client = await tunnel.connect(cluster.name);
     await client.command('SET', 'key', 'value');
@@ -57,5 +56,5 @@ test('a graceful failover that Sentinel refuses leaves everything as it was', as
     const status = (await ask(tunnel.adminPort, '/status', { headers })).json() as Status;
     assert.equal(status.ready, true);
     assert.equal(status.databases[0]?.generation, 1);
-  });
-});
+  },
+);

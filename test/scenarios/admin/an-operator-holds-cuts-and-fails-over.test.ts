@@ -5,6 +5,7 @@ import type { Cluster, TunnelProcess } from '../../support/index.ts';
 import {
   ask,
   awaitServing,
+  clusterScenario,
   eventually,
   serveThrough,
   startCluster,
@@ -117,10 +118,10 @@ test('a failover is begun by a Sentinel, and what it has against another one is 
   });
 });
 
-test('without a replica there is no failover, and that is said', async () => {
-  await withoutLeaks(async () => {
-    await using cluster = await startCluster({ replicas: 0, sentinels: 1 });
-    await using tunnel = await serveThrough(cluster, { config: { admin: { listen: 0, token } } });
+clusterScenario(
+  'without a replica there is no failover, and that is said',
+  { cluster: { replicas: 0, sentinels: 1 }, tunnel: { config: { admin: { listen: 0, token } } } },
+  async ({ cluster, tunnel }) => {
     await tunnel.waitFor(({ event }) => event === 'admin.opened');
     const [code, refusal] = await post(tunnel, 'failover');
     assert.equal(code, 409);
@@ -132,5 +133,5 @@ test('without a replica there is no failover, and that is said', async () => {
     const [unreachable, why] = await post(tunnel, 'failover', '{"force": true}');
     assert.equal(unreachable, 409);
     assert.match((why as { error: string }).error, /no Sentinel that answers monitors it/);
-  });
-});
+  },
+);

@@ -1,14 +1,6 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import { call, main } from '../../cli/call.ts';
-import {
-  Child,
-  eventually,
-  freePort,
-  serveThrough,
-  startCluster,
-  withoutLeaks,
-} from '../../support/index.ts';
+import { Child, eventually, freePort, scenario, serveThrough, startCluster } from '../../support/index.ts';
 
 interface Seen {
   readonly id: string;
@@ -16,8 +8,9 @@ interface Seen {
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
-test('events --follow goes on after the last event when the tunnel was restarted, and says on standard error what happened', async () => {
-  await withoutLeaks(async () => {
+scenario(
+  'events --follow goes on after the last event when the tunnel was restarted, and says on standard error what happened',
+  async () => {
     await using cluster = await startCluster();
     const port = await freePort();
     const config = { admin: { listen: port }, sentinel: { pollMs: 100 } };
@@ -79,5 +72,5 @@ test('events --follow goes on after the last event when the tunnel was restarted
     await eventually(() => piped.exit !== undefined);
     await second.stop();
     assert.equal(following.exit, undefined);
-  });
-});
+  },
+);

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { test } from 'node:test';
-import { ask, eventually, serveThrough, startCluster, withoutLeaks } from '../../support/index.ts';
+import { ask, clusterScenario, eventually } from '../../support/index.ts';
 
 /** Observations of a loop's lag: all of them, and those above half a second. */
 function lagOf(scrape: string, loop: string): { readonly all: number; readonly late: number } {
@@ -19,12 +18,16 @@ for (const [engine, loops] of [
   ['streams', ['main']],
 ] as const) {
   const skip = engine === 'epoll' && process.platform !== 'linux' && 'the epoll engine needs Linux';
-  test(`a standstill shows in how late the loops of ${engine} are`, { skip }, async () => {
-    await withoutLeaks(async () => {
-      await using cluster = await startCluster({ replicas: 0 });
-      await using tunnel = await serveThrough(cluster, {
+  clusterScenario(
+    `a standstill shows in how late the loops of ${engine} are`,
+    {
+      skip,
+      cluster: { replicas: 0 },
+      tunnel: {
         config: { admin: { listen: 0 }, engine, threads: engine === 'epoll' ? 2 : 1 },
-      });
+      },
+    },
+    async ({ tunnel }) => {
       await tunnel.waitFor(({ event }) => event === 'admin.opened');
       const scrape = async (): Promise<string> => (await ask(tunnel.adminPort, '/metrics')).text;
       // Every loop beats, also where nothing happens.
@@ -44,6 +47,6 @@ for (const [engine, loops] of [
         /nodejs_eventloop_lag/,
         'measured by waking the process a hundred times a second',
       );
-    });
-  });
+    },
+  );
 }

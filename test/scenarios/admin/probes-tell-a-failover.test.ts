@@ -1,16 +1,13 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import type { Status } from '../../../src/admin/status.ts';
 import type { FailoverStory } from '../../../src/tunnel/story.ts';
 import {
   ask,
   awaitSubscribed,
+  clusterScenario,
+  EventStream,
   eventually,
   eventuallyPasses,
-  EventStream,
-  serveThrough,
-  startCluster,
-  withoutLeaks,
 } from '../../support/index.ts';
 
 interface Readiness {
@@ -18,10 +15,10 @@ interface Readiness {
   readonly reasons: readonly string[];
 }
 
-test('the probes, the status and the events tell a failover from its beginning to its end', async () => {
-  await withoutLeaks(async () => {
-    await using cluster = await startCluster();
-    await using tunnel = await serveThrough(cluster, { config: { admin: { listen: 0 } } });
+clusterScenario(
+  'the probes, the status and the events tell a failover from its beginning to its end',
+  { tunnel: { config: { admin: { listen: 0 } } } },
+  async ({ cluster, tunnel }) => {
     await tunnel.waitFor(({ event }) => event === 'admin.opened');
     const port = tunnel.adminPort;
     for (const path of ['/livez', '/readyz', '/startupz'])
@@ -92,15 +89,18 @@ test('the probes, the status and the events tell a failover from its beginning t
     await pooled[Symbol.asyncDispose]();
     await client[Symbol.asyncDispose]();
     assert.equal((await tunnel.exited).code, 0);
-  });
-});
+  },
+);
 
-test('a Sentinel that is gone is told of, and readiness does not depend on it', async () => {
-  await withoutLeaks(async () => {
-    await using cluster = await startCluster({ replicas: 0 });
-    await using tunnel = await serveThrough(cluster, {
+clusterScenario(
+  'a Sentinel that is gone is told of, and readiness does not depend on it',
+  {
+    cluster: { replicas: 0 },
+    tunnel: {
       config: { admin: { listen: 0 }, sentinel: { pollMs: 100 } },
-    });
+    },
+  },
+  async ({ cluster, tunnel }) => {
     await tunnel.waitFor(({ event }) => event === 'admin.opened');
     await cluster.kill(cluster.sentinel(0));
     await eventuallyPasses(async () => {
@@ -117,5 +117,5 @@ test('a Sentinel that is gone is told of, and readiness does not depend on it', 
       assert.equal(status, 503);
       assert.match(text, /lost: \S+ names \S+, which cannot be used: connection refused \(ECONNREFUSED\)/);
     });
-  });
-});
+  },
+);

@@ -1,27 +1,30 @@
 import assert from 'node:assert/strict';
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { test } from 'node:test';
 import type { Status } from '../../../src/admin/status.ts';
 import type { FailoverStory } from '../../../src/tunnel/story.ts';
 import { assertNoTrace, call, inFolder } from '../../cli/call.ts';
 import {
   awaitSubscribed,
+  clusterScenario,
   eventually,
   eventuallyPasses,
+  scenario,
   serveThrough,
   startCluster,
-  withoutLeaks,
 } from '../../support/index.ts';
 
 const token = 'a-token-of-the-tests';
 
-test('status tells who is master, who says so, and by its exit code whether all is well: before, during and after a failover', async () => {
-  await withoutLeaks(async () => {
-    await using cluster = await startCluster({ downAfterMs: 3000 });
-    await using tunnel = await serveThrough(cluster, {
+clusterScenario(
+  'status tells who is master, who says so, and by its exit code whether all is well: before, during and after a failover',
+  {
+    cluster: { downAfterMs: 3000 },
+    tunnel: {
       config: { admin: { listen: 0, token }, sentinel: { pollMs: 100 } },
-    });
+    },
+  },
+  async ({ cluster, tunnel }) => {
     await tunnel.waitFor(({ event }) => event === 'admin.opened');
     const env = {
       SENTINEL_TUNNEL_ADMIN: `127.0.0.1:${String(tunnel.adminPort)}`,
@@ -100,11 +103,12 @@ test('status tells who is master, who says so, and by its exit code whether all 
     const unknown = await call(['status', 'nosuch'], env);
     assert.deepEqual([unknown.code, unknown.stdout], [2, '']);
     assert.match(unknown.stderr, /No database "nosuch": there is "mymaster"/);
-  });
-});
+  },
+);
 
-test('a tunnel is found by its configuration, on a unix socket too; without its token or without it the command says what to do', async () => {
-  await withoutLeaks(async () => {
+scenario(
+  'a tunnel is found by its configuration, on a unix socket too; without its token or without it the command says what to do',
+  async () => {
     await inFolder(async (dir) => {
       await using cluster = await startCluster({ replicas: 0, sentinels: 1 });
       const socket = join(dir, 'admin.sock');
@@ -165,5 +169,5 @@ test('a tunnel is found by its configuration, on a unix socket too; without its 
         assertNoTrace(called);
       }
     });
-  });
-});
+  },
+);

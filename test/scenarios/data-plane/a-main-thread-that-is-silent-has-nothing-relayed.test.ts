@@ -2,15 +2,14 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import {
   awaitSubscribed,
   eventually,
   lacksProc,
+  scenario,
   serveThrough,
   startCluster,
-  withoutLeaks,
   type RespClient,
 } from '../../support/index.ts';
 
@@ -34,54 +33,52 @@ for (const [engine, told] of [
   ['epoll', 'tunnel.unsteered'],
   ['io_uring', 'tunnel.unsteered'],
 ] as const) {
-  test(
+  scenario(
     `${engine}: while the main thread is occupied through a failover nothing is written to the old master`,
     { skip: engine !== 'streams' && lacksProc },
     async () => {
-      await withoutLeaks(async () => {
-        const folder = await mkdtemp(join(tmpdir(), 'sentinel-tunnel-occupied-'));
-        const file = join(folder, 'go-on');
+      const folder = await mkdtemp(join(tmpdir(), 'sentinel-tunnel-occupied-'));
+      const file = join(folder, 'go-on');
+      try {
+        await using cluster = await startCluster({ replicas: 1 });
+        await using tunnel = await serveThrough(cluster, {
+          config: { engine, threads: engine === 'epoll' ? 2 : 1 },
+          program: [process.execPath, '--import', occupying(file), main],
+        });
+        await awaitSubscribed(cluster.sentinels);
+        const clients: RespClient[] = [];
         try {
-          await using cluster = await startCluster({ replicas: 1 });
-          await using tunnel = await serveThrough(cluster, {
-            config: { engine, threads: engine === 'epoll' ? 2 : 1 },
-            program: [process.execPath, '--import', occupying(file), main],
-          });
-          await awaitSubscribed(cluster.sentinels);
-          const clients: RespClient[] = [];
-          try {
-            for (let number = 0; number < clientCount; number += 1)
-              clients.push(await tunnel.connect(cluster.name));
-            await Promise.all(clients.map((client) => client.command('PING')));
-            tunnel.signal('SIGUSR2');
-            for (const client of clients) await unanswered(client);
-            const writes = clients.map((client, number) => client.command('SADD', key, number));
-            const settled = Promise.allSettled(writes);
-            const promoted = await cluster.failoverAndSettle();
-            assert.deepEqual(await cluster.master.command('SMEMBERS', key), []);
-            await writeFile(file, '');
-            const results = await settled;
-            const acknowledged = results.flatMap(({ status }, number) =>
-              status === 'fulfilled' ? [number] : [],
-            );
-            const kept = await promoted.command('SMEMBERS', key);
-            assert.ok(Array.isArray(kept));
-            assert.deepEqual(
-              acknowledged.filter((number) => !kept.includes(String(number))),
-              [],
-            );
-            assert.deepEqual(await cluster.master.command('SMEMBERS', key), []);
-            await tunnel.waitFor(({ event }) => event === told);
-            await using another = await tunnel.connect(cluster.name);
-            assert.equal(await another.command('PING'), 'PONG');
-          } finally {
-            await Promise.all(clients.map((client) => client.close()));
-          }
+          for (let number = 0; number < clientCount; number += 1)
+            clients.push(await tunnel.connect(cluster.name));
+          await Promise.all(clients.map((client) => client.command('PING')));
+          tunnel.signal('SIGUSR2');
+          for (const client of clients) await unanswered(client);
+          const writes = clients.map((client, number) => client.command('SADD', key, number));
+          const settled = Promise.allSettled(writes);
+          const promoted = await cluster.failoverAndSettle();
+          assert.deepEqual(await cluster.master.command('SMEMBERS', key), []);
+          await writeFile(file, '');
+          const results = await settled;
+          const acknowledged = results.flatMap(({ status }, number) =>
+            status === 'fulfilled' ? [number] : [],
+          );
+          const kept = await promoted.command('SMEMBERS', key);
+          assert.ok(Array.isArray(kept));
+          assert.deepEqual(
+            acknowledged.filter((number) => !kept.includes(String(number))),
+            [],
+          );
+          assert.deepEqual(await cluster.master.command('SMEMBERS', key), []);
+          await tunnel.waitFor(({ event }) => event === told);
+          await using another = await tunnel.connect(cluster.name);
+          assert.equal(await another.command('PING'), 'PONG');
         } finally {
-          await writeFile(file, '').catch(() => undefined);
-          await rm(folder, { recursive: true, force: true });
+          await Promise.all(clients.map((client) => client.close()));
         }
-      });
+      } finally {
+        await writeFile(file, '').catch(() => undefined);
+        await rm(folder, { recursive: true, force: true });
+      }
     },
   );
 }

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { FakeSentinel, RedisProcess, RespClient, serveThrough, withoutLeaks } from '../../support/index.ts';
+import { FakeSentinel, RedisProcess, RespClient, scenario, serveThrough } from '../../support/index.ts';
 
 const count = 1000;
 
-test('a thousand clients cut together are all back on the new master, with no question to Sentinel each', async (t) => {
-  await withoutLeaks(async () => {
+scenario(
+  'a thousand clients cut together are all back on the new master, with no question to Sentinel each',
+  async (t) => {
     await using old = await RedisProcess.start();
     await using promoted = await RedisProcess.start();
     await using sentinel = await FakeSentinel.start({
@@ -51,5 +51,5 @@ test('a thousand clients cut together are all back on the new master, with no qu
     } finally {
       for (const client of [...first, ...back]) await client.close();
     }
-  });
-});
+  },
+);

@@ -1,14 +1,6 @@
 import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
-import { test } from 'node:test';
-import {
-  eventually,
-  lacksProc,
-  serveThrough,
-  startCluster,
-  withoutLeaks,
-  type RespClient,
-} from '../../support/index.ts';
+import { clusterScenario, eventually, lacksProc, type RespClient } from '../../support/index.ts';
 
 /** Whether every thread has stopped: the signal takes a moment to reach them all (proc(5), `/proc/pid/task/tid/stat`). */
 async function hasStopped(pid: number): Promise<boolean> {
@@ -23,49 +15,43 @@ async function hasStopped(pid: number): Promise<boolean> {
 const key = 'numbers';
 const writers = 40;
 
-test(
+clusterScenario(
   'what clients send while the tunnel is stopped through a failover is not acknowledged by the old master',
-  { skip: lacksProc },
-  async () => {
-    await withoutLeaks(async () => {
-      await using cluster = await startCluster({ replicas: 1 });
-      await using tunnel = await serveThrough(cluster);
-      const clients: RespClient[] = [];
-      try {
-        for (let number = 0; number < writers; number += 1) clients.push(await tunnel.connect(cluster.name));
-        await Promise.all(clients.map((client) => client.command('PING')));
-        tunnel.freeze();
-        await eventually(() => hasStopped(tunnel.pid), { everyMs: 2 });
-        const writes = clients.map((client, number) => client.command('SADD', key, number));
-        const settled = Promise.allSettled(writes);
-        const promoted = await cluster.failoverAndSettle();
-        // It has not been demoted yet: it would take the writes, and they would be lost.
-        const role = await cluster.master.command('ROLE');
-        assert.ok(Array.isArray(role) && role[0] === 'master');
-        tunnel.thaw();
-        const results = await settled;
-        const acknowledged = results.flatMap(({ status }, number) =>
-          status === 'fulfilled' ? [number] : [],
-        );
-        const kept = await promoted.command('SMEMBERS', key);
-        assert.ok(Array.isArray(kept));
-        assert.deepEqual(
-          acknowledged.filter((number) => !kept.includes(String(number))),
-          [],
-        );
-        assert.deepEqual(await cluster.master.command('SMEMBERS', key), []);
-        await tunnel.waitFor(({ event }) => event === 'tunnel.stalled');
-      } finally {
-        await Promise.all(clients.map((client) => client.close()));
-      }
-    });
+  { skip: lacksProc, cluster: { replicas: 1 } },
+  async ({ cluster, tunnel }) => {
+    const clients: RespClient[] = [];
+    try {
+      for (let number = 0; number < writers; number += 1) clients.push(await tunnel.connect(cluster.name));
+      await Promise.all(clients.map((client) => client.command('PING')));
+      tunnel.freeze();
+      await eventually(() => hasStopped(tunnel.pid), { everyMs: 2 });
+      const writes = clients.map((client, number) => client.command('SADD', key, number));
+      const settled = Promise.allSettled(writes);
+      const promoted = await cluster.failoverAndSettle();
+      // It has not been demoted yet: it would take the writes, and they would be lost.
+      const role = await cluster.master.command('ROLE');
+      assert.ok(Array.isArray(role) && role[0] === 'master');
+      tunnel.thaw();
+      const results = await settled;
+      const acknowledged = results.flatMap(({ status }, number) => (status === 'fulfilled' ? [number] : []));
+      const kept = await promoted.command('SMEMBERS', key);
+      assert.ok(Array.isArray(kept));
+      assert.deepEqual(
+        acknowledged.filter((number) => !kept.includes(String(number))),
+        [],
+      );
+      assert.deepEqual(await cluster.master.command('SMEMBERS', key), []);
+      await tunnel.waitFor(({ event }) => event === 'tunnel.stalled');
+    } finally {
+      await Promise.all(clients.map((client) => client.close()));
+    }
   },
 );
 
-test('sessions outlive a tunnel that was stopped, where the master has not changed', async () => {
-  await withoutLeaks(async () => {
-    await using cluster = await startCluster({ replicas: 1 });
-    await using tunnel = await serveThrough(cluster);
+clusterScenario(
+  'sessions outlive a tunnel that was stopped, where the master has not changed',
+  { cluster: { replicas: 1 } },
+  async ({ cluster, tunnel }) => {
     await using client = await tunnel.connect(cluster.name);
     assert.equal(await client.command('SET', 'a', '1'), 'OK');
     for (let count = 1; count <= 2; count += 1) {
@@ -78,5 +64,5 @@ test('sessions outlive a tunnel that was stopped, where the master has not chang
     }
     await using another = await tunnel.connect(cluster.name);
     assert.equal(await another.command('GET', 'a'), '1');
-  });
-});
+  },
+);

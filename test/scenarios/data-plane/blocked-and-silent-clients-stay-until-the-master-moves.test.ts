@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { test } from 'node:test';
 import {
   encodeCommand,
   eventually,
   FakeSentinel,
   RedisProcess,
+  scenario,
   serveThrough,
-  withoutLeaks,
   type RespClient,
 } from '../../support/index.ts';
 
@@ -20,8 +19,9 @@ const waits: readonly (readonly (string | number)[])[] = [
   ['PING'],
 ];
 
-test('blocked, subscribed and idle clients are left in peace, and cut when the master moves', async () => {
-  await withoutLeaks(async () => {
+scenario(
+  'blocked, subscribed and idle clients are left in peace, and cut when the master moves',
+  async () => {
     await using redis = await RedisProcess.start();
     await using next = await RedisProcess.start();
     await using sentinel = await FakeSentinel.start({
@@ -56,5 +56,5 @@ test('blocked, subscribed and idle clients are left in peace, and cut when the m
     } finally {
       for (const client of clients) await client.close();
     }
-  });
-});
+  },
+);

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { once } from 'node:events';
-import { test } from 'node:test';
-import { eventually, FakeSentinel, serveThrough, withoutLeaks } from '../../support/index.ts';
+import { eventually, FakeSentinel, scenario, serveThrough } from '../../support/index.ts';
 
 const role = '*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n';
 
-test('a reply that takes its time arrives after the client has half-closed, and the other way round', async () => {
-  await withoutLeaks(async () => {
+scenario(
+  'a reply that takes its time arrives after the client has half-closed, and the other way round',
+  async () => {
     const sockets: Socket[] = [];
     // Answers ROLE at once; answers anything else only after the client's end has come.
     const server = createServer({ allowHalfOpen: true }, (socket) => {
@@ -55,5 +55,5 @@ test('a reply that takes its time arrives after the client has half-closed, and 
       for (const socket of sockets) socket.destroy();
       server.close();
     }
-  });
-});
+  },
+);

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Status } from '../../../src/admin/status.ts';
 import {
@@ -10,15 +9,16 @@ import {
   FakeSentinel,
   lacksProc,
   RedisProcess,
+  scenario,
   startThrough,
-  withoutLeaks,
 } from '../../support/index.ts';
 import { hasRing } from '../../relay/epoll-engine.ts';
 
 for (const engine of (await hasRing()) ? ['streams', 'epoll', 'io_uring'] : ['streams', 'epoll']) {
   for (const leaves of ['end', 'reset'] as const) {
-    test(`${engine}: nothing is executed of clients that left while there was no master (${leaves})`, async () => {
-      await withoutLeaks(async () => {
+    scenario(
+      `${engine}: nothing is executed of clients that left while there was no master (${leaves})`,
+      async () => {
         await using redis = await RedisProcess.start();
         await using sentinel = await FakeSentinel.start();
         await using tunnel = await startThrough(
@@ -48,52 +48,48 @@ for (const engine of (await hasRing()) ? ['streams', 'epoll', 'io_uring'] : ['st
         for (const client of others) assert.equal(typeof (await client.readReply()), 'number');
         assert.equal(await living.command('GET', 'k'), null);
         await Promise.all(others.map((client) => client.close()));
-      });
-    });
+      },
+    );
   }
 }
 
-test(
+scenario(
   'streams: the end of a waiting client is found behind more than is kept of it',
   { skip: lacksProc },
   async () => {
-    await withoutLeaks(async () => {
-      await using redis = await RedisProcess.start();
-      await using sentinel = await FakeSentinel.start();
-      await using tunnel = await startThrough(
-        { name: 'mymaster', seeds: [sentinel.seed] },
-        { config: { engine: 'streams' } },
-      );
-      const crowd = await Promise.all(Array.from({ length: 25 }, () => tunnel.connect('mymaster')));
-      for (const client of crowd) client.write(encodeCommand(['SET', 'k', Buffer.alloc(60_000)]));
-      await sleep(100); // which the tunnel reads; what follows fits the window of the connection again
-      for (const client of crowd) {
-        client.write(encodeCommand(['SET', 'k', Buffer.alloc(30_000)]));
-        client.end();
-      }
-      await eventually(async () => {
-        const ended = await endedPeers(tunnel.port('mymaster'));
-        return crowd.every(({ socket }) => ended.has(socket.localPort ?? 0) || socket.readableEnded);
-      });
-      sentinel.masters.set('mymaster', { host: redis.host, port: redis.port });
-      await using living = await tunnel.connect('mymaster');
-      assert.equal(await living.command('GET', 'k'), null);
-      await Promise.all(crowd.map(({ closed }) => closed));
-      assert.equal(await living.command('GET', 'k'), null);
+    await using redis = await RedisProcess.start();
+    await using sentinel = await FakeSentinel.start();
+    await using tunnel = await startThrough(
+      { name: 'mymaster', seeds: [sentinel.seed] },
+      { config: { engine: 'streams' } },
+    );
+    const crowd = await Promise.all(Array.from({ length: 25 }, () => tunnel.connect('mymaster')));
+    for (const client of crowd) client.write(encodeCommand(['SET', 'k', Buffer.alloc(60_000)]));
+    await sleep(100); // which the tunnel reads; what follows fits the window of the connection again
+    for (const client of crowd) {
+      client.write(encodeCommand(['SET', 'k', Buffer.alloc(30_000)]));
+      client.end();
+    }
+    await eventually(async () => {
+      const ended = await endedPeers(tunnel.port('mymaster'));
+      return crowd.every(({ socket }) => ended.has(socket.localPort ?? 0) || socket.readableEnded);
     });
+    sentinel.masters.set('mymaster', { host: redis.host, port: redis.port });
+    await using living = await tunnel.connect('mymaster');
+    assert.equal(await living.command('GET', 'k'), null);
+    await Promise.all(crowd.map(({ closed }) => closed));
+    assert.equal(await living.command('GET', 'k'), null);
   },
 );
 
-test('with the usual limits a pool that was served is held as a whole', async () => {
-  await withoutLeaks(async () => {
-    await using redis = await RedisProcess.start();
-    await using sentinel = await FakeSentinel.start();
-    await using tunnel = await startThrough({ name: 'mymaster', seeds: [sentinel.seed] });
-    const pool = await Promise.all(Array.from({ length: 1_500 }, () => tunnel.connect('mymaster')));
-    for (const client of pool) client.write(encodeCommand(['PING']));
-    sentinel.masters.set('mymaster', { host: redis.host, port: redis.port });
-    for (const client of pool) assert.equal(await client.readReply(), 'PONG');
-    assert.equal(tunnel.events().filter(({ event }) => event === 'session.refused').length, 0);
-    await Promise.all(pool.map((client) => client.close()));
-  });
+scenario('with the usual limits a pool that was served is held as a whole', async () => {
+  await using redis = await RedisProcess.start();
+  await using sentinel = await FakeSentinel.start();
+  await using tunnel = await startThrough({ name: 'mymaster', seeds: [sentinel.seed] });
+  const pool = await Promise.all(Array.from({ length: 1_500 }, () => tunnel.connect('mymaster')));
+  for (const client of pool) client.write(encodeCommand(['PING']));
+  sentinel.masters.set('mymaster', { host: redis.host, port: redis.port });
+  for (const client of pool) assert.equal(await client.readReply(), 'PONG');
+  assert.equal(tunnel.events().filter(({ event }) => event === 'session.refused').length, 0);
+  await Promise.all(pool.map((client) => client.close()));
 });

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { eventually, RedisProcess, serveThrough, startCluster, withoutLeaks } from '../../support/index.ts';
+import { eventually, RedisProcess, scenario, serveThrough, startCluster } from '../../support/index.ts';
 
 const refused = /carries no replication: point "replicaof" at the master itself, or set "allowReplication"/;
 
-test('replicaof pointed at the tunnel is refused with the reason, and works where the listener allows it', async () => {
-  await withoutLeaks(async () => {
+scenario(
+  'replicaof pointed at the tunnel is refused with the reason, and works where the listener allows it',
+  async () => {
     await using cluster = await startCluster({ replicas: 1 });
     const listen = ['127.0.0.1:0', { address: '127.0.0.1:0', allowReplication: true }];
     await using tunnel = await serveThrough(cluster, { database: { listen } });
@@ -32,8 +32,8 @@ test('replicaof pointed at the tunnel is refused with the reason, and works wher
     await cluster.master.command('SET', 'key', 'later');
     await eventually(async () => (await stranger.command('GET', 'key')) === 'later');
     assert.equal((await stranger.info('replication')).get('master_link_status'), 'up');
-  });
-});
+  },
+);
 
 async function replicasOf(sentinel: RedisProcess | undefined): Promise<unknown> {
   const replicas = await sentinel?.command('SENTINEL', 'REPLICAS', 'mymaster');

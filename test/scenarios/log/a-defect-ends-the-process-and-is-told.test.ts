@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import {
   ask,
   cannotFillOutput,
   eventually,
   freePort,
+  scenario,
   TunnelProcess,
-  withoutLeaks,
   withUnreadOutput,
 } from '../../support/index.ts';
 
@@ -34,8 +33,9 @@ async function startFaulty(admin: number, prefix: readonly string[] = []): Promi
   return tunnel;
 }
 
-test('a defect is told on standard error behind the last lines of the log, and ends the process with 1', async () => {
-  await withoutLeaks(async () => {
+scenario(
+  'a defect is told on standard error behind the last lines of the log, and ends the process with 1',
+  async () => {
     await using tunnel = await startFaulty(await freePort());
     tunnel.signal('SIGWINCH');
     await eventually(() => tunnel.log().includes('a warning for the test'));
@@ -43,21 +43,19 @@ test('a defect is told on standard error behind the last lines of the log, and e
     await eventually(() => tunnel.exit !== undefined);
     assert.deepEqual(tunnel.exit, { code: 1, signal: null });
     assert.match(tunnel.log(), /Error: a defect for the test\n\s+at /);
-  });
-});
+  },
+);
 
-test(
+scenario(
   'a defect ends the process although nobody reads the terminal where it is told',
   { skip: cannotFillOutput },
   async () => {
-    await withoutLeaks(async () => {
-      const admin = await freePort();
-      await using tunnel = await startFaulty(admin, withUnreadOutput('terminal'));
-      tunnel.signal('SIGWINCH');
-      for (let count = 0; count < 3; count += 1) assert.equal((await ask(admin, '/livez')).status, 200);
-      tunnel.signal('SIGUSR2');
-      await eventually(() => tunnel.exit !== undefined);
-      assert.deepEqual(tunnel.exit, { code: 1, signal: null });
-    });
+    const admin = await freePort();
+    await using tunnel = await startFaulty(admin, withUnreadOutput('terminal'));
+    tunnel.signal('SIGWINCH');
+    for (let count = 0; count < 3; count += 1) assert.equal((await ask(admin, '/livez')).status, 200);
+    tunnel.signal('SIGUSR2');
+    await eventually(() => tunnel.exit !== undefined);
+    assert.deepEqual(tunnel.exit, { code: 1, signal: null });
   },
 );

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { test } from 'node:test';
 import type { Status } from '../../../src/admin/status.ts';
 import { Scope } from '../../../src/lifecycle/scope.ts';
 import {
@@ -13,9 +12,9 @@ import {
   eventually,
   freePort,
   FrozenDisk,
+  scenario,
   startCluster,
   TunnelProcess,
-  withoutLeaks,
   withUnreadOutput,
   Writer,
   type Cluster,
@@ -146,34 +145,32 @@ interface Parts {
 }
 
 for (const engine of engines) {
-  test(
+  scenario(
     `${engine}: no write is lost in a failover while nothing can be logged`,
     { skip: await cannotRun(engine) },
     async (t) => {
-      await withoutLeaks(async () => {
-        // One failover for all of them: each has a tunnel of its own.
-        await using cluster = await startCluster();
-        await using scope = new Scope();
-        const blocked: Blocked[] = [];
-        await Promise.all(
-          outlets
-            .filter(({ cannot }) => cannot === false)
-            .map(async (outlet) => blocked.push(scope.use(await Blocked.start(engine, outlet, cluster)))),
-        );
-        await awaitSubscribed(cluster.sentinels);
-        await Promise.all(blocked.map((each) => each.block()));
-        await cluster.failover();
-        const promoted = await cluster.awaitNewMaster(cluster.master);
-        const promotedMs = performance.now();
-        const served = await Promise.allSettled(blocked.map((each) => each.awaitServed(promotedMs)));
-        for (const { what, cannot } of outlets)
-          await t.test(what, { skip: cannot }, async () => {
-            const index = blocked.findIndex(({ outlet }) => outlet.what === what);
-            const result = served[index];
-            if (result?.status === 'rejected') throw result.reason;
-            await blocked[index]?.assertNothingLost(promoted);
-          });
-      });
+      // One failover for all of them: each has a tunnel of its own.
+      await using cluster = await startCluster();
+      await using scope = new Scope();
+      const blocked: Blocked[] = [];
+      await Promise.all(
+        outlets
+          .filter(({ cannot }) => cannot === false)
+          .map(async (outlet) => blocked.push(scope.use(await Blocked.start(engine, outlet, cluster)))),
+      );
+      await awaitSubscribed(cluster.sentinels);
+      await Promise.all(blocked.map((each) => each.block()));
+      await cluster.failover();
+      const promoted = await cluster.awaitNewMaster(cluster.master);
+      const promotedMs = performance.now();
+      const served = await Promise.allSettled(blocked.map((each) => each.awaitServed(promotedMs)));
+      for (const { what, cannot } of outlets)
+        await t.test(what, { skip: cannot }, async () => {
+          const index = blocked.findIndex(({ outlet }) => outlet.what === what);
+          const result = served[index];
+          if (result?.status === 'rejected') throw result.reason;
+          await blocked[index]?.assertNothingLost(promoted);
+        });
     },
   );
 }

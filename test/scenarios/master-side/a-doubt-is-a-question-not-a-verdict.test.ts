@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import {
   eventually,
   FakeRedis,
   FakeSentinel,
   ReplyError,
+  scenario,
   serveThrough,
-  withoutLeaks,
 } from '../../support/index.ts';
 
-test('a -READONLY to a client makes the tunnel ask Sentinel at once, and changes nothing else', async () => {
-  await withoutLeaks(async () => {
+scenario(
+  'a -READONLY to a client makes the tunnel ask Sentinel at once, and changes nothing else',
+  async () => {
     await using redis = await FakeRedis.start();
     redis.script = ([name]) =>
       name === 'SET'
@@ -30,24 +30,22 @@ test('a -READONLY to a client makes the tunnel ask Sentinel at once, and changes
     assert.equal(await client.command('PING'), 'PONG');
     assert.deepEqual(generations(tunnel.events('master.serving')), [1]);
     assert.deepEqual(tunnel.events('master.fenced'), []);
-  });
-});
+  },
+);
 
-test('a master that refuses connections is not left for another on that account', async () => {
-  await withoutLeaks(async () => {
-    const redis = await FakeRedis.start();
-    await using sentinel = await sentinelOf(redis);
-    await using tunnel = await serveThrough({ name: 'mymaster', seeds: [sentinel.seed] });
-    const { port } = redis;
-    await redis.close();
-    await tunnel.waitFor(({ event }) => event === 'master.lost');
-    await using held = await tunnel.connect('mymaster');
-    const reply = held.command('PING');
-    await using back = await FakeRedis.start({ port });
-    assert.equal(await reply, 'PONG');
-    assert.ok(back.accepted > 0);
-    assert.deepEqual(generations(tunnel.events('master.serving')), [1]);
-  });
+scenario('a master that refuses connections is not left for another on that account', async () => {
+  const redis = await FakeRedis.start();
+  await using sentinel = await sentinelOf(redis);
+  await using tunnel = await serveThrough({ name: 'mymaster', seeds: [sentinel.seed] });
+  const { port } = redis;
+  await redis.close();
+  await tunnel.waitFor(({ event }) => event === 'master.lost');
+  await using held = await tunnel.connect('mymaster');
+  const reply = held.command('PING');
+  await using back = await FakeRedis.start({ port });
+  assert.equal(await reply, 'PONG');
+  assert.ok(back.accepted > 0);
+  assert.deepEqual(generations(tunnel.events('master.serving')), [1]);
 });
 
 async function sentinelOf(redis: FakeRedis): Promise<FakeSentinel> {

@@ -1,13 +1,5 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import {
-  ask,
-  awaitSubscribed,
-  eventually,
-  serveThrough,
-  startCluster,
-  withoutLeaks,
-} from '../../support/index.ts';
+import { ask, clusterScenario, eventually } from '../../support/index.ts';
 
 const config = { admin: { listen: '127.0.0.1:0' }, sentinel: { pollMs: 250 } };
 
@@ -16,14 +8,17 @@ interface StatusDatabase {
   readonly absent: readonly { readonly address: string; readonly state: string }[];
 }
 
-test('that no replica could be promoted is in the reason of a lost master', async () => {
-  await withoutLeaks(async () => {
-    await using cluster = await startCluster({
+clusterScenario(
+  'that no replica could be promoted is in the reason of a lost master',
+  {
+    cluster: {
       downAfterMs: 1000,
       redisConfig: ['replica-priority 0'],
-    });
-    await using tunnel = await serveThrough(cluster, { config });
-    await awaitSubscribed(cluster.sentinels);
+    },
+    tunnel: { config },
+    isSubscribed: true,
+  },
+  async ({ cluster, tunnel }) => {
     await cluster.master.kill();
     const lost = await tunnel.waitFor(
       ({ event, reason }) => event === 'master.lost' && String(reason).includes('failover-abort'),
@@ -33,13 +28,13 @@ test('that no replica could be promoted is in the reason of a lost master', asyn
       String(lost['reason']),
       /connection refused .*; the last failover was given up by 127\.0\.0\.1:\d+: no replica is fit to be promoted \(-failover-abort-no-good-slave\)$/,
     );
-  });
-});
+  },
+);
 
-test('a replica that was known and is gone is shown as gone', async () => {
-  await withoutLeaks(async () => {
-    await using cluster = await startCluster({ downAfterMs: 1000 });
-    await using tunnel = await serveThrough(cluster, { config });
+clusterScenario(
+  'a replica that was known and is gone is shown as gone',
+  { cluster: { downAfterMs: 1000 }, tunnel: { config } },
+  async ({ cluster, tunnel }) => {
     const [gone, left] = cluster.replicas.map(({ port }) => `127.0.0.1:${String(port)}`);
     const database = async (): Promise<StatusDatabase> => {
       const answered = await ask(tunnel.adminPort, '/status');
@@ -53,5 +48,5 @@ test('a replica that was known and is gone is shown as gone', async () => {
     const { absent, replicas } = await database();
     assert.deepEqual(absent, [{ address: gone, state: 'down' }]);
     assert.deepEqual(replicas, [left]);
-  });
-});
+  },
+);

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { eventually, FakeSentinel, RedisProcess, serveThrough, withoutLeaks } from '../../support/index.ts';
+import { eventually, FakeSentinel, RedisProcess, scenario, serveThrough } from '../../support/index.ts';
 
-test('clients of a master that is loading its data wait or hear -LOADING, and are served when it is done', async () => {
-  await withoutLeaks(async () => {
+scenario(
+  'clients of a master that is loading its data wait or hear -LOADING, and are served when it is done',
+  async () => {
     // Each key takes this many microseconds to load.
     await using redis = await RedisProcess.start({ config: ['key-load-delay 10000'] });
     await using sentinel = await FakeSentinel.start({
@@ -25,5 +25,5 @@ test('clients of a master that is loading its data wait or hear -LOADING, and ar
     const others = heard.filter((reply) => reply !== 'value' && !reply.includes('LOADING '));
     assert.deepEqual(others, []);
     assert.deepEqual(tunnel.events('session.refused'), []);
-  });
-});
+  },
+);

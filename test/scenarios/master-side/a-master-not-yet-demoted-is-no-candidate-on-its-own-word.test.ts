@@ -1,12 +1,9 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import {
   awaitServing,
+  clusterScenario,
   eventually,
   isReplyError,
-  serveThrough,
-  startCluster,
-  withoutLeaks,
   type RedisProcess,
 } from '../../support/index.ts';
 
@@ -15,10 +12,10 @@ async function saysMaster(server: RedisProcess): Promise<boolean> {
   return Array.isArray(role) && role[0] === 'master';
 }
 
-test('a failover back to a master that nobody has demoted yet is served by the word of Sentinel', async () => {
-  await withoutLeaks(async () => {
-    await using cluster = await startCluster({ replicas: 1 });
-    await using tunnel = await serveThrough(cluster);
+clusterScenario(
+  'a failover back to a master that nobody has demoted yet is served by the word of Sentinel',
+  { cluster: { replicas: 1 } },
+  async ({ cluster, tunnel }) => {
     const first = cluster.master;
     const second = await cluster.failoverAndSettle();
     await awaitServing(tunnel, cluster.name, second.port);
@@ -45,5 +42,5 @@ test('a failover back to a master that nobody has demoted yet is served by the w
       served.map(({ standing }) => standing),
       ['confirmed', 'confirmed'],
     );
-  });
-});
+  },
+);

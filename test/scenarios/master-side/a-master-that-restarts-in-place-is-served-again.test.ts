@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { awaitServing, serveThrough, startCluster, withoutLeaks, Writer } from '../../support/index.ts';
+import { awaitServing, clusterScenario, Writer } from '../../support/index.ts';
 
-test('a master that restarts before Sentinel misses it is served again at the same address', async () => {
-  await withoutLeaks(async () => {
-    await using cluster = await startCluster({ downAfterMs: 20_000, replicas: 1 });
-    await using tunnel = await serveThrough(cluster);
+clusterScenario(
+  'a master that restarts before Sentinel misses it is served again at the same address',
+  { cluster: { downAfterMs: 20_000, replicas: 1 } },
+  async ({ cluster, tunnel }) => {
     await using idle = await tunnel.connect(cluster.name);
     assert.equal(await idle.command('PING'), 'PONG');
     await using writer = new Writer(tunnel.port(cluster.name), 'numbers');
@@ -18,5 +17,5 @@ test('a master that restarts before Sentinel misses it is served again at the sa
     await writer.stop();
     assert.ok(writer.errors.length <= 1, JSON.stringify(writer.errors));
     assert.deepEqual(tunnel.events('session.refused'), []);
-  });
-});
+  },
+);

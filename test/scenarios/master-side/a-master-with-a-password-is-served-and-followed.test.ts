@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { ReplyError, serveThrough, startCluster, withoutLeaks } from '../../support/index.ts';
+import { clusterScenario, ReplyError } from '../../support/index.ts';
 
-test('a master that wants a password is served, asks each client for it, and is followed in a failover', async () => {
-  await withoutLeaks(async () => {
-    await using cluster = await startCluster({ password: 'secret' });
-    await using tunnel = await serveThrough(cluster);
+clusterScenario(
+  'a master that wants a password is served, asks each client for it, and is followed in a failover',
+  { cluster: { password: 'secret' } },
+  async ({ cluster, tunnel }) => {
     await using client = await tunnel.connect(cluster.name);
     client.write('*1\r\n$4\r\nPING\r\n');
     const refusal = await client.readReply();
@@ -20,5 +19,5 @@ test('a master that wants a password is served, asks each client for it, and is 
     assert.equal(await again.command('AUTH', 'secret'), 'OK');
     assert.deepEqual(await again.command('CONFIG', 'GET', 'port'), ['port', String(promoted.port)]);
     assert.deepEqual(tunnel.events('session.refused'), []);
-  });
-});
+  },
+);

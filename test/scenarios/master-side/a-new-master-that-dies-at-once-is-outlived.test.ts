@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { eventually, serveThrough, startCluster, withoutLeaks } from '../../support/index.ts';
+import { clusterScenario, eventually } from '../../support/index.ts';
 
-test('when the promoted replica dies at once, clients are held until Sentinel finds another master', async () => {
-  await withoutLeaks(async () => {
-    await using cluster = await startCluster({ downAfterMs: 1500, failoverTimeoutMs: 3000 });
-    await using tunnel = await serveThrough(cluster);
+clusterScenario(
+  'when the promoted replica dies at once, clients are held until Sentinel finds another master',
+  { cluster: { downAfterMs: 1500, failoverTimeoutMs: 3000 } },
+  async ({ cluster, tunnel }) => {
     await cluster.failover();
     const serving = await tunnel.waitFor(
       ({ event, generation }) => event === 'master.serving' && Number(generation) > 1,
@@ -30,5 +29,5 @@ test('when the promoted replica dies at once, clients are held until Sentinel fi
       return Array.isArray(answer) && answer[1] === String(master.port);
     });
     assert.deepEqual(tunnel.events('session.refused'), []);
-  });
-});
+  },
+);

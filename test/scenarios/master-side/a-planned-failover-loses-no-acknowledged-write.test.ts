@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import {
   awaitSubscribed,
   eventually,
+  scenario,
   serveThrough,
   startCluster,
-  withoutLeaks,
   Writer,
 } from '../../support/index.ts';
 
 const writers = 10;
 
-test('a planned failover loses no acknowledged write and costs each client its cut session only', async (t) => {
-  await withoutLeaks(async () => {
+scenario(
+  'a planned failover loses no acknowledged write and costs each client its cut session only',
+  async (t) => {
     await using cluster = await startCluster();
     const other = await cluster.addMaster('other', { replicas: 1 });
     await using tunnel = await serveThrough(cluster, { names: [cluster.name, other.name] });
@@ -88,8 +88,8 @@ test('a planned failover loses no acknowledged write and costs each client its c
     async function endOfFailover(sentinel: { log: () => string }): Promise<void> {
       await eventually(() => sentinel.log().includes(`+switch-master ${cluster.name} `));
     }
-  });
-});
+  },
+);
 
 async function acknowledges(writer: Writer, more: number): Promise<void> {
   const before = writer.acknowledged.length;

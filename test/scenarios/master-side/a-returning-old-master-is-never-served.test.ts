@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { serveThrough, startCluster, withoutLeaks } from '../../support/index.ts';
+import { clusterScenario } from '../../support/index.ts';
 
-test('an old master that comes back and says it is master is never served', async () => {
-  await withoutLeaks(async () => {
-    await using cluster = await startCluster({ downAfterMs: 1500 });
-    await using tunnel = await serveThrough(cluster);
+clusterScenario(
+  'an old master that comes back and says it is master is never served',
+  { cluster: { downAfterMs: 1500 } },
+  async ({ cluster, tunnel }) => {
     await cluster.kill(cluster.master);
     const promoted = await cluster.awaitNewMaster(cluster.master);
     await using session = await tunnel.connect(cluster.name);
@@ -24,5 +23,5 @@ test('an old master that comes back and says it is master is never served', asyn
       assert.deepEqual(await client.command('CONFIG', 'GET', 'port'), ['port', String(promoted.port)]);
     }
     assert.equal(await session.command('GET', 'key'), 'kept');
-  });
-});
+  },
+);

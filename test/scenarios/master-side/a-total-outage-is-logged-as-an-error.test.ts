@@ -1,19 +1,19 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import {
   awaitServing,
   eventually,
   ReplyError,
   RespClient,
+  scenario,
   serveThrough,
   startCluster,
-  withoutLeaks,
 } from '../../support/index.ts';
 
 const holdMs = 1_200;
 
-test('a total outage is logged as an error after holdMs, and once more when it is over, with its length and counts', async () => {
-  await withoutLeaks(async () => {
+scenario(
+  'a total outage is logged as an error after holdMs, and once more when it is over, with its length and counts',
+  async () => {
     await using cluster = await startCluster({ sentinels: 1, replicas: 0, downAfterMs: 20_000 });
     const config = { sentinel: { pollMs: 250 } };
     await using tunnel = await serveThrough(cluster, { database: { holdMs }, config });
@@ -48,25 +48,23 @@ test('a total outage is logged as an error after holdMs, and once more when it i
     assert.ok(Number(over['held']) >= 1, String(over['held']));
     assert.equal(tunnel.events('database.outage').length, 1);
     assert.equal(tunnel.events('database.outage-over').length, 1);
-  });
-});
+  },
+);
 
-test('a database whose master is never found is an outage too', async () => {
-  await withoutLeaks(async () => {
-    await using cluster = await startCluster({ sentinels: 1, replicas: 0 });
-    await using tunnel = await serveThrough(cluster, {
-      database: { holdMs },
-      config: {
-        databases: [
-          { name: cluster.name, listen: 0 },
-          { name: 'absent', listen: 0, holdMs },
-        ],
-      },
-    });
-    const outage = await tunnel.waitFor(({ event }) => event === 'database.outage');
-    assert.equal(outage['database'], 'absent');
-    await eventually(() => tunnel.events('master.missing').length > 0);
-    assert.equal((await tunnel.stop()).code, 0);
-    assert.deepEqual(tunnel.events('database.outage-over'), [], 'it is not over when the tunnel stops');
+scenario('a database whose master is never found is an outage too', async () => {
+  await using cluster = await startCluster({ sentinels: 1, replicas: 0 });
+  await using tunnel = await serveThrough(cluster, {
+    database: { holdMs },
+    config: {
+      databases: [
+        { name: cluster.name, listen: 0 },
+        { name: 'absent', listen: 0, holdMs },
+      ],
+    },
   });
+  const outage = await tunnel.waitFor(({ event }) => event === 'database.outage');
+  assert.equal(outage['database'], 'absent');
+  await eventually(() => tunnel.events('master.missing').length > 0);
+  assert.equal((await tunnel.stop()).code, 0);
+  assert.deepEqual(tunnel.events('database.outage-over'), [], 'it is not over when the tunnel stops');
 });

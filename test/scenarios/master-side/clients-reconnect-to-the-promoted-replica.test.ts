@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { eventually, serveThrough, startCluster, withoutLeaks, Writer } from '../../support/index.ts';
+import { clusterScenario, eventually, Writer } from '../../support/index.ts';
 
-test('after kill -9 of the master its clients are cut, held, and served by the promoted replica', async () => {
-  await withoutLeaks(async () => {
-    await using cluster = await startCluster({ downAfterMs: 1500 });
-    await using tunnel = await serveThrough(cluster);
+clusterScenario(
+  'after kill -9 of the master its clients are cut, held, and served by the promoted replica',
+  { cluster: { downAfterMs: 1500 } },
+  async ({ cluster, tunnel }) => {
     await using writer = new Writer(tunnel.port(cluster.name), 'numbers');
     await using subscriber = await tunnel.connect(cluster.name);
     await subscriber.command('SUBSCRIBE', 'news');
@@ -24,5 +23,5 @@ test('after kill -9 of the master its clients are cut, held, and served by the p
     await writer.stop();
     assert.equal(writer.errors.length, 1, JSON.stringify(writer.errors));
     assert.deepEqual(tunnel.events('session.refused'), []);
-  });
-});
+  },
+);

@@ -1,13 +1,10 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import type { Status } from '../../../src/admin/status.ts';
 import {
   ask,
   awaitSubscribed,
+  clusterScenario,
   eventually,
-  serveThrough,
-  startCluster,
-  withoutLeaks,
   type TunnelProcess,
 } from '../../support/index.ts';
 
@@ -31,10 +28,10 @@ for (const [what, redisConfig, redis] of [
     { username: 'prober', password: 'prober-secret' },
   ],
 ] as const) {
-  test(`servers without ${what}: after a planned failover the promoted one is served at once`, async () => {
-    await withoutLeaks(async () => {
-      await using cluster = await startCluster({ redisConfig });
-      await using tunnel = await serveThrough(cluster, { config: { redis, admin } });
+  clusterScenario(
+    `servers without ${what}: after a planned failover the promoted one is served at once`,
+    { cluster: { redisConfig }, tunnel: { config: { redis, admin } } },
+    async ({ cluster, tunnel }) => {
       await tunnel.waitFor(({ event }) => event === 'admin.opened');
       await eventually(async () => (await replicasShown(tunnel))?.length === 2);
       await awaitSubscribed(cluster.sentinels);
@@ -55,21 +52,24 @@ for (const [what, redisConfig, redis] of [
       await using client = await tunnel.connect(cluster.name);
       assert.equal(await client.command('SET', 'key', 'value'), 'OK');
       assert.equal(await promoted.command('GET', 'key'), 'value');
-    });
-  });
+    },
+  );
 }
 
-test('servers that tell their role in no way are served on the word of the Sentinels, and said to be', async () => {
-  await withoutLeaks(async () => {
-    await using cluster = await startCluster({ replicas: 1, redisConfig: [...noHello, ...users] });
-    await using tunnel = await serveThrough(cluster, {
+clusterScenario(
+  'servers that tell their role in no way are served on the word of the Sentinels, and said to be',
+  {
+    cluster: { replicas: 1, redisConfig: [...noHello, ...users] },
+    tunnel: {
       config: { redis: { username: 'pinger', password: 'pinger-secret' }, admin },
-    });
+    },
+  },
+  async ({ cluster, tunnel }) => {
     await tunnel.waitFor(({ event }) => event === 'admin.opened');
     const degraded = await tunnel.waitFor(({ event }) => event === 'master.degraded');
     assert.match(String(degraded['reasons']), /its role cannot be verified: ERR unknown command 'ROLE'/i);
     await using client = await tunnel.connect(cluster.name);
     assert.equal(await client.command('SET', 'key', 'value'), 'OK');
     assert.deepEqual(await replicasShown(tunnel), []);
-  });
-});
+  },
+);

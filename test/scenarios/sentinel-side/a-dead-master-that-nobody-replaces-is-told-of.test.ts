@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import {
   awaitServing,
   configThrough,
   FakeRedis,
   RespClient,
+  scenario,
   serveThrough,
-  withoutLeaks,
   type ReplyError,
 } from '../../support/index.ts';
 import { isAlive, name, Trio } from './trio.ts';
 
-test('a dead master that nobody replaces: clients are held, then told why; it is served again when it returns', async () => {
-  await withoutLeaks(async () => {
+scenario(
+  'a dead master that nobody replaces: clients are held, then told why; it is served again when it returns',
+  async () => {
     await using redis = await FakeRedis.start();
     await using trio = await Trio.start(redis);
     const config = { sentinel: { pollMs: 250 } };
@@ -40,5 +40,5 @@ test('a dead master that nobody replaces: clients are held, then told why; it is
     await using back = await FakeRedis.start({ port });
     await awaitServing(tunnel, name, back.port);
     assert.ok(await isAlive(held));
-  });
-});
+  },
+);

@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import {
   awaitServing,
   eventually,
   FakeRedis,
   FakeSentinel,
   freePort,
+  scenario,
   serveThrough,
-  withoutLeaks,
 } from '../../support/index.ts';
 import { name, says, Trio, whoServes } from './trio.ts';
 
-test('a dead Sentinel at the head of the list delays nobody, and is used again once it is back', async () => {
-  await withoutLeaks(async () => {
+scenario(
+  'a dead Sentinel at the head of the list delays nobody, and is used again once it is back',
+  async () => {
     await using redis = await FakeRedis.start();
     await using next = await FakeRedis.start();
     redis.values.set('who', 'first');
@@ -30,5 +30,5 @@ test('a dead Sentinel at the head of the list delays nobody, and is used again o
     await eventually(() => tunnel.events('sentinel.up').some((event) => event['sentinel'] === dead));
     await awaitServing(tunnel, name, next.port);
     assert.equal(await whoServes(tunnel), 'second');
-  });
-});
+  },
+);

@@ -1,19 +1,11 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import {
-  awaitServing,
-  awaitSubscribed,
-  serveThrough,
-  startCluster,
-  withoutLeaks,
-} from '../../support/index.ts';
+import { awaitServing, awaitSubscribed, clusterScenario } from '../../support/index.ts';
 import { isAlive } from './trio.ts';
 
-test('a failover that begins while no subscription stands is found by asking', async () => {
-  await withoutLeaks(async () => {
-    await using cluster = await startCluster({ replicas: 1 });
-    await using tunnel = await serveThrough(cluster);
-    await awaitSubscribed(cluster.sentinels);
+clusterScenario(
+  'a failover that begins while no subscription stands is found by asking',
+  { cluster: { replicas: 1 }, isSubscribed: true },
+  async ({ cluster, tunnel }) => {
     await using session = await tunnel.connect(cluster.name);
     assert.ok(await isAlive(session));
 
@@ -32,5 +24,5 @@ test('a failover that begins while no subscription stands is found by asking', a
     // Subscribed again: the word of the leader that comes last is heard.
     await awaitSubscribed(cluster.sentinels);
     assert.ok(await isAlive(after));
-  });
-});
+  },
+);

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import {
   awaitServing,
   eventually,
   FakeRedis,
   RespClient,
+  scenario,
   serveThrough,
-  withoutLeaks,
   type TunnelProcess,
 } from '../../support/index.ts';
 import { announcePromotion, isAlive, name, says, Trio, whoServes } from './trio.ts';
@@ -42,8 +41,9 @@ async function heldWhilePromoted({ old, candidate, trio }: Lab, tunnel: TunnelPr
   return held;
 }
 
-test('at the word of the leader sessions are cut and new ones held; the promoted replica gets them; its word is confirmed', async () => {
-  await withoutLeaks(async () => {
+scenario(
+  'at the word of the leader sessions are cut and new ones held; the promoted replica gets them; its word is confirmed',
+  async () => {
     await using lab = await startLab();
     const { old, candidate, trio } = lab;
     const [leader] = trio.sentinels;
@@ -64,26 +64,25 @@ test('at the word of the leader sessions are cut and new ones held; the promoted
     says(leader, candidate, 1);
     await tunnel.waitFor(({ event }) => event === 'master.confirmed');
     assert.equal(await held.command('GET', 'who'), 'new');
-  });
+  },
+);
+
+scenario('a failover that is given up leads back to the old master', async () => {
+  await using lab = await startLab();
+  const { old, candidate, trio } = lab;
+  const [leader] = trio.sentinels;
+  await using tunnel = await serveThrough(trio.source);
+  await announcePromotion(leader, candidate, old);
+  await tunnel.waitFor(({ event }) => event === 'master.fenced');
+  await using held = await RespClient.connect(tunnel.port(name));
+  const given = `master ${name} ${old.host} ${String(old.port)}`;
+  await eventually(() => leader.publish('-failover-abort-slave-timeout', given) > 0);
+  assert.equal(await held.command('GET', 'who'), 'old');
 });
 
-test('a failover that is given up leads back to the old master', async () => {
-  await withoutLeaks(async () => {
-    await using lab = await startLab();
-    const { old, candidate, trio } = lab;
-    const [leader] = trio.sentinels;
-    await using tunnel = await serveThrough(trio.source);
-    await announcePromotion(leader, candidate, old);
-    await tunnel.waitFor(({ event }) => event === 'master.fenced');
-    await using held = await RespClient.connect(tunnel.port(name));
-    const given = `master ${name} ${old.host} ${String(old.port)}`;
-    await eventually(() => leader.publish('-failover-abort-slave-timeout', given) > 0);
-    assert.equal(await held.command('GET', 'who'), 'old');
-  });
-});
-
-test('a new master that no Sentinel confirms is left again, and the old one served by the answers', async () => {
-  await withoutLeaks(async () => {
+scenario(
+  'a new master that no Sentinel confirms is left again, and the old one served by the answers',
+  async () => {
     await using lab = await startLab();
     const { old, trio } = lab;
     await using tunnel = await serveThrough(trio.source);
@@ -92,11 +91,12 @@ test('a new master that no Sentinel confirms is left again, and the old one serv
     assert.notEqual(await session.closed, 'local');
     await awaitServing(tunnel, name, old.port);
     assert.equal(await whoServes(tunnel), 'old');
-  });
-});
+  },
+);
 
-test('when its announcer is lost a new master is not served on its own word, only once it is confirmed', async () => {
-  await withoutLeaks(async () => {
+scenario(
+  'when its announcer is lost a new master is not served on its own word, only once it is confirmed',
+  async () => {
     await using lab = await startLab();
     const { candidate, trio } = lab;
     const [leader, other] = trio.sentinels;
@@ -112,5 +112,5 @@ test('when its announcer is lost a new master is not served on its own word, onl
     await assert.rejects(held.readReply(300));
     says(other, candidate, 1);
     assert.equal(await held.readReply(), 'new');
-  });
-});
+  },
+);

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { eventually, FakeRedis, serveThrough, withoutLeaks } from '../../support/index.ts';
+import { eventually, FakeRedis, scenario, serveThrough } from '../../support/index.ts';
 import { Trio, whoServes } from './trio.ts';
 
-test('a Sentinel that falls silent on standing connections loses both of them, and is heard again later', async () => {
-  await withoutLeaks(async () => {
+scenario(
+  'a Sentinel that falls silent on standing connections loses both of them, and is heard again later',
+  async () => {
     await using redis = await FakeRedis.start();
     redis.values.set('who', 'first');
     await using trio = await Trio.start(redis);
@@ -25,5 +25,5 @@ test('a Sentinel that falls silent on standing connections loses both of them, a
     await eventually(
       () => tunnel.events('sentinel.up').filter(({ sentinel }) => sentinel === silent.seed).length > 1,
     );
-  });
-});
+  },
+);

@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import {
   awaitServing,
   awaitSubscribed,
   eventually,
   FakeRedis,
+  scenario,
   serveThrough,
   startCluster,
-  withoutLeaks,
 } from '../../support/index.ts';
 import { announcePromotion, name, Trio, whoServes } from './trio.ts';
 
@@ -15,8 +14,9 @@ for (const forget of [
   ['RESET', name],
   ['REMOVE', name],
 ])
-  test(`SENTINEL ${forget.join(' ')} on the leader after the promotion: the orphan is left at once`, async () => {
-    await withoutLeaks(async () => {
+  scenario(
+    `SENTINEL ${forget.join(' ')} on the leader after the promotion: the orphan is left at once`,
+    async () => {
       await using cluster = await startCluster();
       const { master } = cluster;
       const leader = cluster.sentinel(0);
@@ -31,23 +31,21 @@ for (const forget of [
       const lost = await tunnel.waitFor(({ event }) => event === 'master.lost');
       assert.ok(String(lost['reason']).includes(`gave the failover up (${channel})`), String(lost['reason']));
       await awaitServing(tunnel, name, master.port);
-    });
-  });
+    },
+  );
 
 for (const channel of ['+reset-master', '-monitor', '-failover-abort-no-good-slave'])
-  test(`${channel} before the promotion: the old master is served again at once`, async () => {
-    await withoutLeaks(async () => {
-      await using old = await FakeRedis.start();
-      await using candidate = await FakeRedis.start({ role: 'slave' });
-      old.values.set('who', 'old');
-      await using trio = await Trio.start(old);
-      await using tunnel = await serveThrough(trio.source);
-      const [leader] = trio.sentinels;
-      await announcePromotion(leader, candidate, old);
-      await tunnel.waitFor(({ event }) => event === 'master.fenced');
-      await eventually(() => leader.publish(channel, `master ${name} ${old.host} ${String(old.port)}`) > 0);
-      assert.equal(await whoServes(tunnel), 'old');
-      const told = tunnel.events('master.lost')[0];
-      assert.ok(String(told?.['reason']).includes(`gave the failover up (${channel})`), tunnel.log());
-    });
+  scenario(`${channel} before the promotion: the old master is served again at once`, async () => {
+    await using old = await FakeRedis.start();
+    await using candidate = await FakeRedis.start({ role: 'slave' });
+    old.values.set('who', 'old');
+    await using trio = await Trio.start(old);
+    await using tunnel = await serveThrough(trio.source);
+    const [leader] = trio.sentinels;
+    await announcePromotion(leader, candidate, old);
+    await tunnel.waitFor(({ event }) => event === 'master.fenced');
+    await eventually(() => leader.publish(channel, `master ${name} ${old.host} ${String(old.port)}`) > 0);
+    assert.equal(await whoServes(tunnel), 'old');
+    const told = tunnel.events('master.lost')[0];
+    assert.ok(String(told?.['reason']).includes(`gave the failover up (${channel})`), tunnel.log());
   });

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { FakeSentinel, startCluster, startThrough, withoutLeaks } from '../../support/index.ts';
+import { FakeSentinel, scenario, startCluster, startThrough } from '../../support/index.ts';
 
-test('an unknown name leads to "check", which lists the names; Sentinels that give no answer do not', async () => {
-  await withoutLeaks(async () => {
+scenario(
+  'an unknown name leads to "check", which lists the names; Sentinels that give no answer do not',
+  async () => {
     await using sentinel = await FakeSentinel.start();
     await using misnamed = await startThrough({ name: 'nosuch', seeds: [sentinel.seed] });
     const unknown = await misnamed.waitFor(({ event }) => event === 'master.missing');
@@ -19,5 +19,5 @@ test('an unknown name leads to "check", which lists the names; Sentinels that gi
     await using denied = await startThrough(cluster, { config: { sentinel: { password: 'wrong' } } });
     const refused = await denied.waitFor(({ event }) => event === 'master.missing');
     assert.match(String(refused['remedy']), /"sentinel-tunnel doctor"/);
-  });
-});
+  },
+);

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import {
   awaitSubscribed,
+  clusterScenario,
   eventually,
   RedisProcess,
+  scenario,
   serveThrough,
   startCluster,
-  withoutLeaks,
   type Cluster,
 } from '../../support/index.ts';
 import { isAlive, name } from './trio.ts';
@@ -67,25 +67,20 @@ async function staysWithItsDeployment(cluster: Cluster, seeds: readonly string[]
   assert.equal(await promoted.command('GET', 'after'), 'ours');
 }
 
-test('a foreign Sentinel at the address of a configured one leads nobody astray', async () => {
-  await withoutLeaks(async () => {
-    await using cluster = await startCluster();
-    await staysWithItsDeployment(cluster, cluster.seeds);
-  });
+scenario('a foreign Sentinel at the address of a configured one leads nobody astray', async () => {
+  await using cluster = await startCluster();
+  await staysWithItsDeployment(cluster, cluster.seeds);
 });
 
-test('a foreign Sentinel at the address of one that was only learnt leads nobody astray', async () => {
-  await withoutLeaks(async () => {
-    await using cluster = await startCluster();
-    await staysWithItsDeployment(cluster, cluster.seeds.slice(0, 2));
-  });
+scenario('a foreign Sentinel at the address of one that was only learnt leads nobody astray', async () => {
+  await using cluster = await startCluster();
+  await staysWithItsDeployment(cluster, cluster.seeds.slice(0, 2));
 });
 
-test('a Sentinel that has lost its file counts again at once: it names the master that is known', async () => {
-  await withoutLeaks(async () => {
-    await using cluster = await startCluster();
-    await using tunnel = await serveThrough(cluster, { config: { sentinel: { pollMs: 100 } } });
-    await awaitSubscribed(cluster.sentinels);
+clusterScenario(
+  'a Sentinel that has lost its file counts again at once: it names the master that is known',
+  { tunnel: { config: { sentinel: { pollMs: 100 } } }, isSubscribed: true },
+  async ({ cluster, tunnel }) => {
     const lost = cluster.sentinel(2);
     await lost.kill();
     await using renewed = await RedisProcess.start({
@@ -116,5 +111,5 @@ test('a Sentinel that has lost its file counts again at once: it names the maste
     );
     await tunnel.waitFor(({ event, reason }) => event === 'master.fenced' && String(reason).includes(key));
     assert.equal(tunnel.events('sentinel.stranger').length, 0, tunnel.log());
-  });
-});
+  },
+);

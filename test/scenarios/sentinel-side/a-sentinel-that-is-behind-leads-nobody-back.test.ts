@@ -1,12 +1,9 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import {
   awaitServing,
+  clusterScenario,
   eventually,
   failoverMs,
-  serveThrough,
-  startCluster,
-  withoutLeaks,
   type Cluster,
   type RedisProcess,
   type TunnelProcess,
@@ -44,10 +41,10 @@ async function failOver(
   return master;
 }
 
-test('a Sentinel that was frozen, or restarted with an old configuration, leads nobody back', async (t) => {
-  await withoutLeaks(async () => {
-    await using cluster = await startCluster({ failoverTimeoutMs: 3000 });
-    await using tunnel = await serveThrough(cluster);
+clusterScenario(
+  'a Sentinel that was frozen, or restarted with an old configuration, leads nobody back',
+  { cluster: { failoverTimeoutMs: 3000 } },
+  async ({ cluster, tunnel }, t) => {
     const behind = cluster.sentinel(2);
     let master = cluster.master;
 
@@ -73,5 +70,5 @@ test('a Sentinel that was frozen, or restarted with an old configuration, leads 
 
     const served = tunnel.events('master.serving').map(({ endpoint }) => endpoint);
     assert.equal(served.length, 3, `served in turn: ${served.join(', ')}`);
-  });
-});
+  },
+);

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import {
   awaitServing,
   badReplies,
@@ -7,41 +6,39 @@ import {
   FakeRedis,
   FakeSentinel,
   freePort,
+  scenario,
   serveThrough,
   startThrough,
-  withoutLeaks,
 } from '../../support/index.ts';
 import { isAlive, name } from './trio.ts';
 
-test('of a hundred and forty Sentinels that were restarted, those that are up are learnt', async () => {
-  await withoutLeaks(async () => {
-    await using redis = await FakeRedis.start();
-    await using other = await FakeSentinel.start();
-    const port = await freePort();
-    const gone = Array.from({ length: 140 }, (_, index) => ({
-      ...{
-        host: `127.0.0.${String((index % 200) + 2)}`,
-        port,
-        flags: `s_down,sentinel,disconnected,${'x'.repeat(400)}`,
-      },
-    }));
-    const master = {
-      host: redis.host,
-      port: redis.port,
-      sentinels: [...gone, { host: other.host, port: other.port }],
-    };
-    other.masters.set(name, { host: redis.host, port: redis.port });
-    await using sentinel = await FakeSentinel.start({ masters: { [name]: master } });
-    const database = { onSentinelLoss: 'refuse' };
-    const config = { sentinel: { pollMs: 50 } };
-    await using tunnel = await serveThrough({ name, seeds: [sentinel.seed] }, { database, config });
-    await tunnel.waitFor(({ event, sentinel: who }) => event === 'sentinel.discovered' && who === other.seed);
-    await eventually(() => other.count('SENTINEL', 'get-master-addr-by-name') > 5);
-    await using client = await tunnel.connect(name);
-    assert.ok(await isAlive(client));
-    for (const event of ['sentinel.down', 'sentinel.unread'] as const)
-      assert.equal(tunnel.events(event).length, 0, tunnel.log());
-  });
+scenario('of a hundred and forty Sentinels that were restarted, those that are up are learnt', async () => {
+  await using redis = await FakeRedis.start();
+  await using other = await FakeSentinel.start();
+  const port = await freePort();
+  const gone = Array.from({ length: 140 }, (_, index) => ({
+    ...{
+      host: `127.0.0.${String((index % 200) + 2)}`,
+      port,
+      flags: `s_down,sentinel,disconnected,${'x'.repeat(400)}`,
+    },
+  }));
+  const master = {
+    host: redis.host,
+    port: redis.port,
+    sentinels: [...gone, { host: other.host, port: other.port }],
+  };
+  other.masters.set(name, { host: redis.host, port: redis.port });
+  await using sentinel = await FakeSentinel.start({ masters: { [name]: master } });
+  const database = { onSentinelLoss: 'refuse' };
+  const config = { sentinel: { pollMs: 50 } };
+  await using tunnel = await serveThrough({ name, seeds: [sentinel.seed] }, { database, config });
+  await tunnel.waitFor(({ event, sentinel: who }) => event === 'sentinel.discovered' && who === other.seed);
+  await eventually(() => other.count('SENTINEL', 'get-master-addr-by-name') > 5);
+  await using client = await tunnel.connect(name);
+  assert.ok(await isAlive(client));
+  for (const event of ['sentinel.down', 'sentinel.unread'] as const)
+    assert.equal(tunnel.events(event).length, 0, tunnel.log());
 });
 
 for (const [what, raw] of [
@@ -49,8 +46,9 @@ for (const [what, raw] of [
   ['more than fits', badReplies.hugeBulk],
   ['nothing at all', undefined],
 ] as const)
-  test(`a Sentinel that answers ${what} when it is asked whom it knows stays up, and that is told once`, async () => {
-    await withoutLeaks(async () => {
+  scenario(
+    `a Sentinel that answers ${what} when it is asked whom it knows stays up, and that is told once`,
+    async () => {
       await using redis = await FakeRedis.start();
       await using sentinel = await FakeSentinel.start({
         masters: { [name]: { host: redis.host, port: redis.port } },
@@ -68,5 +66,5 @@ for (const [what, raw] of [
       assert.ok(await isAlive(client));
       assert.equal(tunnel.events('sentinel.unread').length, 1, tunnel.log());
       assert.equal(tunnel.events('sentinel.down').length, 0, tunnel.log());
-    });
-  });
+    },
+  );

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { awaitServing, eventually, serveThrough, startCluster, withoutLeaks } from '../../support/index.ts';
+import { awaitServing, eventually, scenario, serveThrough, startCluster } from '../../support/index.ts';
 
 const promotions = ['+failover-state-send-slaveof-noone', '+failover-state-wait-promotion'];
 
-test('Sentinels whose ACL forbids the channels of a promotion are told of once, and followed by what they answer', async () => {
-  await withoutLeaks(async () => {
+scenario(
+  'Sentinels whose ACL forbids the channels of a promotion are told of once, and followed by what they answer',
+  async () => {
     await using cluster = await startCluster();
     for (const sentinel of cluster.sentinels)
       await sentinel.command('ACL', 'SETUSER', 'default', 'resetchannels', '&+switch-master', '&?sdown');
@@ -48,5 +48,5 @@ test('Sentinels whose ACL forbids the channels of a promotion are told of once, 
     await sentinel.command('ACL', 'SETUSER', 'default', 'resetchannels', '&+switch-master');
     await again((channels) => channels === 1);
     await eventually(() => told().length === 4);
-  });
-});
+  },
+);

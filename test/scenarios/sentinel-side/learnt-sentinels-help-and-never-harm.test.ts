@@ -1,37 +1,35 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import {
   awaitServing,
   FakeRedis,
   FakeSentinel,
   freePort,
   FullBacklog,
+  scenario,
   serveThrough,
-  withoutLeaks,
 } from '../../support/index.ts';
 import { name, says, whoServes } from './trio.ts';
 
-test('a Sentinel learnt from another leads on when its teacher is gone', async () => {
-  await withoutLeaks(async () => {
-    await using redis = await FakeRedis.start();
-    await using next = await FakeRedis.start();
-    next.values.set('who', 'second');
-    await using seed = await FakeSentinel.start();
-    await using learnt = await FakeSentinel.start();
-    seed.masters.set(name, { host: redis.host, port: redis.port, epoch: 0, sentinels: [learnt] });
-    says(learnt, redis, 0);
-    await using tunnel = await serveThrough({ name, seeds: [seed.seed] });
-    await tunnel.waitFor(({ event, sentinel }) => event === 'sentinel.up' && sentinel === learnt.seed);
+scenario('a Sentinel learnt from another leads on when its teacher is gone', async () => {
+  await using redis = await FakeRedis.start();
+  await using next = await FakeRedis.start();
+  next.values.set('who', 'second');
+  await using seed = await FakeSentinel.start();
+  await using learnt = await FakeSentinel.start();
+  seed.masters.set(name, { host: redis.host, port: redis.port, epoch: 0, sentinels: [learnt] });
+  says(learnt, redis, 0);
+  await using tunnel = await serveThrough({ name, seeds: [seed.seed] });
+  await tunnel.waitFor(({ event, sentinel }) => event === 'sentinel.up' && sentinel === learnt.seed);
 
-    await seed.close();
-    says(learnt, next, 1);
-    await awaitServing(tunnel, name, next.port);
-    assert.equal(await whoServes(tunnel), 'second');
-  });
+  await seed.close();
+  says(learnt, next, 1);
+  await awaitServing(tunnel, name, next.port);
+  assert.equal(await whoServes(tunnel), 'second');
 });
 
-test('learnt Sentinels that cannot be reached from here do not count, where a majority is wanted', async () => {
-  await withoutLeaks(async () => {
+scenario(
+  'learnt Sentinels that cannot be reached from here do not count, where a majority is wanted',
+  async () => {
     await using redis = await FakeRedis.start();
     await using next = await FakeRedis.start();
     redis.values.set('who', 'first');
@@ -56,20 +54,18 @@ test('learnt Sentinels that cannot be reached from here do not count, where a ma
     seed.masters.set(name, { host: next.host, port: next.port, sentinels });
     await awaitServing(tunnel, name, next.port);
     assert.equal(await whoServes(tunnel), 'second');
-  });
-});
+  },
+);
 
-test('without discovery nobody but the configured Sentinels is asked', async () => {
-  await withoutLeaks(async () => {
-    await using redis = await FakeRedis.start();
-    await using seed = await FakeSentinel.start();
-    await using other = await FakeSentinel.start();
-    seed.masters.set(name, { host: redis.host, port: redis.port, sentinels: [other] });
-    await using tunnel = await serveThrough(
-      { name, seeds: [seed.seed] },
-      { config: { sentinel: { discover: false, pollMs: 50 } } },
-    );
-    await tunnel.connect(name).then((client) => client.close());
-    assert.equal(other.accepted, 0);
-  });
+scenario('without discovery nobody but the configured Sentinels is asked', async () => {
+  await using redis = await FakeRedis.start();
+  await using seed = await FakeSentinel.start();
+  await using other = await FakeSentinel.start();
+  seed.masters.set(name, { host: redis.host, port: redis.port, sentinels: [other] });
+  await using tunnel = await serveThrough(
+    { name, seeds: [seed.seed] },
+    { config: { sentinel: { discover: false, pollMs: 50 } } },
+  );
+  await tunnel.connect(name).then((client) => client.close());
+  assert.equal(other.accepted, 0);
 });

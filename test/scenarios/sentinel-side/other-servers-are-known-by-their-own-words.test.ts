@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import type { Status } from '../../../src/admin/status.ts';
 import {
   ask,
   eventually,
   FakeRedis,
   RespClient,
+  scenario,
   serveThrough,
   startThrough,
-  withoutLeaks,
   type Answer,
 } from '../../support/index.ts';
 import { announcePromotion, name, Trio, whoServes } from './trio.ts';
@@ -25,8 +24,9 @@ async function startKind(who: string, reply: () => Answer | undefined): Promise<
   return redis;
 }
 
-test('an active replica of KeyDB is served as a master, with one master of its own or several', async () => {
-  await withoutLeaks(async () => {
+scenario(
+  'an active replica of KeyDB is served as a master, with one master of its own or several',
+  async () => {
     for (const reply of [[...activeReplica], [[...activeReplica], [...activeReplica]]]) {
       await using redis = await startKind('keydb', () => ({ reply }));
       await using trio = await Trio.start(redis);
@@ -34,11 +34,12 @@ test('an active replica of KeyDB is served as a master, with one master of its o
       assert.equal(await whoServes(tunnel), 'keydb');
       assert.deepEqual(tunnel.events('master.degraded'), []);
     }
-  });
-});
+  },
+);
 
-test('an active replica of KeyDB that is to be promoted is served when it says that it is a master', async () => {
-  await withoutLeaks(async () => {
+scenario(
+  'an active replica of KeyDB that is to be promoted is served when it says that it is a master',
+  async () => {
     await using old = await startKind('old', () => undefined);
     let isPromoted = false;
     await using candidate = await startKind('new', () =>
@@ -56,11 +57,12 @@ test('an active replica of KeyDB that is to be promoted is served when it says t
     isPromoted = true;
     assert.equal(await held.readReply(), 'new');
     await tunnel.waitFor(({ event, standing }) => event === 'master.serving' && standing === 'provisional');
-  });
-});
+  },
+);
 
-test('a replica of Dragonfly that a Sentinel names is not served, and its master is, with its replicas', async () => {
-  await withoutLeaks(async () => {
+scenario(
+  'a replica of Dragonfly that a Sentinel names is not served, and its master is, with its replicas',
+  async () => {
     let reply: Answer = { reply: ['replica', '127.0.0.1', '1', 'stable_sync'] };
     await using redis = await startKind('dragonfly', () => reply);
     await using trio = await Trio.start(redis);
@@ -74,5 +76,5 @@ test('a replica of Dragonfly that a Sentinel names is not served, and its master
       const { databases } = (await ask(tunnel.adminPort, '/status', { headers })).json() as Status;
       return databases[0]?.replicas.join() === '10.0.0.2:6379';
     });
-  });
-});
+  },
+);

@@ -1,19 +1,19 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import {
   awaitServing,
   awaitSubscribed,
   Balancer,
   eventually,
+  scenario,
   serveThrough,
   startCluster,
-  withoutLeaks,
 } from '../../support/index.ts';
 import { name } from './trio.ts';
 
 for (const leader of [0, 1, 2])
-  test(`three Sentinels behind one address, number ${String(leader + 1)} leads a failover: it is fenced early`, async () => {
-    await withoutLeaks(async () => {
+  scenario(
+    `three Sentinels behind one address, number ${String(leader + 1)} leads a failover: it is fenced early`,
+    async () => {
       await using cluster = await startCluster();
       await using balancer = await Balancer.start(cluster.sentinels);
       await using tunnel = await serveThrough({ name, seeds: [balancer.seed] });
@@ -27,5 +27,5 @@ for (const leader of [0, 1, 2])
       await awaitServing(tunnel, name, promoted.port);
       await tunnel.waitFor(({ event, standing }) => event === 'master.serving' && standing === 'provisional');
       assert.equal(tunnel.events('master.fenced').length, 1, tunnel.log());
-    });
-  });
+    },
+  );

@@ -1,42 +1,40 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { test } from 'node:test';
 import {
   awaitServing,
   eventually,
   FakeRedis,
   FakeSentinel,
+  scenario,
   serveThrough,
-  withoutLeaks,
 } from '../../support/index.ts';
 import { name, says, Trio, whoServes } from './trio.ts';
 
-test('a Sentinel that wants a password is told of once and asked seldom, and delays nobody', async () => {
-  await withoutLeaks(async () => {
-    await using redis = await FakeRedis.start();
-    redis.values.set('who', 'first');
-    await using trio = await Trio.start(redis);
-    await using locked = await FakeSentinel.start({
-      answer: () => ({ raw: '-NOAUTH Authentication required.\r\n' }),
-    });
-    const source = { name, seeds: [locked.seed, ...trio.source.seeds] };
-    await using tunnel = await serveThrough(source, { config: { sentinel: { pollMs: 100 } } });
-    assert.equal(await whoServes(tunnel), 'first');
-    const rounds = locked.count('SENTINEL', 'get-master-addr-by-name');
-    await sleep(1500); // fifteen beats of the others
-    assert.ok(locked.count('SENTINEL', 'get-master-addr-by-name') - rounds <= 2);
-    const told = tunnel.events('sentinel.down').filter(({ sentinel }) => sentinel === locked.seed);
-    assert.deepEqual(
-      told.map(({ reason }) => reason),
-      [
-        'it asks for a password, set sentinel.password or sentinel.passwordFile (NOAUTH Authentication required.)',
-      ],
-    );
+scenario('a Sentinel that wants a password is told of once and asked seldom, and delays nobody', async () => {
+  await using redis = await FakeRedis.start();
+  redis.values.set('who', 'first');
+  await using trio = await Trio.start(redis);
+  await using locked = await FakeSentinel.start({
+    answer: () => ({ raw: '-NOAUTH Authentication required.\r\n' }),
   });
+  const source = { name, seeds: [locked.seed, ...trio.source.seeds] };
+  await using tunnel = await serveThrough(source, { config: { sentinel: { pollMs: 100 } } });
+  assert.equal(await whoServes(tunnel), 'first');
+  const rounds = locked.count('SENTINEL', 'get-master-addr-by-name');
+  await sleep(1500); // fifteen beats of the others
+  assert.ok(locked.count('SENTINEL', 'get-master-addr-by-name') - rounds <= 2);
+  const told = tunnel.events('sentinel.down').filter(({ sentinel }) => sentinel === locked.seed);
+  assert.deepEqual(
+    told.map(({ reason }) => reason),
+    [
+      'it asks for a password, set sentinel.password or sentinel.passwordFile (NOAUTH Authentication required.)',
+    ],
+  );
 });
 
-test('Sentinels that let us neither subscribe nor see an epoch are followed by their answers, in a majority', async () => {
-  await withoutLeaks(async () => {
+scenario(
+  'Sentinels that let us neither subscribe nor see an epoch are followed by their answers, in a majority',
+  async () => {
     await using redis = await FakeRedis.start();
     await using next = await FakeRedis.start();
     redis.values.set('who', 'first');
@@ -65,5 +63,5 @@ test('Sentinels that let us neither subscribe nor see an epoch are followed by t
       assert.ok(sentinel.count('SENTINEL', 'master') <= sentinel.accepted);
     // Nor are the channels again and again: not four times a second, as after a connection that broke.
     for (const sentinel of trio.sentinels) assert.ok(sentinel.count('SUBSCRIBE', '+switch-master') <= 2);
-  });
-});
+  },
+);

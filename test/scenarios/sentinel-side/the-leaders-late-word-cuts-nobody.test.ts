@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import {
   awaitServing,
   awaitSubscribed,
   eventually,
+  scenario,
   serveThrough,
   startCluster,
-  withoutLeaks,
 } from '../../support/index.ts';
 import { isAlive } from './trio.ts';
 
-test('while a replica cannot follow, the leader of a failover is late by seconds, and its word cuts nobody', async () => {
-  await withoutLeaks(async () => {
+scenario(
+  'while a replica cannot follow, the leader of a failover is late by seconds, and its word cuts nobody',
+  async () => {
     await using cluster = await startCluster({ replicas: 2, failoverTimeoutMs: 6000 });
     // A password that the next master does not want: whichever replica is not promoted cannot follow the other.
     for (const replica of cluster.replicas) await replica.command('CONFIG', 'SET', 'masterauth', 'wrong');
@@ -35,5 +35,5 @@ test('while a replica cannot follow, the leader of a failover is late by seconds
     assert.equal(last?.['sentinel'], leader);
     assert.ok(await isAlive(client));
     assert.equal(tunnel.events('master.serving').length, 2);
-  });
-});
+  },
+);

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { ask, eventually, FakeRedis, serveThrough, withoutLeaks } from '../../support/index.ts';
+import { ask, eventually, FakeRedis, scenario, serveThrough } from '../../support/index.ts';
 import { announcePromotion, name, Trio } from './trio.ts';
 
 const rounds = 1_500;
 const payload = 'x'.repeat(50_000);
 
-test('promotions without end and words of 50 kB fill neither the log nor the memory of failovers', async () => {
-  await withoutLeaks(async () => {
+scenario(
+  'promotions without end and words of 50 kB fill neither the log nor the memory of failovers',
+  async () => {
     await using old = await FakeRedis.start();
     await using candidate = await FakeRedis.start({ role: 'slave' });
     await using trio = await Trio.start(old);
@@ -37,5 +37,5 @@ test('promotions without end and words of 50 kB fill neither the log nor the mem
     assert.ok(longest < 40_000, String(longest));
     const failovers = (await ask(tunnel.adminPort, '/failovers')).text;
     assert.ok(failovers.length < 8_000_000, String(failovers.length));
-  });
-});
+  },
+);

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import {
   awaitServing,
   FakeRedis,
   FakeSentinel,
   RespClient,
+  scenario,
   serveThrough,
-  withoutLeaks,
   type ReplyError,
   type Source,
 } from '../../support/index.ts';
@@ -16,35 +15,34 @@ async function again(port: number): Promise<FakeSentinel> {
   return await FakeSentinel.start({ port });
 }
 
-test('when every Sentinel is gone the master is served on, degraded, until one is back', async () => {
-  await withoutLeaks(async () => {
-    await using redis = await FakeRedis.start();
-    await using next = await FakeRedis.start();
-    redis.values.set('who', 'first');
-    next.values.set('who', 'second');
-    await using trio = await Trio.start(redis);
-    await using tunnel = await serveThrough(trio.source);
-    await using session = await tunnel.connect(name);
-    assert.ok(await isAlive(session));
+scenario('when every Sentinel is gone the master is served on, degraded, until one is back', async () => {
+  await using redis = await FakeRedis.start();
+  await using next = await FakeRedis.start();
+  redis.values.set('who', 'first');
+  next.values.set('who', 'second');
+  await using trio = await Trio.start(redis);
+  await using tunnel = await serveThrough(trio.source);
+  await using session = await tunnel.connect(name);
+  assert.ok(await isAlive(session));
 
-    await trio[Symbol.asyncDispose]();
-    await tunnel.waitFor(
-      ({ event, reasons }) => event === 'master.degraded' && reasons === 'no Sentinel answers',
-    );
-    assert.ok(await isAlive(session));
-    assert.equal(await whoServes(tunnel), 'first');
+  await trio[Symbol.asyncDispose]();
+  await tunnel.waitFor(
+    ({ event, reasons }) => event === 'master.degraded' && reasons === 'no Sentinel answers',
+  );
+  assert.ok(await isAlive(session));
+  assert.equal(await whoServes(tunnel), 'first');
 
-    const [{ port }] = trio.sentinels;
-    await using back = await again(port);
-    says(back, next, 1);
-    await awaitServing(tunnel, name, next.port);
-    assert.equal(await whoServes(tunnel), 'second');
-    assert.notEqual(await session.closed, 'local');
-  });
+  const [{ port }] = trio.sentinels;
+  await using back = await again(port);
+  says(back, next, 1);
+  await awaitServing(tunnel, name, next.port);
+  assert.equal(await whoServes(tunnel), 'second');
+  assert.notEqual(await session.closed, 'local');
 });
 
-test('where the configuration says so, losing the majority cuts and refuses until it is back', async () => {
-  await withoutLeaks(async () => {
+scenario(
+  'where the configuration says so, losing the majority cuts and refuses until it is back',
+  async () => {
     await using redis = await FakeRedis.start();
     await using trio = await Trio.start(redis);
     const source: Source = trio.source;
@@ -70,5 +68,5 @@ test('where the configuration says so, losing the majority cuts and refuses unti
     await tunnel.waitFor(({ event, generation }) => event === 'master.serving' && Number(generation) > 1);
     await using after = await tunnel.connect(name);
     assert.ok(await isAlive(after));
-  });
-});
+  },
+);
