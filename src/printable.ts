@@ -20,6 +20,14 @@ export function printableLines(text: string): string {
   return text.replace(unprintableInLines, escaped);
 }
 
+/** Every text in a value from outside as it may be printed, keys aside. */
+export function withPrintableTexts<T>(value: T): T {
+  if (typeof value === 'string') return printable(value) as T;
+  if (Array.isArray(value)) return value.map((held: unknown) => withPrintableTexts(held)) as T;
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, held]) => [key, withPrintableTexts(held)])) as T;
+}
+
 /** JSON with the same value and nothing in it that a terminal would obey. */
 export function printableJson(value: unknown, indent?: number): string {
   return escapedJson(JSON.stringify(value, undefined, indent));

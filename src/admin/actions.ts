@@ -6,6 +6,7 @@ import { longestFinishMs, usualFinishMs } from '../tunnel/graceful.ts';
 import { longestHoldMs, usualHoldMs } from '../tunnel/operator-hold.ts';
 import { answerJson, refuse, whoOf, type AdminEnv } from './guard.ts';
 import type { Actions, AdminPort } from './port.ts';
+import { statusVersion } from './status.ts';
 
 type Asked = Context<AdminEnv>;
 
@@ -70,7 +71,7 @@ export function databaseActions(
 /** Does what was asked for; what can go wrong in the world is told to whoever asked. */
 export async function attempt(asked: Asked, act: () => Promise<object>): Promise<Response> {
   try {
-    return answerJson(asked, await act());
+    return answerJson(asked, { version: statusVersion, ...(await act()) });
   } catch (error) {
     if (!(error instanceof TunnelError)) throw error;
     const { message, code } = error;

@@ -1,4 +1,5 @@
 import { request, type ClientRequest, type IncomingMessage } from 'node:http';
+import { statusVersion } from '../admin/status.ts';
 import { messageOf, TunnelError } from '../errors.ts';
 import { formatListenAddress, type ListenAddress } from '../net/endpoint.ts';
 import type { Secret } from '../net/secret.ts';
@@ -59,15 +60,22 @@ export class AdminClient {
   }
 
   /**
-   * The JSON that a path is answered with.
+   * The JSON that a path is answered with, in the version that this program reads. Its shape is not checked: console.ts
+   * reports what cannot be read after all.
    *
    * @throws TunnelError `ST_ADMIN_UNREACHABLE`, `ST_ADMIN_DENIED` or `ST_ADMIN_REFUSED`
    */
-  async json(path: string, asking: Asking = {}): Promise<unknown> {
+  async json<T>(path: string, asking: Asking = {}): Promise<T> {
     const answer = await this.ask(path, asking);
     const body = parse(answer.text);
-    if (answer.status >= 200 && answer.status < 300 && body !== undefined) return body;
-    throw this.#refusal(answer, body, asking.inLines);
+    if (answer.status < 200 || answer.status >= 300) throw this.#refusal(answer, body, asking.inLines);
+    const { version } = (typeof body === 'object' && body !== null ? body : {}) as { version?: unknown };
+    if (version === statusVersion) return body as T;
+    if (typeof version !== 'number') throw this.#noTunnel(answer);
+    throw new TunnelError(
+      'ST_ADMIN_UNREACHABLE',
+      `The tunnel at ${this.where} answers in version ${String(version)}, this program reads version ${String(statusVersion)}`,
+    );
   }
 
   /**
@@ -159,22 +167,23 @@ export class AdminClient {
     // So node:http says that a connection ended before any answer.
     if (messageOf(cause) === 'socket hang up')
       return `No admin listener answers at ${where}: what is there closed the connection without an answer`;
-    if (code.startsWith('HPE_'))
-      return `What answers at ${where} is no Sentinel Tunnel: ${printable(messageOf(cause))}`;
+    if (code.startsWith('HPE_')) return `${where} is not a Sentinel Tunnel: ${printable(messageOf(cause))}`;
     return `${where} does not answer: ${printable(messageOf(cause))}`;
+  }
+
+  #noTunnel({ status, text }: AdminAnswer): TunnelError {
+    const body = printable(text.slice(0, 80));
+    return new TunnelError(
+      'ST_ADMIN_UNREACHABLE',
+      `${this.where} is not a Sentinel Tunnel: it answers HTTP ${String(status)}, "${body}"`,
+    );
   }
 
   #refusal({ status, text }: AdminAnswer, body: unknown, inLines = false): TunnelError {
     const { error, code } = (typeof body === 'object' && body !== null ? body : {}) as Readonly<
       Record<string, unknown>
     >;
-    if (typeof error !== 'string') {
-      const told = printable(text.slice(0, 80));
-      return new TunnelError(
-        'ST_ADMIN_UNREACHABLE',
-        `What answers at ${this.where} is no Sentinel Tunnel of this version: HTTP ${String(status)}, "${told}"`,
-      );
-    }
+    if (typeof error !== 'string') return this.#noTunnel({ status, text });
     const sentence = printable(error);
     if (status === 401) {
       const remedy =

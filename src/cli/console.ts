@@ -1,4 +1,6 @@
 import type { Command } from 'commander';
+import { messageOf, TunnelError } from '../errors.ts';
+import { printable } from '../printable.ts';
 import type { EventsFlags } from './events.ts';
 import type { FailoverFlags } from './failover.ts';
 import type { FailoversFlags } from './failovers.ts';
@@ -30,17 +32,27 @@ export function addConsole(
       '--token-file <file>',
       'a file with its token; also SENTINEL_TUNNEL_ADMIN_TOKEN',
     );
+  /** Answers are trusted as far as their version says; what they lack after all shows when they are printed. */
+  const act = async (run: () => Promise<number>): Promise<void> => {
+    try {
+      end(await run());
+    } catch (cause) {
+      if (!(cause instanceof TypeError || cause instanceof RangeError)) throw cause;
+      const why = printable(messageOf(cause));
+      throw new TunnelError('ST_ADMIN_UNREACHABLE', `The tunnel's answer cannot be read: ${why}`, { cause });
+    }
+  };
   const json = ['--json', 'print what the tunnel answers'] as const;
 
   command('status', ' [name]', 'what a running tunnel believes and does; exit 1 if a database is not served')
     .option(...json)
     .action(async (name: string | undefined, flags: StatusFlags) => {
-      end(await (await import('./status.ts')).status(name, flags, host));
+      await act(async () => (await import('./status.ts')).status(name, flags, host));
     });
   command('top', '', 'the same and its rates, live in a terminal')
     .option('--interval <seconds>', 'between two looks; 1 unless given')
     .action(async (flags: TopFlags) => {
-      end(await (await import('./top.ts')).top(flags, host));
+      await act(async () => (await import('./top.ts')).top(flags, host));
     });
   command('events', '', 'the latest events of its log')
     .option('--follow', 'and those that come, until a signal ends it')
@@ -49,29 +61,29 @@ export function addConsole(
     .option('--database <name>', 'only those of this database')
     .option('--json', 'print a line of JSON for each')
     .action(async (flags: EventsFlags) => {
-      end(await (await import('./events.ts')).events(flags, host));
+      await act(async () => (await import('./events.ts')).events(flags, host));
     });
   command('failovers', ' [name]', 'the stories of the latest failovers')
     .option('--last <count>', 'how many; 5 unless given')
     .option(...json)
     .action(async (name: string | undefined, flags: FailoversFlags) => {
-      end(await (await import('./failovers.ts')).failovers(name, flags, host));
+      await act(async () => (await import('./failovers.ts')).failovers(name, flags, host));
     });
   command('hold', ' <name>', 'let new clients of a database wait; open sessions go on')
     .option('--for-ms <ms>', 'how long at most; ten minutes unless given')
     .option(...json)
     .action(async (name: string, flags: HoldFlags) => {
-      end(await (await import('./operate.ts')).hold(name, flags, host));
+      await act(async () => (await import('./operate.ts')).hold(name, flags, host));
     });
   command('release', ' <name>', 'end a hold')
     .option(...json)
     .action(async (name: string, flags: OperateFlags) => {
-      end(await (await import('./operate.ts')).release(name, flags, host));
+      await act(async () => (await import('./operate.ts')).release(name, flags, host));
     });
   command('cut', ' <name>', 'cut every session of a database; their clients reconnect')
     .option(...json)
     .action(async (name: string, flags: OperateFlags) => {
-      end(await (await import('./operate.ts')).cut(name, flags, host));
+      await act(async () => (await import('./operate.ts')).cut(name, flags, host));
     });
   command('failover', ' <name>', 'have Sentinel begin a failover, and wait until the next master is served')
     .option('--graceful', 'first hold new clients, finish running replies and wait for the replicas')
@@ -87,12 +99,12 @@ export function addConsole(
     .option('--wait-ms <ms>', 'how long the failover may take; 60000 unless given')
     .option(...json)
     .action(async (name: string, flags: FailoverFlags) => {
-      end(await (await import('./failover.ts')).failover(name, flags, host));
+      await act(async () => (await import('./failover.ts')).failover(name, flags, host));
     });
   command('reload', '', 'have it read its configuration file again')
     .option(...json)
     .action(async (flags: OperateFlags) => {
-      end(await (await import('./operate.ts')).reload(flags, host));
+      await act(async () => (await import('./operate.ts')).reload(flags, host));
     });
 }
 

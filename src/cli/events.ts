@@ -12,7 +12,6 @@ import type { Host } from './host.ts';
 import { count } from './plain.ts';
 import { inLocalTime } from '../telemetry/local-time.ts';
 import { printable, printableJson } from '../printable.ts';
-import { isText, listOf, mapping } from './shape.ts';
 
 export interface EventsFlags extends AdminFlags {
   readonly follow?: boolean;
@@ -38,6 +37,11 @@ const mostEvents = 999_999;
 const firstRetryMs = 250;
 const mostRetryMs = 5_000;
 
+interface Backlog {
+  readonly latestId: string;
+  readonly events: readonly unknown[];
+}
+
 /** Prints the latest events of a running tunnel, and with `--follow` those that come, until a signal ends it. */
 export async function events(flags: EventsFlags, host: Host): Promise<number> {
   const level = levelOf(flags.level ?? 'info');
@@ -45,13 +49,7 @@ export async function events(flags: EventsFlags, host: Host): Promise<number> {
   const client = new AdminClient(await adminPlaceOf(flags, host.env));
   const printer = new Printer(flags, host);
   // Which of them are wanted is known here, so that "the last twenty" are twenty.
-  const body = await client.json(`/events?level=${level}&last=${String(mostEvents)}`);
-  if (!isBacklog(body)) {
-    throw new TunnelError(
-      'ST_ADMIN_UNREACHABLE',
-      `What answers at ${client.where} is no Sentinel Tunnel of this version`,
-    );
-  }
+  const body = await client.json<Backlog>(`/events?level=${level}&last=${String(mostEvents)}`);
   const wanted = body.events.flatMap((each) => readEvent(each) ?? []).filter((event) => printer.wants(event));
   for (const event of last === 0 ? [] : wanted.slice(-last)) printer.print(event);
   if (flags.follow) await follow(client, level, body.latestId, printer, host);
@@ -64,26 +62,23 @@ function levelOf(text: string): LogLevel {
   throw new TunnelError('ST_USAGE', `--level: expected ${logLevels.join(', ')}, got "${printable(text)}"`);
 }
 
-function isBacklog(
-  body: unknown,
-): body is { readonly latestId: string; readonly events: readonly unknown[] } {
-  return mapping({ latestId: isText, events: Array.isArray })(body);
-}
-
 /** An event as it was sent; `undefined` where it is none. */
 export function readEvent(value: unknown): ReadEvent | undefined {
-  const isEvent = mapping({ id: isText, time: isText, level: isText, event: isText, sentence: isText });
-  if (!isEvent(value)) return undefined;
-  const { fields = {} } = value as { readonly fields?: unknown };
-  const { id, time, level, event, sentence } = value as ReadEvent;
+  const { id, time, level, event, sentence, fields } = (value ?? {}) as Readonly<Record<string, unknown>>;
+  if (!isText(id) || !isText(time) || !isText(level) || !isText(event) || !isText(sentence)) return undefined;
   return { id, time, level, event, fields: fieldsOf(fields), sentence };
 }
 
-/** Flat facts; what is none is shown as what it is. */
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
+}
+
+/** Flat facts; anything else as JSON. */
 function fieldsOf(value: unknown): Fields {
   if (typeof value !== 'object' || value === null) return {};
   const entries = Object.entries(value).map(([name, fact]: [string, unknown]) => {
-    const isFlat = ['string', 'number', 'boolean'].includes(typeof fact) || listOf(isText)(fact);
+    const isFlat =
+      ['string', 'number', 'boolean'].includes(typeof fact) || (Array.isArray(fact) && fact.every(isText));
     return [name, isFlat ? fact : JSON.stringify(fact)];
   });
   return Object.fromEntries(entries) as Fields;

@@ -5,7 +5,7 @@ import { databaseOf, readFailovers, readStatus } from './admin-reads.ts';
 import { exitCodes } from './exit-codes.ts';
 import type { Host } from './host.ts';
 import { painter } from './plain.ts';
-import { printable, printableJson } from '../printable.ts';
+import { printable, printableJson, withPrintableTexts } from '../printable.ts';
 import { storyText } from './story-text.ts';
 
 export interface FailoversFlags extends AdminFlags {
@@ -43,7 +43,11 @@ export async function failovers(
   if (shown.length < found.length && flags.last === undefined) {
     host.stdout.write(`The latest ${String(last)}; --last has more\n\n`);
   }
-  host.stdout.write(shown.map((story) => storyText(story, now, paint)).join('\n'));
+  host.stdout.write(
+    withPrintableTexts(shown)
+      .map((story) => storyText(story, now, paint))
+      .join('\n'),
+  );
   return exitCodes.done;
 }
 

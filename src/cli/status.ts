@@ -4,7 +4,7 @@ import { databaseOf, readStatus } from './admin-reads.ts';
 import { exitCodes } from './exit-codes.ts';
 import type { Host } from './host.ts';
 import { painter } from './plain.ts';
-import { printableJson } from '../printable.ts';
+import { printable, printableJson, withPrintableTexts } from '../printable.ts';
 import { statusText } from './status-text.ts';
 
 export interface StatusFlags extends AdminFlags {
@@ -24,7 +24,9 @@ export async function status(name: string | undefined, flags: StatusFlags, host:
   if (flags.json) {
     host.stdout.write(`${printableJson(only ? { ...read, databases: [only] } : read, 2)}\n`);
   } else {
-    host.stdout.write(statusText(read, client.where, painter(host.stdout.isColoured), name));
+    const shown = only && printable(only.name);
+    const paint = painter(host.stdout.isColoured);
+    host.stdout.write(statusText(withPrintableTexts(read), client.where, paint, shown));
   }
   return (only ?? read).ready ? exitCodes.done : exitCodes.failed;
 }

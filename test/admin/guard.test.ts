@@ -88,7 +88,7 @@ test('without a token nobody acts, and with one only who has it', async () => {
     assert.equal((await ask(stage.where, '/reload', { headers: bearer })).status, 404);
     assert.deepEqual(reloads, []);
     const done = await ask(stage.where, '/reload', { method: 'POST', headers: bearer });
-    assert.deepEqual(done.json(), { changes: ['change 1'] });
+    assert.deepEqual(done.json(), { version: 1, changes: ['change 1'] });
     assert.deepEqual(stage.port.logged.at(-1), {
       event: 'admin.acted',
       fields: { who: '127.0.0.1', action: 'reload' },
@@ -106,10 +106,10 @@ test('actions reach the database that is named, with what is wished', async () =
     };
     const path = '/databases/db1%40internal';
     const hold = { since: 'then', until: 'later', reason: 'held by an operator', holdMs: 10_000 };
-    assert.deepEqual(await post(`${path}/hold`), [200, { hold }]);
-    assert.deepEqual(await post(`${path}/hold`, '{"forMs": 5000}'), [200, { hold }]);
-    assert.deepEqual(await post(`${path}/release`), [200, { released: true }]);
-    assert.deepEqual(await post(`${path}/cut`, '{}'), [200, { cut: 4 }]);
+    assert.deepEqual(await post(`${path}/hold`), [200, { version: 1, hold }]);
+    assert.deepEqual(await post(`${path}/hold`, '{"forMs": 5000}'), [200, { version: 1, hold }]);
+    assert.deepEqual(await post(`${path}/release`), [200, { version: 1, released: true }]);
+    assert.deepEqual(await post(`${path}/cut`, '{}'), [200, { version: 1, cut: 4 }]);
     assert.deepEqual(await post(`${path}/failover`), [
       409,
       { error: 'INPROG Failover already in progress', code: 'ST_SENTINEL_REPLY_ERROR' },

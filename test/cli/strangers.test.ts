@@ -46,7 +46,7 @@ function statusWith(changes: object): object {
     databases: [
       {
         ...{ name: evil, ready: false, reason: evil, phase: evil, since: now, master: evil, standing: evil },
-        ...{ generation: 1, epoch: 2, view: { phase: { kind: evil, reason: evil } }, degraded: [evil] },
+        ...{ generation: evil, epoch: evil, view: { phase: { kind: evil, reason: evil } }, degraded: [evil] },
         listen: [{ address: evil, open: false, reason: evil }],
         counters: null,
         hold: { since: now, until: now, reason: evil, holdMs: 10_000 },
@@ -125,30 +125,45 @@ test('nothing that a tunnel says steers the terminal', async () => {
       // Line breaks alone are ours.
       const text = (called.stdout + called.stderr).replaceAll('\n', '');
       assert.doesNotMatch(text, /[\p{Cc}\p{Cf}\u2028\u2029]/u, args.join(' '));
-      assert.match(text, args[0] === 'cut' ? /is no Sentinel Tunnel/ : /evil/, args.join(' '));
+      assert.match(text, args[0] === 'cut' ? /is not a Sentinel Tunnel/ : /evil/, args.join(' '));
       assertNoTrace(called);
     }
   });
 });
 
-test('what answers and is no tunnel is said to be none', async () => {
-  const strangers: readonly (readonly [string, Answering])[] = [
-    ['another program', (_, response) => response.end('<h1>It works</h1>')],
+test('what answers and is no tunnel of this version is reported', async () => {
+  const answers: readonly (readonly [string, Answering, RegExp])[] = [
+    [
+      'another program',
+      (_, response) => response.end('<h1>It works</h1>'),
+      /: 127\.0\.0\.1:\d+ is not a Sentinel Tunnel: it answers HTTP 200, "<h1>It works<\/h1>"$/m,
+    ],
+    [
+      'JSON of another program',
+      (_, response) => response.end('{"status":"ok"}'),
+      /: 127\.0\.0\.1:\d+ is not a Sentinel Tunnel: it answers HTTP 200, /,
+    ],
+    [
+      'an odd status',
+      (_, response) => response.writeHead(502).end('{}'),
+      /: 127\.0\.0\.1:\d+ is not a Sentinel Tunnel: it answers HTTP 502, "\{\}"$/m,
+    ],
     [
       'another version',
-      (_, response) => response.end(JSON.stringify(statusWith({ databases: [{ name: 'a' }] }))),
+      (_, response) => response.end(JSON.stringify(statusWith({ version: 2 }))),
+      /: The tunnel at 127\.0\.0\.1:\d+ answers in version 2, this program reads version 1$/m,
     ],
-    ['an odd status', (_, response) => response.writeHead(502).end('{}')],
+    [
+      'this version, with something missing',
+      (_, response) => response.end(JSON.stringify(statusWith({ databases: [{ name: 'a' }] }))),
+      /: The tunnel's answer cannot be read: /,
+    ],
   ];
-  for (const [what, answering] of strangers) {
+  for (const [what, answering, sentence] of answers) {
     await withServer(answering, async (admin) => {
       const called = await call(['status', '--admin', admin]);
       assert.equal(called.code, 4, what);
-      assert.match(
-        called.stderr,
-        /What answers at 127\.0\.0\.1:\d+ is no Sentinel Tunnel of this version/,
-        what,
-      );
+      assert.match(called.stderr, sentence, what);
       assertNoTrace(called);
     });
   }
@@ -163,7 +178,7 @@ test('what answers and is no tunnel is said to be none', async () => {
   const redis = `127.0.0.1:${String(typeof address === 'object' ? address?.port : '')}`;
   const called = await call(['status', '--admin', redis]);
   assert.equal(called.code, 4);
-  assert.match(called.stderr, /What answers at .* is no Sentinel Tunnel: Parse Error/);
+  assert.match(called.stderr, /127\.0\.0\.1:\d+ is not a Sentinel Tunnel: Parse Error/);
   await new Promise((resolve) => plain.close(resolve));
   const mute = createPlainServer((socket) => {
     socket.on('error', () => undefined);

@@ -48,9 +48,9 @@ test('a hold keeps new clients waiting and leaves open ones alone, until it is r
     assert.equal(ready, false);
     assert.match(reasons[0] ?? '', /^mymaster: held by an operator since \S+, until \S+$/);
     assert.equal(databases[0]?.phase, 'serving');
-    assert.deepEqual(await post(tunnel, 'release'), [200, { released: true }]);
+    assert.deepEqual(await post(tunnel, 'release'), [200, { version: 1, released: true }]);
     assert.equal(await reply, 'before');
-    assert.deepEqual(await post(tunnel, 'release'), [200, { released: false }]);
+    assert.deepEqual(await post(tunnel, 'release'), [200, { version: 1, released: false }]);
     const [released, ...more] = tunnel.events('database.released');
     assert.deepEqual([released?.['database'], released?.['why'], more], ['mymaster', 'it was released', []]);
     assert.equal((await ask(tunnel.adminPort, '/readyz')).status, 200);
@@ -79,7 +79,7 @@ test('a cut ends every session once, and the clients come back to the same maste
     const clients = await Promise.all(Array.from({ length: 5 }, () => tunnel.connect(cluster.name)));
     for (const client of clients) await client.command('PING');
     const { databases: before } = await statusOf(tunnel);
-    assert.deepEqual(await post(tunnel, 'cut'), [200, { cut: 5 }]);
+    assert.deepEqual(await post(tunnel, 'cut'), [200, { version: 1, cut: 5 }]);
     for (const client of clients) assert.ok(await client.closed);
     await using again = await tunnel.connect(cluster.name);
     await again.command('PING');
@@ -88,7 +88,7 @@ test('a cut ends every session once, and the clients come back to the same maste
       return status.databases[0]?.counters?.ended.evicted === 5 && status;
     });
     assert.equal(after[0]?.generation, before[0]?.generation);
-    assert.deepEqual(await post(tunnel, 'cut'), [200, { cut: 1 }]);
+    assert.deepEqual(await post(tunnel, 'cut'), [200, { version: 1, cut: 1 }]);
     await eventually(() => tunnel.events('admin.acted').length >= 2);
     assert.deepEqual(
       tunnel.events('admin.acted').map(({ who, action, database }) => [who, action, database]),

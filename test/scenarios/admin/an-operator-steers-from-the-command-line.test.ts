@@ -75,7 +75,7 @@ test('a held client waits and is served after the release; a cut one comes back;
 
     const unknown = await act('cut', 'nosuch');
     assert.equal(unknown.code, 2);
-    assert.match(unknown.stderr, /No database "nosuch": there is "mymaster"/);
+    assert.match(unknown.stderr, /No database "nosuch", expected one of "mymaster"/);
     const denied = await call(['cut', cluster.name, '--admin', `127.0.0.1:${String(tunnel.adminPort)}`]);
     assert.equal(denied.code, 2);
     assert.match(denied.stderr, /wants a token: give the token by --token-file/);

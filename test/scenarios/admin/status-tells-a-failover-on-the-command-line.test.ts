@@ -102,7 +102,7 @@ clusterScenario(
 
     const unknown = await call(['status', 'nosuch'], env);
     assert.deepEqual([unknown.code, unknown.stdout], [2, '']);
-    assert.match(unknown.stderr, /No database "nosuch": there is "mymaster"/);
+    assert.match(unknown.stderr, /No database "nosuch", expected one of "mymaster"/);
   },
 );
 

@@ -82,10 +82,7 @@ scenario('certificates and passwords are renewed by a reload, and nobody is cut'
   );
   await writeFile(cert, 'nothing');
   failed = await tunnel.reload(config);
-  assert.match(
-    String(failed['reason']),
-    /listen\.tls\.cert: cannot use ".*": it is not a PEM certificate$/,
-  );
+  assert.match(String(failed['reason']), /listen\.tls\.cert: cannot use ".*": it is not a PEM certificate$/);
   await using still = await RespClient.connect(port, { tls: { ca: own.ca } });
   assert.equal(nameShown(still), 'second');
 
