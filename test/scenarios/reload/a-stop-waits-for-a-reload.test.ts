@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { test } from 'node:test';
 import type { Config } from '../../../src/config/types.ts';
 import { parseConfig } from '../../../src/config/parse.ts';
 import { startDaemon } from '../../../src/daemon.ts';
