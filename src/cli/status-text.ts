@@ -1,8 +1,9 @@
 import type { DatabaseStatus, SaidStatus, SentinelStatus, Status } from '../admin/status.ts';
-import { count, grouped, lasting, table, type Cell, type Paint, type Style } from './plain.ts';
+import { absentWords, count, grouped, lasting, subscriptionWords, untilWords } from '../admin/wording.ts';
+import { table, type Cell, type Paint, type Style } from './plain.ts';
 import { clock, inLocalTime } from '../telemetry/local-time.ts';
 import { printable } from '../printable.ts';
-import { saidText, stateOf, untilWords } from './state-text.ts';
+import { saidText, stateOf } from './state-text.ts';
 import { storyLine } from './story-text.ts';
 
 /**
@@ -106,11 +107,6 @@ function databaseLines(database: DatabaseStatus, program: Status['program'], pai
   return [title, ...table(rows, paint)];
 }
 
-const absentWords: Readonly<Record<DatabaseStatus['absent'][number]['state'], string>> = {
-  down: 'a replica that is down, by the word of Sentinel',
-  apart: 'a replica that is up and does not replicate from the master',
-};
-
 function titleOf(word: string, meaning: string): string {
   if (meaning === '') return word;
   return word === 'SERVING' ? `${word} ${meaning}` : `${word}: ${meaning}`;
@@ -161,7 +157,7 @@ function sentinelLines(
         style: state === 'up' ? 'good' : 'bad',
       },
       {
-        text: subscription in subscriptionWords ? subscriptionWords[subscription] : printable(subscription),
+        text: heardWords(subscription),
         style: subscription === 'subscribed' ? 'plain' : 'bad',
       },
     ];
@@ -175,11 +171,11 @@ function sentinelLines(
   return table([head, ...rows], paint);
 }
 
-const subscriptionWords: Readonly<Record<SentinelStatus['subscription'], string>> = {
-  subscribed: 'heard',
-  refused: 'REFUSED by its ACL',
-  none: 'NOT HEARD',
-};
+function heardWords(subscription: SentinelStatus['subscription']): string {
+  // A newer tunnel may have other words.
+  const words = (subscriptionWords as Readonly<Record<string, string>>)[subscription] ?? subscription;
+  return subscription === 'subscribed' ? words : printable(words).toUpperCase();
+}
 
 function saidCell(said: SaidStatus, standing: DatabaseStatus['standing'], withName: boolean): Cell {
   const { text, tone } = saidText(said, standing);

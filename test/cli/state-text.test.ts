@@ -83,8 +83,8 @@ test('what a Sentinel says is told in its words, and what is odd is marked', () 
     ],
     [{ agrees: null }, null, '10.0.0.1:6379, epoch 3', 'plain'],
     [{ agrees: false, epoch: null }, 'confirmed', 'DISAGREES: 10.0.0.1:6379', 'odd'],
-    [{ agrees: false }, 'provisional', '10.0.0.1:6379, epoch 3: the master before, as yet', 'plain'],
-    [{ kind: 'unknown', address: null }, null, 'DOES NOT MONITOR "mymaster"', 'odd'],
+    [{ agrees: false }, 'provisional', '10.0.0.1:6379, epoch 3: still the old master', 'plain'],
+    [{ kind: 'unknown', address: null }, null, 'DOES NOT MONITOR: "mymaster"', 'odd'],
     [{ kind: 'error', address: null, text: 'NOAUTH' }, null, 'ERROR: NOAUTH', 'odd'],
     [{ kind: 'unreachable', address: null, text: 'silent\u001b' }, null, 'NO ANSWER: silent\\x1b', 'odd'],
   ] as const;

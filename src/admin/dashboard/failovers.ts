@@ -1,7 +1,8 @@
 import { courseOf, stepsOf } from '../../tunnel/steps.ts';
 import type { FailoverStory, StoryLine } from '../../tunnel/story.ts';
 import { byId, html, mark, say } from './dom.ts';
-import { clockText, msText, plural } from './format.ts';
+import { count } from '../wording.ts';
+import { clockText, msText } from './format.ts';
 import { lineText, TimelinePicture } from './timeline-picture.ts';
 import { timelineOf, zooms, type Zoom } from './timeline.ts';
 
@@ -108,8 +109,8 @@ function facts(story: FailoverStory): HTMLElement[] {
   const unserved = story.servedMs === undefined ? 'to the end' : msText(story.servedMs);
   return [
     fact('Not served for', unserved, 'nothing'),
-    fact('Sessions cut', plural(story.cut, 'session')),
-    fact('Most waiting', plural(story.held, 'client')),
+    fact('Sessions cut', count(story.cut, 'session')),
+    fact('Most waiting', count(story.held, 'client')),
     ...stepsOf(story).map(({ word, ms }) => fact(capitalized(word), `at ${msText(ms)}`)),
   ];
 }

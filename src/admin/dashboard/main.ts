@@ -6,7 +6,8 @@ import { showChoice, showDatabase, showSentinels, sinceOf } from './database-pan
 import { byId, mark, say } from './dom.ts';
 import { Events } from './events.ts';
 import { Failovers } from './failovers.ts';
-import { clockText, spanText } from './format.ts';
+import { lasting } from '../wording.ts';
+import { clockText } from './format.ts';
 import { Outages } from './outages.ts';
 import { Plots } from './plots.ts';
 import { gapMs, readingsOf, Series } from './series.ts';
@@ -146,7 +147,7 @@ class Dashboard {
   /** Of a master that was served and is not any more. Its story is told when it is over. */
   #goingOn({ phase, generation, since }: DatabaseStatus): string | undefined {
     if (phase !== 'fenced' && !(phase === 'lost' && generation > 0)) return undefined;
-    return `Going on: nothing has been served for ${spanText(this.#now() - Date.parse(since))}. Its story is told when it is over.`;
+    return `Going on: nothing has been served for ${lasting(this.#now() - Date.parse(since), 's')}. Its story is told when it is over.`;
   }
 
   #choose(name: string): void {
@@ -159,7 +160,7 @@ class Dashboard {
   #showProgram({ program, reasons }: Status): void {
     const { version, engine, threads, configFile, uptimeMs, state, logTrouble } = program;
     const crew = threads > 1 ? `${engine}, ${String(threads)} threads` : engine;
-    say(byId('program'), `${version} · engine ${crew} · up ${spanText(uptimeMs)}`);
+    say(byId('program'), `${version} · engine ${crew} · up ${lasting(uptimeMs, 's')}`);
     say(byId('config-file'), configFile ?? '');
     const notice = byId('notice');
     const isDraining = state === 'draining';
@@ -198,14 +199,14 @@ class Dashboard {
 
   #tick(): void {
     const touch = this.#touch;
-    if (touch.kind === 'lost') say(byId('lost-for'), spanText(Date.now() - touch.sinceMs));
+    if (touch.kind === 'lost') say(byId('lost-for'), lasting(Date.now() - touch.sinceMs, 's'));
     const database = this.#database();
     if (!database) return;
     this.#title(database);
     if (touch.kind === 'lost')
       say(byId('phase-for'), `when last heard, ${clockText(new Date(touch.sinceMs).toISOString())}, then`);
     if (touch.kind === 'live') {
-      say(byId('phase-for'), `for ${spanText(this.#now() - Date.parse(sinceOf(database)))}`);
+      say(byId('phase-for'), `for ${lasting(this.#now() - Date.parse(sinceOf(database)), 's')}`);
       this.#failovers.goesOn(this.#goingOn(database));
     }
   }

@@ -1,5 +1,6 @@
 import { onWidth, say, svg, textSize } from './dom.ts';
-import { countText, latencyText, plural, rateText, shortened } from './format.ts';
+import { count } from '../wording.ts';
+import { countText, latencyText, rateText, shortened } from './format.ts';
 import { layOut, type Box, type Boxes } from './topology-layout.ts';
 import {
   addressed,
@@ -54,7 +55,7 @@ export class TopologyPicture {
   }
 
   #fill(topology: Topology, { open, held, upstream, downstream }: Traffic): void {
-    this.#write('open', open === undefined ? 'no session' : plural(open, 'session'));
+    this.#write('open', open === undefined ? 'no session' : count(open, 'session'));
     this.#write('held', `${countText(held)} waiting`);
     this.#write('upstream', `→ ${rateText(upstream)}`);
     this.#write('downstream', `← ${rateText(downstream)}`);

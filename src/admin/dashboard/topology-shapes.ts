@@ -1,7 +1,8 @@
 import { svg } from './dom.ts';
 import { shortened } from './format.ts';
 import { rowHeight, top, type Box, type Boxes } from './topology-layout.ts';
-import { signs, type Tone } from './words.ts';
+import type { Tone } from '../wording.ts';
+import { signs } from './words.ts';
 
 /** Of a character of the fixed font of 13 units. */
 const characterWidth = 7.9;

@@ -1,5 +1,6 @@
 import type { DatabaseStatus, Status } from '../status.ts';
-import { hearing, saidWording, type Tone } from './words.ts';
+import { subscriptionWords, type Tone } from '../wording.ts';
+import { answerOf } from './words.ts';
 
 /** Who takes part for one database, and who says what of whom. A value; drawn by `topology-picture.ts`. */
 export interface Topology {
@@ -44,13 +45,13 @@ export function topologyOf(status: Status, database: DatabaseStatus): Topology {
     servers,
     sentinels: status.sentinels.map((sentinel) => {
       const said = sentinel.said.find((each) => each.database === database.name);
-      const { tone, word, sentence } = saidWording(sentinel, said, database.standing);
+      const { tone, word, sentence } = answerOf(sentinel, said, database.standing);
       return {
         address: sentinel.address,
         ...{ tone, word, sentence },
         latencyMs: said ? said.latencyMs : sentinel.latencyMs,
         epoch: said?.epoch ?? null,
-        hearing: hearing(sentinel),
+        hearing: subscriptionWords[sentinel.subscription],
         names: indexOf(said?.address ?? null),
       };
     }),
