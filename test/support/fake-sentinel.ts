@@ -44,6 +44,11 @@ export class FakeSentinel implements AsyncDisposable {
     return new FakeSentinel(await FakeServer.listen(() => 'hang', script), script);
   }
 
+  /** One that knows a single master, `mymaster`: this server. */
+  static async naming({ host, port }: FakePeer): Promise<FakeSentinel> {
+    return await FakeSentinel.start({ masters: { mymaster: { host, port } } });
+  }
+
   private constructor(server: FakeServer, script: FakeSentinelScript) {
     this.server = server;
     this.masters = new Map(Object.entries(script.masters ?? {}));

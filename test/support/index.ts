@@ -33,10 +33,13 @@ export { RespClient, type Ending } from './resp-client.ts';
 export { encodeCommand, encodeReply, ReplyError, RespDecoder, type Reply } from './resp.ts';
 export {
   clusterScenario,
+  fakeScenario,
   scenario,
   type ClusterScenarioOptions,
+  type FakeScenarioOptions,
   type ScenarioOptions,
   type ServedCluster,
+  type ServedFakes,
 } from './scenario.ts';
 export { cannotShow, Screen } from './screen.ts';
 export { SlowLink } from './slow-link.ts';

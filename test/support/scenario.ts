@@ -1,8 +1,11 @@
 import { test, type TestContext, type TestOptions } from 'node:test';
 import { awaitSubscribed } from './subscribed.ts';
 import { startCluster, type Cluster, type ClusterOptions } from './cluster.ts';
+import { FakeRedis } from './fake-redis.ts';
+import type { FakeSentinelScript } from './fake-sentinel.ts';
 import { withoutLeaks } from './leaks.ts';
 import { serveThrough, type ThroughOptions } from './through.ts';
+import { Trio } from './trio.ts';
 import type { TunnelProcess } from './tunnel-process.ts';
 
 /** Options of `node:test` that scenarios use. */
@@ -22,8 +25,27 @@ export interface ServedCluster {
   readonly tunnel: TunnelProcess;
 }
 
+export interface FakeScenarioOptions extends ScenarioOptions {
+  /** What the second server is; a master that nobody names yet unless given. */
+  readonly nextRole?: FakeRedis['role'];
+  /** Under which the Sentinels name the first server; 0 unless given. */
+  readonly epoch?: number;
+  readonly sentinels?: FakeSentinelScript;
+  readonly tunnel?: ThroughOptions;
+}
+
+/** What stands when a scenario of fakes begins. The two servers have `first` and `second` as their value of `who`. */
+export interface ServedFakes {
+  readonly redis: FakeRedis;
+  readonly next: FakeRedis;
+  readonly trio: Trio;
+  /** Serves `redis`. */
+  readonly tunnel: TunnelProcess;
+}
+
 type Body = (t: TestContext) => Promise<void>;
 type ClusterBody = (served: ServedCluster, t: TestContext) => Promise<void>;
+type FakeBody = (served: ServedFakes, t: TestContext) => Promise<void>;
 
 /** A test of several parts together, in real processes mostly. It fails where it leaves anything behind. */
 export function scenario(name: string, body: Body): void;
@@ -49,5 +71,25 @@ export function clusterScenario(
     await using tunnel = await serveThrough(cluster, tunnelOptions);
     if (isSubscribed) await awaitSubscribed(cluster.sentinels);
     await body({ cluster, tunnel }, t);
+  });
+}
+
+/** A scenario that begins with two fakes of Redis, three fake Sentinels that name the first, and a tunnel that serves it. */
+export function fakeScenario(name: string, body: FakeBody): void;
+export function fakeScenario(name: string, options: FakeScenarioOptions, body: FakeBody): void;
+export function fakeScenario(
+  name: string,
+  ...rest: readonly [FakeBody] | readonly [FakeScenarioOptions, FakeBody]
+): void {
+  const [options, body] = rest.length === 1 ? [{}, rest[0]] : rest;
+  const { nextRole = 'master', epoch = 0, sentinels = {}, tunnel: tunnelOptions, ...more } = options;
+  scenario(name, more, async (t) => {
+    await using redis = await FakeRedis.start();
+    await using next = await FakeRedis.start({ role: nextRole });
+    redis.values.set('who', 'first');
+    next.values.set('who', 'second');
+    await using trio = await Trio.start(redis, epoch, sentinels);
+    await using tunnel = await serveThrough(trio.source, tunnelOptions);
+    await body({ redis, next, trio, tunnel }, t);
   });
 }

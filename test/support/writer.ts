@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { eventually } from './eventually.ts';
 import { RespClient } from './resp-client.ts';
 
 /** A failed write or connection of a writer. */
@@ -31,6 +32,12 @@ export class Writer implements AsyncDisposable {
     this.key = key;
     this.#pauseMs = pauseMs;
     this.#running = this.#run();
+  }
+
+  /** Returns when so many more writes have been acknowledged. */
+  async awaitAcknowledged(more: number): Promise<void> {
+    const before = this.acknowledged.length;
+    await eventually(() => this.acknowledged.length >= before + more);
   }
 
   /** Ends after the write in flight. */

@@ -8,9 +8,7 @@ scenario(
   async () => {
     await using old = await RedisProcess.start({ config: ['tcp-backlog 1'] });
     await using next = await RedisProcess.start();
-    await using sentinel = await FakeSentinel.start({
-      masters: { mymaster: { host: old.host, port: old.port } },
-    });
+    await using sentinel = await FakeSentinel.naming(old);
     await using tunnel = await serveThrough({ name: 'mymaster', seeds: [sentinel.seed] });
     // Frozen with a full backlog: its kernel drops a SYN instead of answering it, so the next dial hangs.
     old.freeze();

@@ -20,9 +20,7 @@ scenario(
   async () => {
     await using redis = await RedisProcess.start();
     await using next = await RedisProcess.start();
-    await using sentinel = await FakeSentinel.start({
-      masters: { mymaster: { host: redis.host, port: redis.port } },
-    });
+    await using sentinel = await FakeSentinel.naming(redis);
     await using tunnel = await serveThrough({ name: 'mymaster', seeds: [sentinel.seed] });
     await redis.command('SETRANGE', 'big', valueMiB * 1024 * 1024 - 1, 'x');
     {

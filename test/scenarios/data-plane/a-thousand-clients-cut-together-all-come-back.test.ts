@@ -8,9 +8,7 @@ scenario(
   async (t) => {
     await using old = await RedisProcess.start();
     await using promoted = await RedisProcess.start();
-    await using sentinel = await FakeSentinel.start({
-      masters: { mymaster: { host: old.host, port: old.port } },
-    });
+    await using sentinel = await FakeSentinel.naming(old);
     await using tunnel = await serveThrough({ name: 'mymaster', seeds: [sentinel.seed] });
     const port = tunnel.port('mymaster');
     const connect = async (): Promise<RespClient> => await RespClient.connect(port, { deadlineMs: 60_000 });

@@ -20,9 +20,7 @@ scenario(
   { skip: lacksProc },
   async () => {
     await using redis = await RedisProcess.start();
-    await using sentinel = await FakeSentinel.start({
-      masters: { mymaster: { host: redis.host, port: redis.port } },
-    });
+    await using sentinel = await FakeSentinel.naming(redis);
     await using tunnel = await serveThrough({ name: 'mymaster', seeds: [sentinel.seed] });
     const before = await residentMiB(tunnel.pid);
     const sent = createHash('sha1');

@@ -24,9 +24,7 @@ scenario(
   async () => {
     await using redis = await RedisProcess.start();
     await using next = await RedisProcess.start();
-    await using sentinel = await FakeSentinel.start({
-      masters: { mymaster: { host: redis.host, port: redis.port } },
-    });
+    await using sentinel = await FakeSentinel.naming(redis);
     await using tunnel = await serveThrough({ name: 'mymaster', seeds: [sentinel.seed] });
     const clients: RespClient[] = [];
     try {

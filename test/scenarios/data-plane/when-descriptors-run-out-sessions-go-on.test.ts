@@ -19,9 +19,7 @@ scenario(
   async () => {
     await using redis = await FakeRedis.start();
     await using next = await FakeRedis.start();
-    await using sentinel = await FakeSentinel.start({
-      masters: { mymaster: { host: redis.host, port: redis.port } },
-    });
+    await using sentinel = await FakeSentinel.naming(redis);
     await using tunnel = await serveThrough({ name: 'mymaster', seeds: [sentinel.seed] });
     await promisify(execFile)('prlimit', [`--pid=${tunnel.pid}`, `--nofile=${limit}:${limit}`]);
     await using first = await tunnel.connect('mymaster');

@@ -80,7 +80,7 @@ class Blocked implements AsyncDisposable {
     });
     await eventually(async () => (await statusOf(admin))?.ready === true);
     const crowd = Array.from({ length: writers }, (_, index) => new Writer(port, `${admin}-${index}`, 5));
-    for (const writer of crowd) await acknowledges(writer, 20);
+    for (const writer of crowd) await writer.awaitAcknowledged(20);
     return new Blocked(outlet, { tunnel, configured, admin, disk, file, crowd });
   }
 
@@ -101,7 +101,7 @@ class Blocked implements AsyncDisposable {
   }
 
   async awaitServed(promotedMs: number): Promise<void> {
-    for (const writer of this.#writers) await acknowledges(writer, 20);
+    for (const writer of this.#writers) await writer.awaitAcknowledged(20);
     assert.ok(performance.now() - promotedMs < mostUnservedMs);
     assert.equal((await ask(this.#admin, '/livez')).status, 200);
   }
@@ -211,9 +211,4 @@ async function cannotRun(engine: Engine): Promise<string | false> {
   });
   await eventually(() => tunnel.exit !== undefined || tunnel.events('tunnel.started').length > 0);
   return tunnel.exit === undefined ? false : `the engine ${engine} cannot run here`;
-}
-
-async function acknowledges(writer: Writer, more: number): Promise<void> {
-  const before = writer.acknowledged.length;
-  await eventually(() => writer.acknowledged.length >= before + more);
 }

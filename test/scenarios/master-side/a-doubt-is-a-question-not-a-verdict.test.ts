@@ -16,7 +16,7 @@ scenario(
       name === 'SET'
         ? { reply: new ReplyError("READONLY You can't write against a read only replica.") }
         : undefined;
-    await using sentinel = await sentinelOf(redis);
+    await using sentinel = await FakeSentinel.naming(redis);
     await using tunnel = await serveThrough(
       { name: 'mymaster', seeds: [sentinel.seed] },
       { config: { sentinel: { pollMs: 60_000 } } },
@@ -35,7 +35,7 @@ scenario(
 
 scenario('a master that refuses connections is not left for another on that account', async () => {
   const redis = await FakeRedis.start();
-  await using sentinel = await sentinelOf(redis);
+  await using sentinel = await FakeSentinel.naming(redis);
   await using tunnel = await serveThrough({ name: 'mymaster', seeds: [sentinel.seed] });
   const { port } = redis;
   await redis.close();
@@ -47,10 +47,6 @@ scenario('a master that refuses connections is not left for another on that acco
   assert.ok(back.accepted > 0);
   assert.deepEqual(generations(tunnel.events('master.serving')), [1]);
 });
-
-async function sentinelOf(redis: FakeRedis): Promise<FakeSentinel> {
-  return await FakeSentinel.start({ masters: { mymaster: { host: redis.host, port: redis.port } } });
-}
 
 function generations(events: readonly { readonly [key: string]: unknown }[]): number[] {
   return [...new Set(events.map((event) => Number(event['generation'])))];

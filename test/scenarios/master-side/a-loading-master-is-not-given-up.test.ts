@@ -6,9 +6,7 @@ scenario(
   async () => {
     // Each key takes this many microseconds to load.
     await using redis = await RedisProcess.start({ config: ['key-load-delay 10000'] });
-    await using sentinel = await FakeSentinel.start({
-      masters: { mymaster: { host: redis.host, port: redis.port } },
-    });
+    await using sentinel = await FakeSentinel.naming(redis);
     await using tunnel = await serveThrough({ name: 'mymaster', seeds: [sentinel.seed] });
     const keys = Array.from({ length: 200 }, (_, index) => [`key${index}`, 'value']).flat();
     await redis.command('MSET', ...keys);

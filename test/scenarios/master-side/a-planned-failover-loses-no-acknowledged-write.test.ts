@@ -24,7 +24,7 @@ scenario(
       (_, index) => new Writer(tunnel.port(cluster.name), `w${index}`),
     );
     try {
-      for (const writer of crowd) await acknowledges(writer, 50);
+      for (const writer of crowd) await writer.awaitAcknowledged(50);
       await awaitSubscribed(cluster.sentinels);
       await cluster.failover();
       await tunnel.waitFor(({ event }) => event === 'master.fenced');
@@ -38,7 +38,7 @@ scenario(
       assert.equal(await early.command('SET', 'early', 'served'), 'OK');
       const promoted = await cluster.awaitNewMaster(cluster.master);
       for (const sentinel of cluster.sentinels) await endOfFailover(sentinel);
-      for (const writer of crowd) await acknowledges(writer, 20);
+      for (const writer of crowd) await writer.awaitAcknowledged(20);
       for (const writer of crowd) await writer.stop();
 
       await t.test('no acknowledged write is lost', async () => {
@@ -90,8 +90,3 @@ scenario(
     }
   },
 );
-
-async function acknowledges(writer: Writer, more: number): Promise<void> {
-  const before = writer.acknowledged.length;
-  await eventually(() => writer.acknowledged.length >= before + more);
-}

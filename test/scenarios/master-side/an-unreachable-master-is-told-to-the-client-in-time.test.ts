@@ -13,9 +13,7 @@ scenario(
   { skip: lacksProc },
   async () => {
     await using silent = await FullBacklog.start();
-    await using sentinel = await FakeSentinel.start({
-      masters: { mymaster: { host: silent.host, port: silent.port } },
-    });
+    await using sentinel = await FakeSentinel.naming(silent);
     const source = { name: 'mymaster', seeds: [sentinel.seed] };
     await using tunnel = await startThrough(source, { database: { holdMs: 1500 } });
     await tunnel.waitFor(({ event }) => event === 'master.lost');

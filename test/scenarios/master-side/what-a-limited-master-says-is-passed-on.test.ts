@@ -11,7 +11,7 @@ import {
 
 scenario('a client for which the master has no room hears so from the master, then the end', async () => {
   await using redis = await RedisProcess.start({ config: ['maxclients 8'] });
-  await using sentinel = await sentinelOf(redis);
+  await using sentinel = await FakeSentinel.naming(redis);
   await using tunnel = await serveThrough({ name: 'mymaster', seeds: [sentinel.seed] });
   const crowd: RespClient[] = [];
   try {
@@ -37,7 +37,7 @@ scenario('a client for which the master has no room hears so from the master, th
 
 scenario('a master that has too few replicas to write says so itself, and stays the master', async () => {
   await using redis = await RedisProcess.start({ config: ['min-replicas-to-write 1'] });
-  await using sentinel = await sentinelOf(redis);
+  await using sentinel = await FakeSentinel.naming(redis);
   await using tunnel = await serveThrough({ name: 'mymaster', seeds: [sentinel.seed] });
   await using client = await tunnel.connect('mymaster');
   await assert.rejects(client.command('SET', 'key', 'value'), {
@@ -46,7 +46,3 @@ scenario('a master that has too few replicas to write says so itself, and stays 
   assert.equal(await client.command('PING'), 'PONG');
   assert.deepEqual(tunnel.events('master.lost'), []);
 });
-
-async function sentinelOf(redis: RedisProcess): Promise<FakeSentinel> {
-  return await FakeSentinel.start({ masters: { mymaster: { host: redis.host, port: redis.port } } });
-}

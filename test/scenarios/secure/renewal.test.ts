@@ -20,9 +20,7 @@ scenario('certificates and passwords are renewed by a reload, and nobody is cut'
     answer: ([command, password]) =>
       command === 'AUTH' ? { raw: password === 'new' ? '+OK\r\n' : '-WRONGPASS no\r\n' } : undefined,
   });
-  await using sentinel = await FakeSentinel.start({
-    masters: { mymaster: { host: redis.host, port: redis.port } },
-  });
+  await using sentinel = await FakeSentinel.naming(redis);
   const [cert, key, passwordFile] = ['server.pem', 'server.key', 'password'].map((name) =>
     join(own.dir, name),
   ) as [string, string, string];

@@ -178,9 +178,7 @@ scenario('a listener tells clients why they may not in, and the log who they sai
   await using own = await Certificates.make();
   await using other = await Certificates.make();
   await using redis = await FakeRedis.start();
-  await using sentinel = await FakeSentinel.start({
-    masters: { mymaster: { host: redis.host, port: redis.port } },
-  });
+  await using sentinel = await FakeSentinel.naming(redis);
   const { certFile, keyFile } = await own.issue('tunnel');
   const asking = {
     ...{ cert: certFile, key: keyFile, clientCa: own.caFile },

@@ -8,7 +8,7 @@ import {
   serveThrough,
   type ReplyError,
 } from '../../support/index.ts';
-import { isAlive, name, Trio } from './trio.ts';
+import { isAlive, name, Trio } from '../../support/trio.ts';
 
 scenario(
   'a dead master that nobody replaces: clients are held, then told why; it is served again when it returns',

@@ -8,7 +8,7 @@ import {
   scenario,
   serveThrough,
 } from '../../support/index.ts';
-import { name, says, Trio, whoServes } from './trio.ts';
+import { name, says, Trio, whoServes } from '../../support/trio.ts';
 
 scenario(
   'a dead Sentinel at the head of the list delays nobody, and is used again once it is back',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { awaitServing, awaitSubscribed, clusterScenario } from '../../support/index.ts';
-import { isAlive } from './trio.ts';
+import { isAlive } from '../../support/trio.ts';
 
 clusterScenario(
   'a failover that begins while no subscription stands is found by asking',

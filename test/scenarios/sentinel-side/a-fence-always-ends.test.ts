@@ -8,7 +8,7 @@ import {
   serveThrough,
   type TunnelProcess,
 } from '../../support/index.ts';
-import { announcePromotion, isAlive, name, says, Trio, whoServes } from './trio.ts';
+import { announcePromotion, isAlive, name, says, Trio, whoServes } from '../../support/trio.ts';
 
 interface Lab extends AsyncDisposable {
   readonly old: FakeRedis;

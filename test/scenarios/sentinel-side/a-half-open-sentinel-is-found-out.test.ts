@@ -1,14 +1,10 @@
 import assert from 'node:assert/strict';
-import { eventually, FakeRedis, scenario, serveThrough } from '../../support/index.ts';
-import { Trio, whoServes } from './trio.ts';
+import { eventually, fakeScenario } from '../../support/index.ts';
+import { whoServes } from '../../support/trio.ts';
 
-scenario(
+fakeScenario(
   'a Sentinel that falls silent on standing connections loses both of them, and is heard again later',
-  async () => {
-    await using redis = await FakeRedis.start();
-    redis.values.set('who', 'first');
-    await using trio = await Trio.start(redis);
-    await using tunnel = await serveThrough(trio.source);
+  async ({ trio, tunnel }) => {
     const [silent] = trio.sentinels;
     await eventually(() => silent.server.connections.some(({ channels }) => channels.size > 0));
     const before = silent.server.connections;

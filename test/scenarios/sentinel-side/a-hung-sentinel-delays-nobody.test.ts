@@ -7,7 +7,7 @@ import {
   scenario,
   serveThrough,
 } from '../../support/index.ts';
-import { name, says, Trio, whoServes } from './trio.ts';
+import { name, says, Trio, whoServes } from '../../support/trio.ts';
 
 /** Far longer than the test may take: whoever waits for the hung Sentinel fails. */
 const replyMs = 60_000;

@@ -3,12 +3,12 @@ import {
   awaitServing,
   awaitSubscribed,
   eventually,
-  FakeRedis,
+  fakeScenario,
   scenario,
   serveThrough,
   startCluster,
 } from '../../support/index.ts';
-import { announcePromotion, name, Trio, whoServes } from './trio.ts';
+import { announcePromotion, name, whoServes } from '../../support/trio.ts';
 
 for (const forget of [
   ['RESET', name],
@@ -35,17 +35,17 @@ for (const forget of [
   );
 
 for (const channel of ['+reset-master', '-monitor', '-failover-abort-no-good-slave'])
-  scenario(`${channel} before the promotion: the old master is served again at once`, async () => {
-    await using old = await FakeRedis.start();
-    await using candidate = await FakeRedis.start({ role: 'slave' });
-    old.values.set('who', 'old');
-    await using trio = await Trio.start(old);
-    await using tunnel = await serveThrough(trio.source);
-    const [leader] = trio.sentinels;
-    await announcePromotion(leader, candidate, old);
-    await tunnel.waitFor(({ event }) => event === 'master.fenced');
-    await eventually(() => leader.publish(channel, `master ${name} ${old.host} ${String(old.port)}`) > 0);
-    assert.equal(await whoServes(tunnel), 'old');
-    const told = tunnel.events('master.lost')[0];
-    assert.ok(String(told?.['reason']).includes(`gave the failover up (${channel})`), tunnel.log());
-  });
+  fakeScenario(
+    `${channel} before the promotion: the old master is served again at once`,
+    { nextRole: 'slave' },
+    async ({ redis: old, next: candidate, trio, tunnel }) => {
+      old.values.set('who', 'old');
+      const [leader] = trio.sentinels;
+      await announcePromotion(leader, candidate, old);
+      await tunnel.waitFor(({ event }) => event === 'master.fenced');
+      await eventually(() => leader.publish(channel, `master ${name} ${old.host} ${String(old.port)}`) > 0);
+      assert.equal(await whoServes(tunnel), 'old');
+      const told = tunnel.events('master.lost')[0];
+      assert.ok(String(told?.['reason']).includes(`gave the failover up (${channel})`), tunnel.log());
+    },
+  );

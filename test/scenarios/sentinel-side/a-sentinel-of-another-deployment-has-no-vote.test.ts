@@ -9,7 +9,7 @@ import {
   startCluster,
   type Cluster,
 } from '../../support/index.ts';
-import { isAlive, name } from './trio.ts';
+import { isAlive, name } from '../../support/trio.ts';
 
 /**
  * The same name, another master, a newer epoch, and none of ours among those that it knows. It may not be told of them

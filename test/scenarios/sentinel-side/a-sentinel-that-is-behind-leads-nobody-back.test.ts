@@ -8,7 +8,7 @@ import {
   type RedisProcess,
   type TunnelProcess,
 } from '../../support/index.ts';
-import { isAlive } from './trio.ts';
+import { isAlive } from '../../support/trio.ts';
 
 /** Waits until this Sentinel has caught up, having had the time to mislead. */
 async function caughtUp(sentinel: RedisProcess, master: RedisProcess): Promise<void> {

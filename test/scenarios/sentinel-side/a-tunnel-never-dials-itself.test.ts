@@ -8,7 +8,7 @@ import {
   scenario,
   startThrough,
 } from '../../support/index.ts';
-import { Trio, whoServes } from './trio.ts';
+import { Trio, whoServes } from '../../support/trio.ts';
 
 for (const [how, listenHost, host, addressMap] of [
   ['by its address', '127.0.0.1', '127.0.0.1', {}],

@@ -10,7 +10,7 @@ import {
   serveThrough,
   startThrough,
 } from '../../support/index.ts';
-import { isAlive, name } from './trio.ts';
+import { isAlive, name } from '../../support/trio.ts';
 
 scenario('of a hundred and forty Sentinels that were restarted, those that are up are learnt', async () => {
   await using redis = await FakeRedis.start();

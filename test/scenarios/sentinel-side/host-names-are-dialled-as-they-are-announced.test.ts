@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { awaitServing, FakeRedis, scenario, serveThrough } from '../../support/index.ts';
-import { announcePromotion, isAlive, name, Trio, whoServes } from './trio.ts';
+import { announcePromotion, isAlive, name, Trio, whoServes } from '../../support/trio.ts';
 
 scenario('a Sentinel that announces host names is followed, in answers and in a failover', async () => {
   await using redis = await FakeRedis.start();

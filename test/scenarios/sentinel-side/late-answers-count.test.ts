@@ -3,12 +3,12 @@ import {
   awaitServing,
   eventually,
   FakeRedis,
+  fakeScenario,
   RespClient,
   scenario,
-  serveThrough,
   startThrough,
 } from '../../support/index.ts';
-import { announcePromotion, isAlive, name, Trio, whoServes } from './trio.ts';
+import { announcePromotion, isAlive, name, Trio, whoServes } from '../../support/trio.ts';
 
 /** Later than a Sentinel is waited for before it counts as late, which is 300 ms here. */
 const manners = { answerMs: 400 };
@@ -35,52 +35,52 @@ scenario(
   },
 );
 
-scenario('a failover is followed while all Sentinels are late, and cuts each client once', async () => {
-  await using old = await FakeRedis.start();
-  await using candidate = await FakeRedis.start({ role: 'slave' });
-  old.values.set('who', 'old');
-  candidate.values.set('who', 'new');
-  await using trio = await Trio.start(old);
-  const [leader] = trio.sentinels;
-  await using tunnel = await serveThrough(trio.source, { config });
-  for (const { server } of trio.sentinels) server.manners = { answerMs: 2500 };
-  await using session = await tunnel.connect(name);
-  assert.ok(await isAlive(session));
+fakeScenario(
+  'a failover is followed while all Sentinels are late, and cuts each client once',
+  { nextRole: 'slave', tunnel: { config } },
+  async ({ redis: old, next: candidate, trio, tunnel }) => {
+    old.values.set('who', 'old');
+    candidate.values.set('who', 'new');
+    const [leader] = trio.sentinels;
+    for (const { server } of trio.sentinels) server.manners = { answerMs: 2500 };
+    await using session = await tunnel.connect(name);
+    assert.ok(await isAlive(session));
 
-  await announcePromotion(leader, candidate, old);
-  assert.notEqual(await session.closed, 'local');
-  candidate.role = 'master';
-  await using moved = await RespClient.connect(tunnel.port(name));
-  assert.equal(await moved.command('GET', 'who'), 'new');
-  // A provisional master has 2.5 s to be confirmed. The answers that could do so are later than that.
-  trio.say(candidate, 1);
-  await tunnel.waitFor(({ event }) => event === 'master.confirmed', { withinMs: 30_000 });
-  assert.ok(await isAlive(moved), `cut a second time\n${tunnel.log()}`);
-  assert.equal(tunnel.events('master.fenced').length, 1, tunnel.log());
-});
+    await announcePromotion(leader, candidate, old);
+    assert.notEqual(await session.closed, 'local');
+    candidate.role = 'master';
+    await using moved = await RespClient.connect(tunnel.port(name));
+    assert.equal(await moved.command('GET', 'who'), 'new');
+    // A provisional master has 2.5 s to be confirmed. The answers that could do so are later than that.
+    trio.say(candidate, 1);
+    await tunnel.waitFor(({ event }) => event === 'master.confirmed', { withinMs: 30_000 });
+    assert.ok(await isAlive(moved), `cut a second time\n${tunnel.log()}`);
+    assert.equal(tunnel.events('master.fenced').length, 1, tunnel.log());
+  },
+);
 
-scenario('a provisional master is not left while its leader says that the failover goes on', async () => {
-  await using old = await FakeRedis.start();
-  await using candidate = await FakeRedis.start({ role: 'slave' });
-  candidate.values.set('who', 'new');
-  await using trio = await Trio.start(old);
-  const [leader] = trio.sentinels;
-  await using tunnel = await serveThrough(trio.source, { config: { sentinel: { pollMs: 100 } } });
-  leader.masters.set(name, {
-    host: old.host,
-    port: old.port,
-    flags: 'master,failover_in_progress',
-  });
-  await announcePromotion(leader, candidate, old);
-  await tunnel.waitFor(({ event }) => event === 'master.fenced');
-  candidate.role = 'master';
-  await using session = await RespClient.connect(tunnel.port(name));
-  assert.equal(await session.command('GET', 'who'), 'new');
-  const { asked } = trio;
-  // More than 3 s of rounds, at four in a second, of three Sentinels.
-  await eventually(() => trio.asked > asked + 40, { withinMs: 30_000 });
-  assert.ok(await isAlive(session), tunnel.log());
-  trio.say(candidate, 1);
-  await tunnel.waitFor(({ event }) => event === 'master.confirmed');
-  assert.ok(await isAlive(session));
-});
+fakeScenario(
+  'a provisional master is not left while its leader says that the failover goes on',
+  { nextRole: 'slave', tunnel: { config: { sentinel: { pollMs: 100 } } } },
+  async ({ redis: old, next: candidate, trio, tunnel }) => {
+    candidate.values.set('who', 'new');
+    const [leader] = trio.sentinels;
+    leader.masters.set(name, {
+      host: old.host,
+      port: old.port,
+      flags: 'master,failover_in_progress',
+    });
+    await announcePromotion(leader, candidate, old);
+    await tunnel.waitFor(({ event }) => event === 'master.fenced');
+    candidate.role = 'master';
+    await using session = await RespClient.connect(tunnel.port(name));
+    assert.equal(await session.command('GET', 'who'), 'new');
+    const { asked } = trio;
+    // More than 3 s of rounds, at four in a second, of three Sentinels.
+    await eventually(() => trio.asked > asked + 40, { withinMs: 30_000 });
+    assert.ok(await isAlive(session), tunnel.log());
+    trio.say(candidate, 1);
+    await tunnel.waitFor(({ event }) => event === 'master.confirmed');
+    assert.ok(await isAlive(session));
+  },
+);

@@ -8,7 +8,7 @@ import {
   scenario,
   serveThrough,
 } from '../../support/index.ts';
-import { name, says, whoServes } from './trio.ts';
+import { name, says, whoServes } from '../../support/trio.ts';
 
 scenario('a Sentinel learnt from another leads on when its teacher is gone', async () => {
   await using redis = await FakeRedis.start();

@@ -9,7 +9,7 @@ import {
   scenario,
   startThrough,
 } from '../../support/index.ts';
-import { name } from './trio.ts';
+import { name } from '../../support/trio.ts';
 
 scenario(
   'a loopback address that a Sentinel of another host reports is not dialled here',

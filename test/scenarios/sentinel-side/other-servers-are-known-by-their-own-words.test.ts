@@ -10,7 +10,7 @@ import {
   startThrough,
   type Answer,
 } from '../../support/index.ts';
-import { announcePromotion, name, Trio, whoServes } from './trio.ts';
+import { announcePromotion, name, Trio, whoServes } from '../../support/trio.ts';
 
 const token = 'a-token-of-the-tests';
 

@@ -8,7 +8,7 @@ import {
   serveThrough,
   startCluster,
 } from '../../support/index.ts';
-import { name } from './trio.ts';
+import { name } from '../../support/trio.ts';
 
 for (const leader of [0, 1, 2])
   scenario(

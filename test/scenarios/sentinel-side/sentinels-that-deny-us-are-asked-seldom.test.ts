@@ -4,11 +4,12 @@ import {
   awaitServing,
   eventually,
   FakeRedis,
+  fakeScenario,
   FakeSentinel,
   scenario,
   serveThrough,
 } from '../../support/index.ts';
-import { name, says, Trio, whoServes } from './trio.ts';
+import { name, says, Trio, whoServes } from '../../support/trio.ts';
 
 scenario('a Sentinel that wants a password is told of once and asked seldom, and delays nobody', async () => {
   await using redis = await FakeRedis.start();
@@ -32,20 +33,18 @@ scenario('a Sentinel that wants a password is told of once and asked seldom, and
   );
 });
 
-scenario(
+fakeScenario(
   'Sentinels that let us neither subscribe nor see an epoch are followed by their answers, in a majority',
-  async () => {
-    await using redis = await FakeRedis.start();
-    await using next = await FakeRedis.start();
-    redis.values.set('who', 'first');
-    next.values.set('who', 'second');
-    await using trio = await Trio.start(redis, 0, {
+  {
+    sentinels: {
       answer: ([command, sub]) =>
         command === 'SUBSCRIBE' || sub?.toLowerCase() === 'master'
           ? { raw: '-NOPERM this user has no permissions to run this command\r\n' }
           : undefined,
-    });
-    await using tunnel = await serveThrough(trio.source, { config: { sentinel: { pollMs: 100 } } });
+    },
+    tunnel: { config: { sentinel: { pollMs: 100 } } },
+  },
+  async ({ next, trio, tunnel }) => {
     assert.equal(await whoServes(tunnel), 'first');
 
     says(trio.sentinels[0], next, 1);

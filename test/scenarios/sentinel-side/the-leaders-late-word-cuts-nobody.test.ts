@@ -7,7 +7,7 @@ import {
   serveThrough,
   startCluster,
 } from '../../support/index.ts';
-import { isAlive } from './trio.ts';
+import { isAlive } from '../../support/trio.ts';
 
 scenario(
   'while a replica cannot follow, the leader of a failover is late by seconds, and its word cuts nobody',

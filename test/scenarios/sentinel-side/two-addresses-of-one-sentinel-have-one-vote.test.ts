@@ -10,7 +10,7 @@ import {
   serveThrough,
   startCluster,
 } from '../../support/index.ts';
-import { whoServes } from './trio.ts';
+import { whoServes } from '../../support/trio.ts';
 
 const name = 'mymaster';
 

@@ -1,18 +1,15 @@
 import assert from 'node:assert/strict';
-import { ask, eventually, FakeRedis, scenario, serveThrough } from '../../support/index.ts';
-import { announcePromotion, name, Trio } from './trio.ts';
+import { ask, eventually, fakeScenario } from '../../support/index.ts';
+import { announcePromotion, name } from '../../support/trio.ts';
 
 const rounds = 1_500;
 const payload = 'x'.repeat(50_000);
 
-scenario(
+fakeScenario(
   'promotions without end and words of 50 kB fill neither the log nor the memory of failovers',
-  async () => {
-    await using old = await FakeRedis.start();
-    await using candidate = await FakeRedis.start({ role: 'slave' });
-    await using trio = await Trio.start(old);
+  { nextRole: 'slave', tunnel: { config: { admin: { listen: 0 } } } },
+  async ({ redis: old, next: candidate, trio, tunnel }) => {
     const [leader] = trio.sentinels;
-    await using tunnel = await serveThrough(trio.source, { config: { admin: { listen: 0 } } });
     await announcePromotion(leader, candidate, old);
     await tunnel.waitFor(({ event }) => event === 'master.fenced');
     const given = `master ${name} ${old.host} ${String(old.port)}`;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import {
   awaitServing,
   FakeRedis,
+  fakeScenario,
   FakeSentinel,
   RespClient,
   scenario,
@@ -9,36 +10,33 @@ import {
   type ReplyError,
   type Source,
 } from '../../support/index.ts';
-import { isAlive, name, says, Trio, whoServes } from './trio.ts';
+import { isAlive, name, says, Trio, whoServes } from '../../support/trio.ts';
 
 async function again(port: number): Promise<FakeSentinel> {
   return await FakeSentinel.start({ port });
 }
 
-scenario('when every Sentinel is gone the master is served on, degraded, until one is back', async () => {
-  await using redis = await FakeRedis.start();
-  await using next = await FakeRedis.start();
-  redis.values.set('who', 'first');
-  next.values.set('who', 'second');
-  await using trio = await Trio.start(redis);
-  await using tunnel = await serveThrough(trio.source);
-  await using session = await tunnel.connect(name);
-  assert.ok(await isAlive(session));
+fakeScenario(
+  'when every Sentinel is gone the master is served on, degraded, until one is back',
+  async ({ next, trio, tunnel }) => {
+    await using session = await tunnel.connect(name);
+    assert.ok(await isAlive(session));
 
-  await trio[Symbol.asyncDispose]();
-  await tunnel.waitFor(
-    ({ event, reasons }) => event === 'master.degraded' && reasons === 'no Sentinel answers',
-  );
-  assert.ok(await isAlive(session));
-  assert.equal(await whoServes(tunnel), 'first');
+    await trio[Symbol.asyncDispose]();
+    await tunnel.waitFor(
+      ({ event, reasons }) => event === 'master.degraded' && reasons === 'no Sentinel answers',
+    );
+    assert.ok(await isAlive(session));
+    assert.equal(await whoServes(tunnel), 'first');
 
-  const [{ port }] = trio.sentinels;
-  await using back = await again(port);
-  says(back, next, 1);
-  await awaitServing(tunnel, name, next.port);
-  assert.equal(await whoServes(tunnel), 'second');
-  assert.notEqual(await session.closed, 'local');
-});
+    const [{ port }] = trio.sentinels;
+    await using back = await again(port);
+    says(back, next, 1);
+    await awaitServing(tunnel, name, next.port);
+    assert.equal(await whoServes(tunnel), 'second');
+    assert.notEqual(await session.closed, 'local');
+  },
+);
 
 scenario(
   'where the configuration says so, losing the majority cuts and refuses until it is back',

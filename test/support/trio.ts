@@ -1,11 +1,8 @@
-import {
-  eventually,
-  FakeSentinel,
-  type RespClient,
-  type FakeSentinelScript,
-  type Source,
-  type TunnelProcess,
-} from '../../support/index.ts';
+import { eventually } from './eventually.ts';
+import { FakeSentinel, type FakeSentinelScript } from './fake-sentinel.ts';
+import type { RespClient } from './resp-client.ts';
+import type { Source } from './through.ts';
+import type { TunnelProcess } from './tunnel-process.ts';
 
 /** A server as a Sentinel names it. */
 export interface Place {
