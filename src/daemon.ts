@@ -93,7 +93,7 @@ export async function startDaemon(
   // What looks names up takes as long to start as an engine, so it starts beside it.
   for (const { host } of config.sentinels) names.find(host, () => undefined);
   const catchUp = catchingUp(log, async () => {
-    await later.sentinels?.heardAnew();
+    await later.sentinels?.refreshed();
   });
   const engine = await chooseEngine(config.engine, config.threads, log, catchUp).catch((error: unknown) => {
     leaveNames();
@@ -120,14 +120,14 @@ export async function startDaemon(
 }
 
 /** Each that has stood still has the Sentinels asked anew, for what was heard before it says so may be old; the log tells of it once. */
-function catchingUp(log: Log, hearAnew: () => Promise<void>): CatchUp {
+function catchingUp(log: Log, refreshed: () => Promise<void>): CatchUp {
   const stoodStill = new Set<Stood>();
   let asking = 0;
   return async (stood) => {
     const beganMs = performance.now();
     stoodStill.add(stood);
     asking += 1;
-    await hearAnew();
+    await refreshed();
     asking -= 1;
     if (asking > 0) return;
     const askedMs = Math.round(performance.now() - beganMs);

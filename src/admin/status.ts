@@ -1,7 +1,7 @@
 import { formatEndpoint, formatListenAddress } from '../net/endpoint.ts';
 import type { DescriptorBudget } from '../relay/core/descriptor-limit.ts';
 import type { EngineName, TunnelCounters } from '../relay/core/engine.ts';
-import type { Said, SentinelView } from '../sentinel/links/stats.ts';
+import type { LastAnswer, SentinelView } from '../sentinel/links/stats.ts';
 import type { MasterView, Phase } from '../sentinel/decision/view.ts';
 import type { HoldView } from '../tunnel/operator-hold.ts';
 import type { FailoverStory } from '../tunnel/story.ts';
@@ -102,7 +102,7 @@ export interface SentinelStatus {
 export interface SaidStatus {
   readonly database: string;
   /** An `address`, that it does not know the name (`unknown`), an `error`, or nothing (`unreachable`). */
-  readonly kind: Said['answer']['kind'];
+  readonly kind: LastAnswer['answer']['kind'];
   /** `host:port`, where it is an address. */
   readonly address: string | null;
   readonly epoch: number | null;
@@ -216,7 +216,7 @@ function sentinelStatus(view: SentinelView, views: ReadonlyMap<string, MasterVie
 
 function saidStatus(
   sentinel: string,
-  { name, answer, at, latencyMs }: Said,
+  { name, answer, at, latencyMs }: LastAnswer,
   view: MasterView | undefined,
   isStranger: boolean,
 ): SaidStatus {

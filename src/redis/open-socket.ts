@@ -4,28 +4,36 @@ import type { Endpoint } from '../net/endpoint.ts';
 import { lookupAny } from '../net/names.ts';
 import type { OwnListeners } from '../net/own-listeners.ts';
 import { secure, whyNoTls, type ClientTls } from '../net/tls.ts';
-import { cannotReach, noTls, timedOut, wordless } from './connection-errors.ts';
+import { timedOut, tlsFailed, unreachable, whyNoFirstByte, type Peer } from './connection-errors.ts';
+
+/** How a socket is opened. */
+export interface SocketOptions {
+  /** Who is expected to answer, for the codes of errors. */
+  readonly peer: Peer;
+  /** Deadline for connecting and for the TLS handshake together, in milliseconds. */
+  readonly ms: number;
+  /** Stops connecting when it aborts. */
+  readonly signal: AbortSignal | undefined;
+  /** A plain connection where it is `undefined`. */
+  readonly tls: ClientTls | undefined;
+  /** Our own listeners: connecting to one of them fails. */
+  readonly own: OwnListeners | undefined;
+}
 
 /**
- * Connects, with the TLS handshake where there is to be one.
+ * Connects, and does the TLS handshake where `tls` is given.
  *
- * @param ms deadline for all of it, in milliseconds
- * @param signal gives up, when it aborts meanwhile
- * @param own where not to connect to
- * @param take is given the socket at once, for what it says next must not be missed
- * @returns what `take` has made of it
- * @throws TunnelError `ST_SENTINEL_UNREACHABLE`, `ST_SENTINEL_TIMEOUT`, `ST_TLS_FAILED` or `ST_CLOSED`
+ * @param take gets the socket in the same turn of the event loop, so that no byte of the server is missed
+ * @returns what `take` returns
+ * @throws TunnelError `ST_…_UNREACHABLE`, `ST_…_TIMEOUT`, `ST_TLS_FAILED` or `ST_CLOSED`
  */
 export function openSocket<T>(
   endpoint: Endpoint,
-  ms: number,
-  signal: AbortSignal | undefined,
-  tls: ClientTls | undefined,
-  own: OwnListeners | undefined,
+  { peer, ms, signal, tls, own }: SocketOptions,
   take: (socket: Socket) => T,
 ): Promise<T> {
   const objection = own?.objection(endpoint);
-  if (objection) return Promise.reject(cannotReach(endpoint, objection));
+  if (objection) return Promise.reject(unreachable(peer, endpoint, objection));
   return new Promise((resolve, reject) => {
     const { host, port } = endpoint;
     const lookup = own?.lookupFor(port) ?? lookupAny;
@@ -37,39 +45,39 @@ export function openSocket<T>(
     const socket = tls ? secure(plain, endpoint, tls) : plain;
     const settle = (error?: TunnelError): void => {
       clearTimeout(timer);
-      signal?.removeEventListener('abort', stop);
-      socket.off('error', refused);
+      signal?.removeEventListener('abort', abort);
+      socket.off('error', failed);
       if (!error) {
         resolve(take(socket));
         return;
       }
-      socket.on('error', () => undefined); // it is being destroyed; whatever else it says is of no interest
+      socket.on('error', () => undefined); // the socket is destroyed, and the first error is reported already
       socket.destroy();
       plain.destroy();
       reject(error);
     };
-    const stop = (): void => {
+    const abort = (): void => {
       settle(new TunnelError('ST_CLOSED', 'Closed while connecting'));
     };
-    const refused = (error: Error): void => {
+    const failed = (error: Error): void => {
       settle(
         tls && isConnected
-          ? noTls(endpoint, whyNoTls(error, tls, endpoint), error)
-          : cannotReach(endpoint, error, wordless(error)),
+          ? tlsFailed(endpoint, whyNoTls(error, tls, endpoint), error)
+          : unreachable(peer, endpoint, error, whyNoFirstByte(error)),
       );
     };
     const timer = setTimeout(() => {
       settle(
         tls && isConnected
-          ? noTls(endpoint, `no handshake within ${String(ms)} ms: is this a TLS port?`)
-          : timedOut(endpoint, 'has not accepted a connection', ms),
+          ? tlsFailed(endpoint, `no handshake within ${String(ms)} ms: is this a TLS port?`)
+          : timedOut(peer, endpoint, 'has not accepted a connection', ms),
       );
     }, ms);
-    socket.once('error', refused);
+    socket.once('error', failed);
     socket.once(tls ? 'secureConnect' : 'connect', () => {
       settle();
     });
-    if (signal?.aborted) stop();
-    else signal?.addEventListener('abort', stop, { once: true });
+    if (signal?.aborted) abort();
+    else signal?.addEventListener('abort', abort, { once: true });
   });
 }

@@ -1,15 +1,15 @@
 import { Buffer } from 'node:buffer';
 import { TunnelError } from '../errors.ts';
 
-/** One RESP2 reply. An error reply is a value: whether it is a failure is for the asker to say. */
+/** One RESP2 reply. An error reply is a value: the caller decides whether it is a failure. */
 export type Reply = string | number | null | ReplyError | readonly Reply[];
 
-/** `-CODE text`, as a server sent it, without the sign. */
+/** `-CODE text` as a server sent it, without the minus sign. */
 export class ReplyError {
   readonly text: string;
 
   constructor(text: string) {
-    this.text = text.length > 200 ? `${text.slice(0, 200)}…` : text; // it ends up in logs and messages
+    this.text = text.length > 200 ? `${text.slice(0, 200)}…` : text; // it is shown in logs and messages
   }
 
   /** The first word: `NOAUTH`, `NOPERM`, `ERR`, … */
@@ -18,24 +18,24 @@ export class ReplyError {
   }
 }
 
-/** How long a reply may be. */
+/** The greatest length of a reply. */
 export interface ReplyLimits {
   readonly bytes: number;
   readonly elements: number;
 }
 
-/** For questions about one master. A Sentinel entry is about 700 bytes; this is room for ninety of them. */
-const mostReplyBytes = 64 * 1024;
-const mostElements = 4096;
-export const usualReply: ReplyLimits = { bytes: mostReplyBytes, elements: mostElements };
-/** For lists, in which pods that were restarted stay until somebody resets them: room for six thousand entries. */
-const longestListBytes = 4 * 1024 * 1024;
-export const longReply: ReplyLimits = { bytes: longestListBytes, elements: longestListBytes / 16 };
+/** For queries about one master. The entry of one Sentinel is about 700 bytes, so there is room for ninety of them. */
+const maxReplyBytes = 64 * 1024;
+const maxElements = 4096;
+export const usualReply: ReplyLimits = { bytes: maxReplyBytes, elements: maxElements };
+/** For lists, in which restarted pods stay until an operator resets them: there is room for six thousand entries. */
+const maxListBytes = 4 * 1024 * 1024;
+export const longReply: ReplyLimits = { bytes: maxListBytes, elements: maxListBytes / 16 };
 
 /** `SENTINEL SENTINELS` is an array of flat arrays, ROLE nests three deep. */
 const maxDepth = 4;
 
-/** An array that has begun and lacks elements. */
+/** An array whose elements have not all arrived. */
 interface OpenArray {
   readonly items: Reply[];
   missing: number;
@@ -43,15 +43,15 @@ interface OpenArray {
 
 /**
  * Reads RESP2 from a stream in which nothing is trusted: replies are bounded in bytes, depth and elements, and
- * whatever is not RESP2 is refused at the first byte that cannot be. Each byte is read once, however it arrives.
+ * anything else is refused at its first invalid byte. Each byte is read once, however it arrives.
  *
  * Source: https://redis.io/docs/latest/develop/reference/protocol-spec/
  */
 export class ReplyDecoder {
   readonly #limits: ReplyLimits;
-  /** What has arrived of a line or string that is not whole. */
+  /** The bytes of an incomplete line or string. */
   #rest: Buffer = Buffer.alloc(0);
-  /** The length of the string that is being read; `undefined` between two elements. */
+  /** The length of the string that is being read; `undefined` between elements. */
   #bulkLength: number | undefined;
   readonly #open: OpenArray[] = [];
   #replyBytes = 0;
@@ -62,9 +62,10 @@ export class ReplyDecoder {
   }
 
   /**
-   * Takes what has arrived and gives the replies that are now whole.
+   * Takes the next bytes of the stream.
    *
-   * @throws TunnelError `ST_SENTINEL_REPLY_INVALID`; the connection is of no further use then
+   * @returns the replies that are complete now
+   * @throws TunnelError `ST_REDIS_REPLY_INVALID`; the stream cannot be read any further
    */
   push(chunk: Buffer): Reply[] {
     const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
@@ -72,14 +73,14 @@ export class ReplyDecoder {
     let at = 0;
     while (at < bytes.length) {
       const end = this.#bulkLength === undefined ? lineEnd(bytes, at) : at + this.#bulkLength + 2;
-      // A line is only looked for after its sign is known to be one, so that garbage is refused at once.
-      if (this.#bulkLength === undefined) assertSign(bytes[at] ?? 0);
+      // The first byte is checked before the end of the line is there, so that garbage is refused at once.
+      if (this.#bulkLength === undefined) assertType(bytes[at] ?? 0);
       if (end === -1 || end > bytes.length) break;
       this.#replyBytes += end - at;
       this.#assertShort(0);
       const reply = this.#bulkLength === undefined ? this.#line(bytes, at, end) : this.#bulk(bytes, at, end);
       at = end;
-      const whole = reply === undefined ? undefined : this.#place(reply);
+      const whole = reply === undefined ? undefined : this.#add(reply);
       if (whole !== undefined) replies.push(whole);
     }
     this.#rest = bytes.subarray(at);
@@ -92,7 +93,7 @@ export class ReplyDecoder {
       throw invalid(`a reply is longer than ${String(this.#limits.bytes)} bytes`);
   }
 
-  /** One line; `undefined` where a string or elements follow it. */
+  /** Reads one line. @returns `undefined` where a string or elements follow it */
   #line(bytes: Buffer, at: number, end: number): Reply | undefined {
     const text = bytes.toString('utf8', at + 1, end - 2);
     switch (String.fromCharCode(bytes[at] ?? 0)) {
@@ -105,7 +106,7 @@ export class ReplyDecoder {
       case '$': {
         const length = integer(text, -1);
         if (length === -1) return null;
-        if (length > this.#limits.bytes) throw invalid(`a string of ${String(length)} bytes is announced`);
+        if (length > this.#limits.bytes) throw invalid(`a string of ${String(length)} bytes is too long`);
         this.#bulkLength = length;
         return undefined;
       }
@@ -114,7 +115,7 @@ export class ReplyDecoder {
         if (length === -1) return null;
         this.#elements += length;
         if (this.#elements > this.#limits.elements)
-          throw invalid(`more than ${String(this.#limits.elements)} elements are announced`);
+          throw invalid(`an array has more than ${String(this.#limits.elements)} elements`);
         if (length === 0) return [];
         if (this.#open.length === maxDepth)
           throw invalid(`a reply is nested deeper than ${String(maxDepth)}`);
@@ -126,13 +127,12 @@ export class ReplyDecoder {
 
   #bulk(bytes: Buffer, at: number, end: number): string {
     this.#bulkLength = undefined;
-    if (bytes[end - 2] !== 13 || bytes[end - 1] !== 10)
-      throw invalid('a string does not end where it should');
+    if (bytes[end - 2] !== 13 || bytes[end - 1] !== 10) throw invalid('a string does not end with CRLF');
     return bytes.toString('utf8', at, end - 2);
   }
 
-  /** Puts an element into the array that waits for it; gives the reply that has become whole with it. */
-  #place(element: Reply): Reply | undefined {
+  /** Adds an element to the innermost open array. @returns the reply, if it is complete now */
+  #add(element: Reply): Reply | undefined {
     let reply = element;
     for (let array = this.#open.at(-1); array; array = this.#open.at(-1)) {
       array.items.push(reply);
@@ -147,13 +147,13 @@ export class ReplyDecoder {
   }
 }
 
-/** The position behind the line that begins at `at`; -1 where it has no end yet. */
+/** @returns the position after the line that begins at `at`; -1 while the line is incomplete */
 function lineEnd(bytes: Buffer, at: number): number {
   const end = bytes.indexOf('\r\n', at, 'latin1');
   return end === -1 ? -1 : end + 2;
 }
 
-function assertSign(byte: number): void {
+function assertType(byte: number): void {
   if (!'+-:$*'.includes(String.fromCharCode(byte)))
     throw invalid(`a reply begins with byte ${String(byte)}, expected one of "+-:$*"`);
 }
@@ -164,12 +164,13 @@ function integer(text: string, least: number): number {
   return value;
 }
 
-/** A command as RESP wants it from a client: an array of bulk strings. */
-export function encodeCommand(words: readonly string[]): string {
-  return `*${String(words.length)}\r\n${words.map((word) => `$${String(Buffer.byteLength(word))}\r\n${word}\r\n`).join('')}`;
+/** Encodes a command as clients send it: an array of bulk strings. */
+export function encodeCommand(command: readonly string[]): string {
+  const parts = command.map((part) => `$${String(Buffer.byteLength(part))}\r\n${part}\r\n`);
+  return `*${String(command.length)}\r\n${parts.join('')}`;
 }
 
-/** The flat array of names and values that RESP2 has for a map; anything else in it is left out. */
+/** Reads a flat array of names and values, which is what RESP2 has for a map. Leaves out what is not a string. */
 export function asMap(reply: Reply): ReadonlyMap<string, string> {
   const map = new Map<string, string>();
   if (!Array.isArray(reply)) return map;
@@ -185,5 +186,5 @@ function clip(text: string): string {
 }
 
 function invalid(what: string): TunnelError {
-  return new TunnelError('ST_SENTINEL_REPLY_INVALID', `Not the Redis protocol: ${what}`);
+  return new TunnelError('ST_REDIS_REPLY_INVALID', `Not the Redis protocol: ${what}`);
 }

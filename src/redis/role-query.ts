@@ -1,26 +1,18 @@
 import { TunnelError } from '../errors.ts';
 import type { Endpoint } from '../net/endpoint.ts';
-import type { OwnListeners } from '../net/own-listeners.ts';
-import type { Access } from '../net/tls.ts';
-import { Connection, type Login } from './connection.ts';
+import { Connection, type ConnectionOptions, type Login } from './connection.ts';
+import { readReplicationInfo, type Replication } from './info.ts';
 import { ReplyError, type Reply } from './resp.ts';
-import {
-  readInfoReplication,
-  readReplication,
-  roleQuestions,
-  untoldRole,
-  type Replication,
-  type Role,
-} from './role.ts';
+import { readReplication, roleCommands, roleFromError, type Role } from './role.ts';
 
-/** The replicas are counted anew at most this often where that takes a question of its own, in milliseconds. */
+/** Where listing the replicas takes a command of its own, it is sent at most this often, in milliseconds. */
 const countEveryMs = 1_000;
 
-/** A connection of our own to a Redis server, on which it is asked what it is; never a client's. */
-export class Inquiry {
+/** A connection of our own to a Redis server, for asking its role. */
+export class RoleQuery {
   readonly connection: Connection;
-  /** Without those that did not tell: each refusal is an entry in the ACL log of the server. */
-  #questions = roleQuestions;
+  /** Without those that were refused: each refusal is an entry in the ACL log of the server. */
+  #commands = roleCommands;
   #replicas: readonly Endpoint[] | undefined;
   #isUncounted = false;
   #countAfterMs = -Infinity;
@@ -30,88 +22,88 @@ export class Inquiry {
   }
 
   /**
-   * @param ms deadline for connecting, and another for the credentials, in milliseconds
-   * @param own where not to connect to
+   * @param ms deadline for connecting, and another one for the reply to AUTH, in milliseconds
    * @throws TunnelError as `Connection.open`
    */
-  static async open(
-    endpoint: Endpoint,
-    ms: number,
-    access: Access,
-    own?: OwnListeners,
-    signal?: AbortSignal,
-  ): Promise<Inquiry> {
-    return new Inquiry(await Connection.open(endpoint, ms, signal, access, own));
+  static async open(endpoint: Endpoint, ms: number, options: ConnectionOptions): Promise<RoleQuery> {
+    return new RoleQuery(await Connection.open(endpoint, ms, options));
   }
 
   get login(): Login {
     return this.connection.login;
   }
 
-  /** The replicas that it counted when it was asked last; none where it is no master, `undefined` while it has not told. */
+  /** The replicas that the server listed last; none where it is not a master, `undefined` until it has answered. */
   get replicas(): readonly Endpoint[] | undefined {
     return this.#replicas;
   }
 
   /**
-   * Asks once, and in another way where it is refused one, or answered what makes no sense. What told is asked first from
-   * then on; where nothing told, only what was asked first is asked again. A server that does not answer is not asked in
-   * another way: replies come in order, so it would have to answer the first question before.
+   * Asks for the role. Where a command is refused, or its reply does not say the role, tries the next one; a command that
+   * worked is tried first from then on, and where none worked only the first is tried again. A server that does not
+   * answer gets no other command: replies come in order, so it would have to answer the first one before.
    *
-   * @param ms deadline of the reply, in milliseconds; when it passes the connection ends
+   * @param ms deadline for all replies together, in milliseconds; when it passes the connection ends
    * @throws TunnelError the reason for which the connection ended
    */
   async role(ms: number): Promise<Role> {
-    const untilMs = performance.now() + ms;
-    const [first, ...others] = this.#questions;
-    const reply = await this.connection.ask(first.words, ms);
+    const deadlineMs = performance.now() + ms;
+    const [first, ...others] = this.#commands;
+    const reply = await this.connection.send(first.command, ms);
     const role = first.read(reply);
-    if (role) return this.#told(role, reply);
-    const untold = this.#withLogin(untoldRole(first, reply));
-    // Who is not logged in may ask nothing.
-    if (reply instanceof ReplyError && reply.code === 'NOAUTH') return untold;
+    if (role) return this.#learned(role, reply);
+    const unknown = this.#withLogin(roleFromError(first, reply));
+    // Without a login every other command is refused as well.
+    if (reply instanceof ReplyError && reply.code === 'NOAUTH') return unknown;
     try {
-      for (const [index, question] of others.entries()) {
-        const answer = await this.connection.ask(question.words, Math.max(1, untilMs - performance.now()));
-        const told = question.read(answer);
-        if (!told) continue;
-        this.#questions = [question, ...others.slice(index + 1)];
-        return this.#told(told, answer);
+      for (const [index, next] of others.entries()) {
+        const nextReply = await this.connection.send(
+          next.command,
+          Math.max(1, deadlineMs - performance.now()),
+        );
+        const nextRole = next.read(nextReply);
+        if (!nextRole) continue;
+        this.#commands = [next, ...others.slice(index + 1)];
+        return this.#learned(nextRole, nextReply);
       }
     } catch (error) {
-      // What it said before it went away stands: "max number of clients reached", for example.
-      if (error instanceof TunnelError) return untold;
+      // The first reply counts, for example "max number of clients reached".
+      if (error instanceof TunnelError) return unknown;
       throw error;
     }
-    this.#questions = [first];
-    return untold;
+    this.#commands = [first];
+    return unknown;
   }
 
-  /** Asks a master for its replicas if the reply that told its role does not have them. Nobody waits for the answer. */
+  /**
+   * Asks a master for its replicas, if its last reply did not list them. Returns at once.
+   *
+   * @param ms deadline for the reply, in milliseconds
+   */
   count(ms: number): void {
     const nowMs = performance.now();
     if (!this.#isUncounted || nowMs < this.#countAfterMs) return;
     this.#countAfterMs = nowMs + countEveryMs;
-    this.connection.ask(['INFO', 'replication'], ms).then(
+    this.connection.send(['INFO', 'replication'], ms).then(
       (reply) => {
         if (reply instanceof ReplyError) this.#countAfterMs = Infinity;
-        this.#counted(readInfoReplication(reply));
+        this.#counted(readReplicationInfo(reply));
       },
-      // The connection is over, which whoever asks for the role next is told.
+      // The connection has ended, and the next call of `role` reports it.
       () => undefined,
     );
   }
 
-  #told(role: Role, reply: Reply): Role {
+  #learned(role: Role, reply: Reply): Role {
     const isMaster = role.kind === 'master' || role.kind === 'active-replica';
-    const told = readReplication(reply) ?? readInfoReplication(reply);
-    this.#isUncounted = isMaster && !told;
-    if (!this.#isUncounted) this.#counted(isMaster ? told : undefined);
+    const replication = readReplication(reply) ?? readReplicationInfo(reply);
+    this.#isUncounted = isMaster && !replication;
+    if (!this.#isUncounted) this.#counted(isMaster ? replication : undefined);
     return role;
   }
 
-  #counted(told: Replication | undefined): void {
-    this.#replicas = told?.replicas.map(({ endpoint }) => endpoint) ?? [];
+  #counted(replication: Replication | undefined): void {
+    this.#replicas = replication?.replicas.map(({ endpoint }) => endpoint) ?? [];
   }
 
   #withLogin(role: Role): Role {

@@ -1,60 +1,92 @@
 import { isIP } from 'node:net';
 import { unreachable } from '../lifecycle/unreachable.ts';
-import { sameEndpoint, type Endpoint } from '../net/endpoint.ts';
+import { formatEndpoint, sameEndpoint, type Endpoint } from '../net/endpoint.ts';
+import { names } from '../net/names.ts';
 import type { OwnListeners } from '../net/own-listeners.ts';
 import type { ServerAccess } from '../net/tls.ts';
+import type { Login } from '../redis/connection.ts';
+import { RoleProbe, type ProbePace } from '../redis/probe.ts';
+import type { Role } from '../redis/role.ts';
 import {
   isUsable,
   newBelief,
   nextDeadline,
   type Belief,
+  type BeliefEvent,
   type Roster,
   type Rules,
-  type Word,
 } from './decision/belief.ts';
-import { absentServers, type AbsentServer } from './decision/absent.ts';
-import type { Login } from '../redis/connection.ts';
+import { openFence } from './decision/fence.ts';
 import { step } from './decision/step.ts';
-import { RoleProbe, type ProbeEntry, type ProbePace } from '../redis/probe.ts';
-import type { Role } from '../redis/role.ts';
-import { viewOf } from './decision/view-of.ts';
-import type { MasterView } from './decision/view.ts';
-import type { Announcement, Answer } from './links/announcement.ts';
+import { absentServers, viewOf, type AbsentServer, type MasterView } from './decision/view.ts';
+import type { Announcement } from './links/announcement.ts';
+import type { Answer } from './links/answer.ts';
 
-/** What a watch tells, in the order in which it happened. */
+/** What an operator configures for one database. */
+export type WatchRules = Pick<Rules, 'name' | 'failover' | 'onSentinelLoss'> & {
+  /** How to connect to its servers, to ask for their ROLE. */
+  readonly redis?: ServerAccess;
+};
+
+/** What a watch reports, in the order in which it happened. */
 export type WatchEvent =
   | { readonly kind: 'view'; readonly view: MasterView; readonly before: MasterView }
-  /** Whatever a Sentinel published about this master. */
+  /** Every announcement about this master. */
   | { readonly kind: 'announced'; readonly sentinel: string; readonly announcement: Announcement }
-  /** A Sentinel answers something else than the last time. */
+  /** The answer of a Sentinel has changed. */
   | { readonly kind: 'answered'; readonly sentinel: string; readonly answer: Answer }
-  /** A server says another role than the last time. */
+  /** The role of a server has changed. */
   | { readonly kind: 'probed'; readonly endpoint: Endpoint; readonly role: Role }
-  /** What came of our credentials at a server is something else than the last time. */
+  /** The outcome of AUTH at a server has changed. */
   | { readonly kind: 'logged-in'; readonly endpoint: Endpoint; readonly login: Login };
 
-/** The served master: often enough to find it silent within a second, cheap enough to be forgotten. */
+/** The two things that a watch is for. The callbacks must not throw. */
+export interface WatchCallbacks {
+  /** Acts upon a new view. Comes first: nothing is logged or recorded before it returns. */
+  steer(view: MasterView): void;
+  /** Records what has happened. */
+  report(event: WatchEvent): void;
+}
+
+/** Looks up a host name. Calls back with its addresses, with none where it has none; must not throw. */
+export type LookUp = (host: string, found: (addresses: readonly string[]) => void) => void;
+
+/** What a watch needs of its surroundings. */
+export interface WatchOptions {
+  readonly access?: ServerAccess;
+  /** Our own listeners, which are never probed. */
+  readonly own?: OwnListeners | undefined;
+  /** The monotonic clock, in milliseconds. */
+  readonly now?: () => number;
+  readonly lookUp?: LookUp;
+  /** Queries the Sentinels now. */
+  wakeSentinels(): void;
+}
+
+/** A fence without a result is lifted after this, in milliseconds. On redis 7.0 a promotion takes 0 to 100 ms from its announcement. */
+const fenceMs = 5_000;
+/** The leader answers with the new address about a second after the promotion, after its next INFO; in milliseconds. */
+const confirmMs = 2_500;
+
+/** The served master: often enough to notice within a second that it is silent, and cheap enough to go on for ever. */
 const steadyPace: ProbePace = { everyMs: 400, masterEveryMs: 400, silentMs: 500, retryMs: 100 };
 /**
- * A replica about to be promoted: an answer takes about 0.07 ms on loopback. Once it is master its clients come back and
- * need the processor more than we do.
+ * A replica that is about to be promoted: a reply takes about 0.07 ms on loopback. Once it is master, its clients come back
+ * and need the processor more.
  */
 const candidatePace: ProbePace = { everyMs: 3, masterEveryMs: 50, silentMs: 500, retryMs: 3 };
 /** Hints from the data plane wake the Sentinels at most this often, in milliseconds. */
 const suspectEveryMs = 50;
-/** Deadlines that no word announces, such as an answer growing stale, are looked at this often, in milliseconds. */
-const lookEveryMs = 500;
-/** A stranger may be named by the others for so long, which hear of a new Sentinel within 2 s; in milliseconds. */
+/** How often the belief is checked for what no timer announces, such as an answer that is not fresh any more; in milliseconds. */
+const checkEveryMs = 500;
+/** How long a stranger may still be listed by the others, which hear of a new Sentinel within 2 s; in milliseconds. */
 const newcomerMs = 15_000;
-/** A host name is looked up again after this, while it has to be told from another spelling; in milliseconds. */
+/** A host name is looked up again after this, while it is compared with another spelling; in milliseconds. */
 const lookUpEveryMs = 5_000;
-/** Whose last word is remembered, at most. */
-const mostVoices = 256;
+/** At most this many last reports are remembered. */
+const maxReported = 256;
 
-/** Looks a host name up. Gives its addresses, none where it has none; must not throw. */
-export type LookUp = (host: string, found: (addresses: readonly string[]) => void) => void;
-
-/** The probe of a server that is to become master, under the generation that its fence began. */
+/** The probe of a server that is about to become master, under the generation of its fence. */
 interface Candidate {
   readonly probe: RoleProbe;
   readonly generation: number;
@@ -62,12 +94,12 @@ interface Candidate {
 }
 
 /**
- * The watch of one master: holds the belief, hands it every word it hears, and keeps the probes and timers that the
- * belief asks for. Nothing but `step` decides.
+ * Watches one master: holds the belief, passes every event to `step`, and keeps the probes and timers that the belief needs.
+ * Only `step` decides.
  */
 export class MasterWatch {
-  readonly #wakeSentinels: () => void;
-  readonly #tell: (event: WatchEvent) => void;
+  readonly #callbacks: WatchCallbacks;
+  readonly #options: WatchOptions;
   readonly #now: () => number;
   #access: ServerAccess;
   #belief: Belief;
@@ -76,42 +108,36 @@ export class MasterWatch {
   #replicas: readonly Endpoint[] = [];
   #candidate: Candidate | undefined;
   #deadline: NodeJS.Timeout | undefined;
-  readonly #own: OwnListeners | undefined;
-  readonly #look: NodeJS.Timeout;
+  readonly #check: NodeJS.Timeout;
   #suspectedMs = -Infinity;
-  readonly #told = new Map<string, string>();
-  readonly #lookUp: LookUp;
+  /** The last report of each speaker, as text. */
+  readonly #reported = new Map<string, string>();
   readonly #lookedUpMs = new Map<string, number>();
   #isClosed = false;
 
   constructor(
-    rules: Rules,
+    rules: Omit<Rules, 'fenceMs' | 'confirmMs'>,
     roster: Roster,
-    wakeSentinels: () => void,
-    tell: (event: WatchEvent) => void,
-    now: () => number,
-    access: ServerAccess = {},
-    own?: OwnListeners,
-    lookUp: LookUp = () => undefined,
+    callbacks: WatchCallbacks,
+    options: WatchOptions,
   ) {
-    this.#lookUp = lookUp;
-    this.#own = own;
-    this.#wakeSentinels = wakeSentinels;
-    this.#tell = tell;
-    this.#now = now;
-    this.#access = access;
-    this.#belief = newBelief(rules, roster, now());
+    this.#callbacks = callbacks;
+    this.#options = options;
+    this.#now = options.now ?? (() => performance.now());
+    this.#access = options.access ?? {};
+    this.#belief = newBelief({ ...rules, fenceMs, confirmMs }, roster, this.#now());
     this.#view = viewOf(this.#belief);
-    this.#look = setInterval(() => {
+    this.#check = setInterval(() => {
       this.hear({ kind: 'elapsed' });
-    }, lookEveryMs);
+    }, checkEveryMs);
   }
 
-  /** The port of all its servers, whatever is announced; `undefined` for the one that is. */
+  /** The port of all its servers, in place of the announced ones; `undefined` for those. */
   get serverPort(): number | undefined {
     return this.#access.port;
   }
 
+  /** The name of the master. */
   get name(): string {
     return this.#belief.rules.name;
   }
@@ -120,187 +146,167 @@ export class MasterWatch {
     return this.#view;
   }
 
-  /** The replicas of the master, by its own latest word; of the one before while there is none. */
+  /** The replicas that the master listed last; those of the master before while it has listed none. */
   replicas(): readonly Endpoint[] {
     return this.#steady?.replicas ?? this.#replicas;
   }
 
-  /** The servers that the Sentinels list as its replicas, and that it does not count. */
+  /** The servers that the Sentinels list as its replicas, and that it does not list. */
   absent(): readonly AbsentServer[] {
     return absentServers(this.#belief, this.#steady?.replicas);
   }
 
-  /** The number to ask under: an answer to an older one is stale. */
-  get turn(): number {
-    return this.#belief.turn;
+  /** The query round: an answer to a query of an older one is stale. */
+  get round(): number {
+    return this.#belief.round;
   }
 
-  /** Whether what a Sentinel names around this master counts: it is known, and no stranger. */
+  /** Whether the peers that a Sentinel lists count: the Sentinel is known, and not a stranger. */
   trusts(sentinel: string): boolean {
     const { trusted, strangers } = this.#belief.identities;
     return trusted !== undefined && !strangers.has(sentinel);
   }
 
-  /** Whether there are strangers whom the others may come to name yet. */
+  /** Whether there are strangers that the others may still list. */
   get hasNewcomers(): boolean {
     const { identities, nowMs } = this.#belief;
     return [...identities.strangers.values()].some((sinceMs) => nowMs - sinceMs < newcomerMs);
   }
 
-  /** Whether a master is missing, so that asking should be quicker than the usual beat. */
+  /** Whether a master is missing, so that the Sentinels are queried more often. */
   get isUnsettled(): boolean {
     return !isUsable(this.#belief) || this.#belief.fence !== undefined;
   }
 
-  /** Takes over what an operator has decided anew. What is believed of the master stays. */
+  /** Takes over changed rules. What is believed about the master stays. */
   adjust(rules: Partial<Rules>): void {
-    this.hear({ kind: 'ruled', rules: { ...this.#belief.rules, ...rules } });
+    this.hear({ kind: 'rules-changed', rules: { ...this.#belief.rules, ...rules } });
   }
 
-  /** The data plane found an endpoint wanting. A hint: the Sentinels and the server are asked, nothing else happens. */
+  /** The data plane met an error at an endpoint. A hint: the Sentinels and the server are asked, nothing else happens. */
   suspect(endpoint: Endpoint): void {
-    if (!this.#mayAsk()) return;
-    this.#probeOf(endpoint)?.wake();
-    this.#wakeSentinels();
+    this.#wakeOnHint(this.#probeOf(endpoint));
   }
 
-  /** Asks the served master for its ROLE on a new connection; resolves when the answer, or that there is none, has been heard. */
+  /** Asks a served master for its ROLE on a new connection. Resolves when its answer, or that there is none, has been heard. */
   async verify(endpoint: Endpoint): Promise<void> {
-    await this.#probeOf(endpoint)?.askAnew();
+    await this.#probeOf(endpoint)?.askOnNewConnection();
   }
 
-  /** The probe of a server that clients may have been led to. */
-  #probeOf(endpoint: Endpoint): RoleProbe | undefined {
-    return [this.#steady, this.#candidate?.probe].find(
-      (probe) => probe && sameEndpoint(probe.endpoint, endpoint),
-    );
-  }
-
-  /** Doubts come in herds; the Sentinels are asked for the first of each. */
-  #mayAsk(): boolean {
-    const nowMs = this.#now();
-    if (nowMs - this.#suspectedMs < suspectEveryMs) return false;
-    this.#suspectedMs = nowMs;
-    return true;
-  }
-
-  /** Other credentials or certificates: the servers are asked anew with them. */
+  /** Takes over other credentials or certificates: the servers are probed again with them. */
   renew(access: ServerAccess): void {
     this.#access = access;
     this.#steady?.close();
     this.#steady = undefined;
     this.#candidate?.probe.close();
     this.#candidate = undefined;
-    this.#keepSteadyProbe();
-    this.#keepCandidateProbe();
+    this.#keepProbes();
   }
 
-  hear(word: Word): void {
-    this.#report(word);
-    const before = this.#belief;
-    const belief = step(before, word, this.#now());
+  /** Takes one step and acts upon it: first the engine is steered, then the probes follow, and only then is it reported. */
+  hear(event: BeliefEvent): void {
+    const [before, seen] = [this.#belief, this.#view];
+    const belief = step(before, event, this.#now());
+    const view = belief === before ? seen : viewOf(belief, seen);
     this.#belief = belief;
-    if (belief !== before) this.#follow(before);
-    // Every announcement is a hint; a turn begins when older answers have become stale.
-    if (word.kind === 'announced' || belief.turn !== before.turn) this.#wakeSentinels();
-    else if (belief.role !== before.role && !isUsable(belief) && this.#mayAsk()) this.#wakeSentinels();
+    this.#view = view;
+    if (view !== seen) this.#callbacks.steer(view);
+    if (belief !== before) this.#keepProbes();
+    this.#report(event);
+    if (view !== seen) this.#callbacks.report({ kind: 'view', view, before: seen });
+    if (belief !== before) {
+      if (nextDeadline(belief) !== nextDeadline(before)) this.#keepDeadline();
+      this.#lookUpNames();
+    }
+    // Every announcement is a hint; a new round makes all earlier answers stale.
+    const isHint = event.kind === 'announced' || belief.round !== before.round;
+    if (isHint) this.#options.wakeSentinels();
+    else if (belief.role !== before.role && !isUsable(belief)) this.#wakeOnHint();
   }
 
   close(): void {
     this.#isClosed = true;
-    clearInterval(this.#look);
+    clearInterval(this.#check);
     clearTimeout(this.#deadline);
     this.#steady?.close();
     this.#candidate?.probe.close();
   }
 
-  /** Brings view, probes and timer in line with the belief. The view first: cutting sessions must not wait. */
-  #follow(before: Belief): void {
-    const seen = this.#view;
-    this.#view = viewOf(this.#belief, seen);
-    if (this.#view !== seen) this.#tell({ kind: 'view', view: this.#view, before: seen });
+  /** Wakes a probe and the Sentinels, for the first of a crowd of hints. */
+  #wakeOnHint(probe?: RoleProbe): void {
+    const nowMs = this.#now();
+    if (nowMs - this.#suspectedMs < suspectEveryMs) return;
+    this.#suspectedMs = nowMs;
+    probe?.wake();
+    this.#options.wakeSentinels();
+  }
+
+  /** The probe of a server that clients may be connected to. */
+  #probeOf(endpoint: Endpoint): RoleProbe | undefined {
+    return [this.#steady, this.#candidate?.probe].find(
+      (probe) => probe && sameEndpoint(probe.endpoint, endpoint),
+    );
+  }
+
+  #keepProbes(): void {
     this.#keepSteadyProbe();
     this.#keepCandidateProbe();
-    this.#lookNamesUp();
-    if (nextDeadline(this.#belief) !== nextDeadline(before)) this.#keepDeadline();
   }
 
   #keepSteadyProbe(): void {
-    const { adopted, fence } = this.#belief;
-    const wanted = fence && fence.kind !== 'asking' ? undefined : adopted?.endpoint;
+    const wanted = openFence(this.#belief) ? undefined : this.#belief.adopted?.endpoint;
     if (this.#steady && wanted && sameEndpoint(this.#steady.endpoint, wanted)) return;
     this.#replicas = this.replicas();
     this.#steady?.close();
-    this.#steady =
-      wanted &&
-      new RoleProbe(
-        wanted,
-        steadyPace,
-        (role) => {
-          this.hear({ kind: 'probed', endpoint: wanted, role, generation: this.#belief.generation });
-        },
-        this.#entry(wanted),
-      );
+    this.#steady = wanted && this.#probe(wanted, steadyPace, () => this.#belief.generation);
   }
 
   #keepCandidateProbe(): void {
-    const { fence, generation } = this.#belief;
-    const wanted = fence && fence.kind !== 'asking' && fence.isReachable ? fence.candidate : undefined;
-    if (!this.#candidate || !wanted || this.#candidate.generation !== generation) {
+    const fence = openFence(this.#belief);
+    const { generation } = this.#belief;
+    const wanted = fence?.isReachable ? fence.candidate : undefined;
+    if (!wanted || this.#candidate?.generation !== generation) {
       this.#candidate?.probe.close();
-      this.#candidate = wanted && this.#probeCandidate(wanted, generation);
+      this.#candidate = wanted && {
+        ...{ generation, isHurried: false },
+        probe: this.#probe(wanted, candidatePace, () => generation),
+      };
     }
-    if (
-      this.#candidate &&
-      fence &&
-      fence.kind !== 'asking' &&
-      fence.isOrdered &&
-      !this.#candidate.isHurried
-    ) {
+    if (this.#candidate && fence?.isOrdered && !this.#candidate.isHurried) {
       this.#candidate.isHurried = true;
       this.#candidate.probe.hurry();
     }
   }
 
-  #probeCandidate(wanted: Endpoint, generation: number): Candidate {
-    return {
-      generation,
-      isHurried: false,
-      probe: new RoleProbe(
-        wanted,
-        candidatePace,
-        (role) => {
-          this.hear({ kind: 'probed', endpoint: wanted, role, generation });
-        },
-        this.#entry(wanted),
-      ),
-    };
+  /** @param generation the generation that an answer belongs to */
+  #probe(endpoint: Endpoint, pace: ProbePace, generation: () => number): RoleProbe {
+    return new RoleProbe(endpoint, pace, {
+      access: this.#access,
+      own: this.#options.own,
+      onRole: (role) => {
+        this.hear({ kind: 'probed', endpoint, role, generation: generation() });
+      },
+      onLogin: (login) => {
+        const speaker = `AUTH ${formatEndpoint(endpoint)}`;
+        this.#reportChange(speaker, login, { kind: 'logged-in', endpoint, login });
+      },
+    });
   }
 
-  /** Where servers are spelt in several ways, what the names among them lead to tells which are the same. */
-  #lookNamesUp(): void {
-    const hosts = spellingsIn(this.#belief);
+  /** Where servers have several spellings, the addresses of their names tell which are the same. */
+  #lookUpNames(): void {
+    const hosts = hostsIn(this.#belief);
     if (hosts.size < 2) return;
     const nowMs = this.#now();
+    const { lookUp = lookUpByName } = this.#options;
     for (const host of hosts) {
       if (isIP(host) !== 0 || nowMs - (this.#lookedUpMs.get(host) ?? -Infinity) < lookUpEveryMs) continue;
-      if (this.#lookedUpMs.size >= mostVoices) this.#lookedUpMs.clear();
+      if (this.#lookedUpMs.size >= maxReported) this.#lookedUpMs.clear();
       this.#lookedUpMs.set(host, nowMs);
-      this.#lookUp(host, (addresses) => {
+      lookUp(host, (addresses) => {
         if (!this.#isClosed && addresses.length > 0) this.hear({ kind: 'resolved', host, addresses });
       });
     }
-  }
-
-  #entry(endpoint: Endpoint): ProbeEntry {
-    return {
-      access: this.#access,
-      ...(this.#own && { own: this.#own }),
-      loggedIn: (login) => {
-        if (this.#isNews(`AUTH ${endpoint.host} ${String(endpoint.port)}`, login))
-          this.#tell({ kind: 'logged-in', endpoint, login });
-      },
-    };
   }
 
   #keepDeadline(): void {
@@ -316,52 +322,60 @@ export class MasterWatch {
     );
   }
 
-  /** Tells what was heard, where it differs from what the same voice said before. */
-  #report(word: Word): void {
-    switch (word.kind) {
-      case 'announced':
-        this.#tell({ kind: 'announced', sentinel: word.sentinel, announcement: word.announcement });
+  /** Reports what a Sentinel or a server has said. */
+  #report(event: BeliefEvent): void {
+    switch (event.kind) {
+      case 'announced': {
+        const { sentinel, announcement } = event;
+        this.#callbacks.report({ kind: 'announced', sentinel, announcement });
         return;
+      }
       case 'answered': {
-        const { sentinel, answer } = word;
-        const said = answer.kind === 'address' ? { ...answer, flags: undefined } : answer;
-        if (this.#isNews(sentinel, said)) this.#tell({ kind: 'answered', sentinel, answer });
+        const { sentinel, answer } = event;
+        const shown = answer.kind === 'address' ? { ...answer, flags: undefined } : answer;
+        this.#reportChange(sentinel, shown, { kind: 'answered', sentinel, answer });
         return;
       }
       case 'probed': {
-        const { endpoint, role } = word;
-        if (this.#isNews(`${endpoint.host} ${String(endpoint.port)}`, role))
-          this.#tell({ kind: 'probed', endpoint, role });
+        const { endpoint, role } = event;
+        this.#reportChange(formatEndpoint(endpoint), role, { kind: 'probed', endpoint, role });
         return;
       }
-      case 'introduced':
+      case 'peers-listed':
       case 'resolved':
-      case 'rostered':
-      case 'configured':
-      case 'ruled':
-      case 'unlinked':
+      case 'roster-changed':
+      case 'seeds-added':
+      case 'rules-changed':
+      case 'unsubscribed':
       case 'elapsed':
         return;
       default:
-        return unreachable(word);
+        return unreachable(event);
     }
   }
 
-  #isNews(voice: string, said: unknown): boolean {
+  /** Reports an event, if what a speaker says differs from its last report. */
+  #reportChange(speaker: string, said: unknown, event: WatchEvent): void {
     const text = JSON.stringify(said);
-    if (this.#told.get(voice) === text) return false;
-    // Voices come and go over the months; having forgotten one only means that it is told once more.
-    if (this.#told.size >= mostVoices) this.#told.clear();
-    this.#told.set(voice, text);
-    return true;
+    if (this.#reported.get(speaker) === text) return;
+    // Speakers come and go over the months; a forgotten one is only reported once more.
+    if (this.#reported.size >= maxReported) this.#reported.clear();
+    this.#reported.set(speaker, text);
+    this.#callbacks.report(event);
   }
 }
 
-/** The hosts under which the servers are named that matter now. */
-function spellingsIn({ adopted, fence, reports }: Belief): ReadonlySet<string> {
+/** The hosts by which the relevant servers are named. */
+function hostsIn({ adopted, fence, reports }: Belief): ReadonlySet<string> {
   const hosts = new Set<string>();
   if (adopted) hosts.add(adopted.endpoint.host);
   if (fence && fence.kind !== 'asking') hosts.add(fence.candidate.host);
   for (const { answer } of reports.values()) if (answer.kind === 'address') hosts.add(answer.endpoint.host);
   return hosts;
+}
+
+function lookUpByName(host: string, found: (addresses: readonly string[]) => void): void {
+  names.find(host, (answer) => {
+    found(typeof answer === 'string' ? [] : answer);
+  });
 }

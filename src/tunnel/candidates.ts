@@ -2,6 +2,7 @@ import { TunnelError } from '../errors.ts';
 import { within } from '../lifecycle/within.ts';
 import { formatEndpoint } from '../net/endpoint.ts';
 import type { Access } from '../net/tls.ts';
+import type { ReplicationInfo } from '../redis/info.ts';
 import type { Promotable } from '../sentinel/members/promotable.ts';
 import { ReplicationLine, type ReplicationReply } from './replication-line.ts';
 
@@ -27,7 +28,7 @@ export interface CandidatesPort {
 export interface Goal {
   readonly offset: number;
   readonly id: string;
-  readonly replicas: Extract<ReplicationReply, { kind: 'info' }>['replicas'];
+  readonly replicas: ReplicationInfo['replicas'];
 }
 
 /** The replicas that may be promoted, with a side connection to each that was asked. */
@@ -43,10 +44,10 @@ export class Candidates {
   async goal(): Promise<Goal> {
     const reply = await this.#port.master.ask(askMs);
     if (reply.kind === 'none') throw this.refusal(`the master gives no INFO replication: ${reply.why}`);
-    const { role, offset, id } = reply.info;
+    const { role, offset, id, replicas } = reply.info;
     if (role !== 'master' || offset === undefined || id === undefined)
       throw this.refusal('the INFO replication of the master has no role:master with an offset');
-    return { offset, id, replicas: reply.replicas };
+    return { offset, id, replicas };
   }
 
   /**

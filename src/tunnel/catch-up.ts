@@ -69,7 +69,7 @@ async function whatIsMissing(
   ]);
   const isOther = master.kind === 'info' && (master.info.role !== 'master' || master.info.id !== goal.id);
   if (isOther || !port.isCurrent()) throw candidates.refusal('the master has changed meanwhile');
-  const counted = master.kind === 'info' ? master.replicas : [];
+  const counted = master.kind === 'info' ? master.info.replicas : [];
   for (const [index, replica] of wanted.entries()) {
     const reply = replies[index] ?? { kind: 'none', why: 'not asked' };
     const own = reply.kind === 'info' && reply.info.id === goal.id ? reply.info.appliedOffset : undefined;

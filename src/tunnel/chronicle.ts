@@ -1,11 +1,12 @@
 import { errnoWords, isOwnShortage } from '../net/errno.ts';
 import { unreachable } from '../lifecycle/unreachable.ts';
 import { formatEndpoint, formatListenAddress, sameEndpoint, type Endpoint } from '../net/endpoint.ts';
-import type { TunnelEvent } from '../relay/core/engine.ts';
+import type { TunnelCounters, TunnelEvent } from '../relay/core/engine.ts';
 import type { Login } from '../redis/connection.ts';
 import type { MasterView } from '../sentinel/decision/view.ts';
 import type { WatchEvent } from '../sentinel/watch.ts';
-import type { Announcement, Answer } from '../sentinel/links/announcement.ts';
+import type { Announcement } from '../sentinel/links/announcement.ts';
+import type { Answer } from '../sentinel/links/answer.ts';
 import type { Log } from '../telemetry/log.ts';
 import { Degradation } from './degradation.ts';
 import { FailoverCounts, type FailoverCountsView } from './failover-counts.ts';
@@ -67,15 +68,19 @@ export class Chronicle {
     this.#isClosed = true;
   }
 
-  /** A new view is about to be acted upon: a story has to be open before the engine tells what that did. */
-  turned(view: MasterView, before: MasterView): void {
+  /**
+   * Records a new view, before the events of the engine that acted upon it: a story has to be open for them.
+   *
+   * @param counters those before the engine acted
+   */
+  turned(view: MasterView, before: MasterView, counters: TunnelCounters | undefined): void {
     if (this.#isClosed) return;
     this.#view = view;
     if (view.phase.kind !== before.phase.kind || view.generation !== before.generation)
       this.#since = new Date().toISOString();
-    // Before the engine acts upon it: those that it cuts or releases are counted.
-    if (view.phase.kind === 'serving') this.#outage.sample();
-    else this.#outage.notServing(view.phase.reason);
+    // Clients that the engine has cut or released by now count as well.
+    if (view.phase.kind === 'serving') this.#outage.sample(counters);
+    else this.#outage.notServing(view.phase.reason, counters);
     this.#tellStory(view, before);
   }
 

@@ -6,7 +6,8 @@ import type { Promotable } from '../sentinel/members/promotable.ts';
 import type { MasterView } from '../sentinel/decision/view.ts';
 import { awaitCatchUp, catchUpSlackMs, type CatchUp } from './catch-up.ts';
 import { assertFollowed, confirmedMaster } from './fitness.ts';
-import { lossBetween, type Loss, type ReplicationInfo } from './loss.ts';
+import type { ReplicationInfo } from '../redis/info.ts';
+import { lossBetween, type Loss } from './loss.ts';
 import { ReplicationLine } from './replication-line.ts';
 import type { FailoverStory } from './story.ts';
 

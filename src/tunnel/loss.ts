@@ -1,16 +1,4 @@
-/** What `INFO replication` says of one server, as far as it tells what a failover has cost. */
-export interface ReplicationInfo {
-  readonly role: string | undefined;
-  readonly offset: number | undefined;
-  /** How far a replica has carried out what its master has sent. */
-  readonly appliedOffset: number | undefined;
-  /** Whether the link of a replica to its master is up. */
-  readonly isLinked: boolean;
-  readonly id: string | undefined;
-  /** The history before the last promotion, and where it ended. */
-  readonly formerId: string | undefined;
-  readonly formerEnd: number | undefined;
-}
+import type { ReplicationInfo } from '../redis/info.ts';
 
 /** What a failover has lost of what the old master had taken in. */
 export interface Loss {
@@ -19,31 +7,6 @@ export interface Loss {
   /** How much of the old master's replication stream the new one did not have, in bytes; `null` where it is not known. */
   readonly bytes: number | null;
   readonly why: string;
-}
-
-/** Reads the reply to `INFO replication`. */
-export function readReplicationInfo(text: string): ReplicationInfo {
-  // By the line breaks of Redis alone: a replica chooses what it is called by, and a pattern knows other line breaks.
-  const fields = new Map(
-    text.split('\r\n').map((line) => {
-      const colon = line.indexOf(':');
-      return [line.slice(0, colon), line.slice(colon + 1)];
-    }),
-  );
-  const field = (name: string): string | undefined => fields.get(name);
-  const number = (name: string): number | undefined => {
-    const value = field(name);
-    return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : undefined;
-  };
-  return {
-    role: field('role'),
-    offset: number('master_repl_offset'),
-    appliedOffset: number('slave_repl_offset'),
-    isLinked: field('master_link_status') === 'up',
-    id: field('master_replid'),
-    formerId: field('master_replid2'),
-    formerEnd: number('second_repl_offset'),
-  };
 }
 
 /**

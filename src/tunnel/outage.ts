@@ -39,8 +39,12 @@ export class Outage {
     this.#source = source;
   }
 
-  /** No client can be served from now on; called again with every other reason. */
-  notServing(reason: string): void {
+  /**
+   * No client can be served from now on; called again with every other reason.
+   *
+   * @param counters those at the beginning
+   */
+  notServing(reason: string, counters = this.#source.counters()): void {
     if (this.#open) {
       this.#open.reason = reason;
       return;
@@ -53,7 +57,7 @@ export class Outage {
     };
     this.#open = {
       startedMs: performance.now(),
-      before: this.#counts(),
+      before: countsIn(counters),
       timers: [
         setTimeout(declare, Math.max(this.#source.holdMs(), leastMs)),
         setInterval(sample, sampleMs).unref(),
@@ -64,9 +68,9 @@ export class Outage {
     };
   }
 
-  /** Counts those that wait now; to be called before they go on their way, too. */
-  sample(): void {
-    if (this.#open) this.#open.held = Math.max(this.#open.held, this.#source.counters()?.held ?? 0);
+  /** Counts the clients that wait. @param counters those before they were released; the present ones unless given */
+  sample(counters = this.#source.counters()): void {
+    if (this.#open) this.#open.held = Math.max(this.#open.held, counters?.held ?? 0);
   }
 
   /** Clients are served again. */
@@ -90,13 +94,8 @@ export class Outage {
     this.#log.error('database.outage', { ...this.#fieldsOf(open), reason: open.reason });
   }
 
-  #counts(): Counts {
-    const ended = this.#source.counters()?.ended;
-    return { refused: ended?.refused ?? 0, cut: ended?.evicted ?? 0 };
-  }
-
   #fieldsOf({ startedMs, before, held }: Open): Fields {
-    const { refused, cut } = this.#counts();
+    const { refused, cut } = countsIn(this.#source.counters());
     return {
       database: this.#database,
       lastedMs: Math.round(performance.now() - startedMs),
@@ -105,4 +104,8 @@ export class Outage {
       held,
     };
   }
+}
+
+function countsIn(counters: TunnelCounters | undefined): Counts {
+  return { refused: counters?.ended.refused ?? 0, cut: counters?.ended.evicted ?? 0 };
 }

@@ -3,16 +3,13 @@ import type { Endpoint } from '../net/endpoint.ts';
 import type { Access } from '../net/tls.ts';
 import { Connection } from '../redis/connection.ts';
 import { ReplyError } from '../redis/resp.ts';
-import { readInfoReplication, type CountedReplica } from '../redis/role.ts';
-import { readReplicationInfo, type ReplicationInfo } from './loss.ts';
+import { readReplicationInfo, type ReplicationInfo } from '../redis/info.ts';
 
 /** What came of asking a server for `INFO replication`. */
 export type ReplicationReply =
   | {
       readonly kind: 'info';
       readonly info: ReplicationInfo;
-      /** The replicas that it counts, under the addresses that it has for them. */
-      readonly replicas: readonly CountedReplica[];
     }
   | { readonly kind: 'none'; readonly why: string };
 
@@ -35,15 +32,11 @@ export class ReplicationLine {
   async ask(ms: number): Promise<ReplicationReply> {
     try {
       if (!this.#connection || this.#connection.whyEnded())
-        this.#connection = await Connection.open(this.#endpoint, ms, undefined, this.#access);
-      const reply = await this.#connection.ask(['INFO', 'replication'], ms);
-      if (typeof reply === 'string')
-        return {
-          kind: 'info',
-          info: readReplicationInfo(reply),
-          replicas: readInfoReplication(reply)?.replicas ?? [],
-        };
-      const why = reply instanceof ReplyError ? reply.text : 'the reply to INFO replication makes no sense';
+        this.#connection = await Connection.open(this.#endpoint, ms, { access: this.#access });
+      const reply = await this.#connection.send(['INFO', 'replication'], ms);
+      const info = readReplicationInfo(reply);
+      if (info) return { kind: 'info', info };
+      const why = reply instanceof ReplyError ? reply.text : 'the reply to INFO replication is not valid';
       return { kind: 'none', why };
     } catch (error) {
       if (error instanceof TunnelError) return { kind: 'none', why: error.message };

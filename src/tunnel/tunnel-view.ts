@@ -1,7 +1,7 @@
 import type { Endpoint, ListenAddress } from '../net/endpoint.ts';
 import type { DurationsView } from '../relay/core/durations.ts';
 import type { TunnelCounters } from '../relay/core/engine.ts';
-import type { AbsentServer } from '../sentinel/decision/absent.ts';
+import type { AbsentServer } from '../sentinel/decision/view.ts';
 import type { MasterView } from '../sentinel/decision/view.ts';
 import type { FailoverCountsView } from './failover-counts.ts';
 import type { HoldView } from './operator-hold.ts';

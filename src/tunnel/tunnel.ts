@@ -46,6 +46,8 @@ export class Tunnel {
   readonly #hold: OperatorHold;
   #isFailingOver = false;
   #isEnding = false;
+  /** While the engine has been steered by a view that is not recorded yet: the counters before, and its events since. */
+  #unrecorded: { readonly counters: TunnelCounters | undefined; readonly events: TunnelEvent[] } | undefined;
 
   /** @param handed descriptors of sockets that listen already */
   constructor(
@@ -68,12 +70,20 @@ export class Tunnel {
         this.#released('its time is over');
       },
     );
-    this.#watch = sentinels.watch(database, (event) => {
-      if (event.kind === 'view') {
-        this.#chronicle.turned(event.view, event.before);
-        this.#steer(event.view); // before the log is written: sessions are cut first
-      }
-      this.#chronicle.watched(event);
+    this.#watch = sentinels.watch(database, {
+      steer: (view) => {
+        this.#unrecorded = { counters: this.counters(), events: [] };
+        this.#steer(view);
+      },
+      report: (event) => {
+        const unrecorded = this.#unrecorded;
+        if (event.kind === 'view' && unrecorded) {
+          this.#unrecorded = undefined;
+          this.#chronicle.turned(event.view, event.before, unrecorded.counters);
+          for (const each of unrecorded.events) this.#chronicle.relayed(each);
+        }
+        this.#chronicle.watched(event);
+      },
     });
     this.#reassurance = new Reassurance(
       (endpoint) => this.#watch.verify(endpoint),
@@ -349,6 +359,7 @@ export class Tunnel {
     if ((event.kind === 'dial-failed' && !isOwnShortage(event.code)) || event.kind === 'doubt')
       this.#watch.suspect(event.endpoint);
     if (event.kind === 'dropped') this.#reassurance.dropped(event.endpoint, event.session);
-    this.#chronicle.relayed(event);
+    if (this.#unrecorded) this.#unrecorded.events.push(event);
+    else this.#chronicle.relayed(event);
   }
 }

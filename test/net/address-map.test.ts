@@ -4,8 +4,9 @@ import { readAddressMap } from '../../src/config/addresses.ts';
 import type { ListenAddress } from '../../src/net/endpoint.ts';
 import { mapEndpoint } from '../../src/net/address-map.ts';
 import { OwnListeners } from '../../src/net/own-listeners.ts';
-import { announcedEndpoint } from '../../src/redis/reported-address.ts';
-import { readAnnouncement, readAnswer, readSentinels } from '../../src/sentinel/links/announcement.ts';
+import { reportedEndpoint } from '../../src/redis/reported-address.ts';
+import { readAnnouncement } from '../../src/sentinel/links/announcement.ts';
+import { readAnswer, readSentinels } from '../../src/sentinel/links/answer.ts';
 
 const map = readAddressMap({
   '172.18.0.0/16': 'gateway.example',
@@ -38,7 +39,7 @@ it('mapEndpoint() goes by the most specific key, and keeps the port where none i
 });
 
 it('answers, announcements and other Sentinels are all mapped by the one map', () => {
-  assert.deepEqual(announcedEndpoint('redis-1', '6379', { map, isRemote: true }), {
+  assert.deepEqual(reportedEndpoint('redis-1', '6379', { map, isRemote: true }), {
     host: '127.0.0.1',
     port: 7001,
   });
@@ -97,9 +98,9 @@ it('another Sentinel keeps its port where a rule gives the servers of its host o
 it('a loopback address of another host is no server of this one, whatever its port', () => {
   const byPort = readAddressMap({ '127.0.0.0/8': ':8385' });
   for (const map of [byPort, []])
-    assert.equal(announcedEndpoint('127.0.0.1', '6379', { map, isRemote: true, port: 6390 }), undefined);
+    assert.equal(reportedEndpoint('127.0.0.1', '6379', { map, isRemote: true, port: 6390 }), undefined);
   const led = readAddressMap({ '127.0.0.1:6379': '127.0.0.1:7000' });
-  assert.deepEqual(announcedEndpoint('127.0.0.1', '6379', { map: led, isRemote: true }), {
+  assert.deepEqual(reportedEndpoint('127.0.0.1', '6379', { map: led, isRemote: true }), {
     host: '127.0.0.1',
     port: 7000,
   });

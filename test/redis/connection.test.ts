@@ -27,21 +27,24 @@ test('open() has a deadline, tells a refusal by its code, and stops when it is t
   await withoutLeaks(async () => {
     await using blackhole = await FullBacklog.start();
     assert.deepEqual(await failure(Connection.open(blackhole, 100)), {
-      code: 'ST_SENTINEL_TIMEOUT',
+      code: 'ST_REDIS_TIMEOUT',
       message: 'HERE has not accepted a connection within 100 ms',
     });
     assert.deepEqual(
       await failure(Connection.open({ host: '127.0.0.1', port: await freePort() }, patienceMs)),
       {
-        code: 'ST_SENTINEL_UNREACHABLE',
+        code: 'ST_REDIS_UNREACHABLE',
         message: 'Cannot reach HERE: connection refused (ECONNREFUSED)',
       },
     );
     const controller = new AbortController();
-    const opening = Connection.open(blackhole, 60_000, controller.signal);
+    const opening = Connection.open(blackhole, 60_000, { signal: controller.signal });
     controller.abort();
     assert.equal((await failure(opening)).code, 'ST_CLOSED');
-    assert.equal((await failure(Connection.open(blackhole, 60_000, controller.signal))).code, 'ST_CLOSED');
+    assert.equal(
+      (await failure(Connection.open(blackhole, 60_000, { signal: controller.signal }))).code,
+      'ST_CLOSED',
+    );
   });
 });
 
@@ -50,11 +53,11 @@ test('questions are answered in order, without waiting for each other', async ()
     await using server = await FakeServer.listen(([, word = '']) => ({ reply: word }), { chunking: 'bytes' });
     const connection = await Connection.open(server, patienceMs);
     const replies = await Promise.all(
-      ['a', 'b', 'c'].map((word) => connection.ask(['ECHO', word], patienceMs)),
+      ['a', 'b', 'c'].map((word) => connection.send(['ECHO', word], patienceMs)),
     );
     assert.deepEqual(replies, ['a', 'b', 'c']);
     connection.close();
-    assert.equal((await failure(connection.ask(get, 1000))).code, 'ST_CLOSED');
+    assert.equal((await failure(connection.send(get, 1000))).code, 'ST_CLOSED');
   });
 });
 
@@ -63,15 +66,15 @@ test('a question without an answer takes the connection and every other question
     await using server = await FakeServer.listen(() => 'hang');
     const connection = await Connection.open(server, patienceMs);
     const [first, second] = await Promise.all([
-      failure(connection.ask(get, 100)),
-      failure(connection.ask(['PING'], 60_000)),
+      failure(connection.send(get, 100)),
+      failure(connection.send(['PING'], 60_000)),
     ]);
     assert.deepEqual(first, {
-      code: 'ST_SENTINEL_TIMEOUT',
+      code: 'ST_REDIS_TIMEOUT',
       message: 'HERE has not answered SENTINEL get-master-addr-by-name within 100 ms',
     });
     assert.deepEqual(second, first);
-    assert.equal(connection.whyEnded()?.code, 'ST_SENTINEL_TIMEOUT');
+    assert.equal(connection.whyEnded()?.code, 'ST_REDIS_TIMEOUT');
     await eventually(() => server.connections.length === 0);
   });
 });
@@ -86,13 +89,13 @@ test('a reply that lay unread past its deadline is no answer, though its timer h
       return 'hang';
     });
     const connection = await Connection.open(server, patienceMs);
-    const asked = failure(connection.ask(get, 60_000));
+    const asked = failure(connection.send(get, 60_000));
     await eventually(() => answer);
     // As if this process had been stopped for an hour in between.
     const real = performance.now.bind(performance);
     t.mock.method(performance, 'now', () => real() + 3_600_000);
     answer?.();
-    assert.equal((await asked).code, 'ST_SENTINEL_TIMEOUT');
+    assert.equal((await asked).code, 'ST_REDIS_TIMEOUT');
     t.mock.restoreAll();
   });
 });
@@ -101,12 +104,12 @@ test('whatever is not the protocol, or was not asked for, ends the connection wi
   const cases: readonly (readonly [Answer, string, string])[] = [
     [
       { raw: 'HTTP/1.1 400 Bad Request\r\n' },
-      'ST_SENTINEL_REPLY_INVALID',
+      'ST_REDIS_REPLY_INVALID',
       'HERE: Not the Redis protocol: a reply begins with byte 72, expected one of "+-:$*"',
     ],
-    ['close', 'ST_SENTINEL_UNREACHABLE', 'HERE closed the connection'],
-    [{ raw: '+PONG\r\n-ERR something\r\n' }, 'ST_SENTINEL_REPLY_ERROR', 'HERE said: ERR something'],
-    [{ raw: '+PONG\r\n:1\r\n' }, 'ST_SENTINEL_REPLY_ERROR', 'HERE said: something nobody asked for'],
+    ['close', 'ST_REDIS_UNREACHABLE', 'HERE closed the connection'],
+    [{ raw: '+PONG\r\n-ERR something\r\n' }, 'ST_REDIS_REPLY_ERROR', 'HERE said: ERR something'],
+    [{ raw: '+PONG\r\n:1\r\n' }, 'ST_REDIS_REPLY_ERROR', 'HERE said: a reply to no command'],
   ];
   await withoutLeaks(async () => {
     for (const [answer, code, message] of cases) {
@@ -115,9 +118,9 @@ test('whatever is not the protocol, or was not asked for, ends the connection wi
       const ended = new Promise((resolve) => {
         connection.onEnded(resolve);
       });
-      await connection.ask(['PING'], patienceMs).catch(() => undefined); // the reason is looked at below
+      await connection.send(['PING'], patienceMs).catch(() => undefined); // the reason is looked at below
       await ended;
-      assert.deepEqual(await failure(connection.ask(['PING'], 1000)), { code, message });
+      assert.deepEqual(await failure(connection.send(['PING'], 1000)), { code, message });
     }
   });
 });
@@ -130,8 +133,8 @@ test('a server that refuses and closes is quoted', async () => {
     });
     const connection = await Connection.open(server, patienceMs);
     const [, second] = await Promise.all([
-      connection.ask(['PING'], patienceMs),
-      failure(connection.ask(['PING'], patienceMs)),
+      connection.send(['PING'], patienceMs),
+      failure(connection.send(['PING'], patienceMs)),
     ]);
     assert.equal(
       second.message,
@@ -144,8 +147,8 @@ test('a signal closes the connection also after it has opened', async () => {
   await withoutLeaks(async () => {
     await using server = await FakeServer.listen(() => 'hang');
     const controller = new AbortController();
-    const connection = await Connection.open(server, patienceMs, controller.signal);
-    const asked = failure(connection.ask(['PING'], 60_000));
+    const connection = await Connection.open(server, patienceMs, { signal: controller.signal });
+    const asked = failure(connection.send(['PING'], 60_000));
     controller.abort();
     assert.equal((await asked).code, 'ST_CLOSED');
   });
@@ -160,8 +163,8 @@ test('messages go to their listener, also between replies, and none after the en
     const connection = await Connection.open(server, patienceMs);
     const heard: string[] = [];
     connection.onMessage((channel, payload) => heard.push(`${channel} ${payload}`));
-    assert.equal(await connection.ask(['PING'], patienceMs), 'PONG');
-    assert.equal(connection.whyEnded()?.code, 'ST_SENTINEL_REPLY_ERROR');
+    assert.equal(await connection.send(['PING'], patienceMs), 'PONG');
+    assert.equal(connection.whyEnded()?.code, 'ST_REDIS_REPLY_ERROR');
     assert.deepEqual(heard, ['c m', 'c m']);
   });
 });

@@ -23,7 +23,7 @@ test('a probe tells every answer, and a promotion within milliseconds', async ()
   await withoutLeaks(async () => {
     await using redis = await FakeRedis.start({ role: 'slave' });
     const told: string[] = [];
-    const probe = new RoleProbe(redis, patient, (role) => told.push(say(role)));
+    const probe = new RoleProbe(redis, patient, { onRole: (role) => told.push(say(role)) });
     await eventually(() => told.length > 3);
     redis.role = 'master';
     await eventually(() => told.at(-1) === 'master');
@@ -39,7 +39,7 @@ test('a probe asks a silent server one question and waits, and hears it when it 
   await withoutLeaks(async () => {
     await using redis = await FakeRedis.start({ answer: () => 'hang' });
     const told: string[] = [];
-    const probe = new RoleProbe(redis, pace, (role) => told.push(say(role)));
+    const probe = new RoleProbe(redis, pace, { onRole: (role) => told.push(say(role)) });
     await eventually(() => told.length > 0);
     await sleep(500);
     assert.deepEqual(told, ['unusable: silent for 200 ms']);
@@ -55,7 +55,7 @@ test('a probe tells a server that refuses, or does not accept, without a hot loo
     const told: string[] = [];
     const nobody = { host: '127.0.0.1', port: await freePort() };
     const startedMs = performance.now();
-    const refusing = new RoleProbe(nobody, patient, (role) => told.push(say(role)));
+    const refusing = new RoleProbe(nobody, patient, { onRole: (role) => told.push(say(role)) });
     await eventually(() => told.length > 5);
     refusing.close();
     assert.ok(told.length <= mostTries(startedMs), `${String(told.length)} tries`);
@@ -63,7 +63,7 @@ test('a probe tells a server that refuses, or does not accept, without a hot loo
 
     await using blackhole = await FullBacklog.start();
     told.length = 0;
-    const hanging = new RoleProbe(blackhole, pace, (role) => told.push(say(role)));
+    const hanging = new RoleProbe(blackhole, pace, { onRole: (role) => told.push(say(role)) });
     await eventually(() => told.length > 0);
     hanging.close();
     assert.match(told[0] ?? '', /^unusable: .* has not accepted a connection within 200 ms$/);
@@ -80,7 +80,7 @@ test('a probe does not spin on a server that closes after each answer', async ()
     });
     const told: string[] = [];
     const startedMs = performance.now();
-    const probe = new RoleProbe(redis, patient, (role) => told.push(say(role)));
+    const probe = new RoleProbe(redis, patient, { onRole: (role) => told.push(say(role)) });
     await eventually(() => redis.accepted > 5);
     probe.close();
     assert.ok(redis.accepted <= mostTries(startedMs), `${String(redis.accepted)} connections`);
@@ -92,9 +92,11 @@ test('a probe that is closed tells nothing more', async () => {
   await withoutLeaks(async () => {
     await using redis = await FakeRedis.start();
     let told = 0;
-    const probe = new RoleProbe(redis, pace, () => {
-      told += 1;
-      if (told === 3) probe.close();
+    const probe = new RoleProbe(redis, pace, {
+      onRole: () => {
+        told += 1;
+        if (told === 3) probe.close();
+      },
     });
     await eventually(() => told === 3);
     await sleep(50);
@@ -105,7 +107,7 @@ test('a probe that is closed tells nothing more', async () => {
 test('a server that has answered and now resets connections is at its end, and wants no TLS', () => {
   const text = 'Cannot reach a:1: ECONNRESET before it said anything: does this port want TLS?';
   const cause = Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
-  const error = new TunnelError('ST_SENTINEL_UNREACHABLE', text, { cause });
+  const error = new TunnelError('ST_REDIS_UNREACHABLE', text, { cause });
   assert.equal(whyUnusable(error), text);
   assert.equal(whyUnusable(error, true), 'connection reset (ECONNRESET)');
 });

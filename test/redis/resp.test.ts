@@ -67,10 +67,10 @@ const refused: Readonly<Record<string, string>> = {
   ':1.5\r\n': 'is not a number',
   '$-2\r\n': 'is not a number',
   '*-2\r\n': 'is not a number',
-  '$536870912\r\n': 'a string of 536870912 bytes is announced',
+  '$536870912\r\n': 'a string of 536870912 bytes is too long',
   '*1048576\r\n': 'more than 4096 elements',
   '*4096\r\n*4096\r\n': 'more than 4096 elements',
-  '$2\r\nabc\r\n': 'a string does not end where it should',
+  '$2\r\nabc\r\n': 'a string does not end with CRLF',
   ['*1\r\n'.repeat(6)]: 'nested deeper',
 };
 
@@ -81,7 +81,7 @@ test('ReplyDecoder refuses what is not RESP2, and says what is wrong', () => {
       (error) =>
         error instanceof Error &&
         'code' in error &&
-        error.code === 'ST_SENTINEL_REPLY_INVALID' &&
+        error.code === 'ST_REDIS_REPLY_INVALID' &&
         error.message.includes(said),
       raw,
     );
@@ -116,7 +116,7 @@ test('ReplyDecoder answers any bytes with replies or its own error, never anothe
       try {
         for (const chunk of chunks) decoder.push(Buffer.from(chunk));
       } catch (error) {
-        assert.ok(error instanceof Error && 'code' in error && error.code === 'ST_SENTINEL_REPLY_INVALID');
+        assert.ok(error instanceof Error && 'code' in error && error.code === 'ST_REDIS_REPLY_INVALID');
       }
     }),
     { numRuns: 2000 },

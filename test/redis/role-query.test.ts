@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Secret } from '../../src/net/secret.ts';
 import type { Access } from '../../src/net/tls.ts';
-import { Inquiry } from '../../src/redis/role-query.ts';
+import { RoleQuery } from '../../src/redis/role-query.ts';
 import type { Role } from '../../src/redis/role.ts';
 import { eventually, FakeServer, RedisProcess, withoutLeaks, type Answer } from '../support/index.ts';
 
@@ -17,10 +17,10 @@ async function ask(
   await using server = await FakeServer.listen(
     ([name = '']) => replies[name] ?? { raw: '-ERR unknown command\r\n' },
   );
-  const inquiry = await Inquiry.open(server, 1000, access);
+  const query = await RoleQuery.open(server, 1000, { access });
   let role: Role | undefined;
-  for (let count = 0; count < times; count += 1) role = await inquiry.role(1000);
-  inquiry.connection.close();
+  for (let count = 0; count < times; count += 1) role = await query.role(1000);
+  query.connection.close();
   return { role, asked: server.asked.map((words) => words.join(' ')) };
 }
 
@@ -73,7 +73,7 @@ test('what makes no sense in answer to ROLE is asked in another way before the s
     assert.deepEqual((await ask({ ROLE: odd, HELLO: hello }, 1, {})).role, { kind: 'master' });
     assert.deepEqual((await ask({ ROLE: odd }, 1, {})).role, {
       kind: 'unusable',
-      why: 'its answer to ROLE makes no sense',
+      why: 'its reply to ROLE is not valid',
     });
     // A Sentinel that lets nobody ask for its ROLE has no role in HELLO.
     const sentinel = await ask({ ROLE: forbidden, HELLO: { reply: ['mode', 'sentinel'] } }, 1, {});
@@ -104,13 +104,13 @@ test('what a server says before it goes away stands, and its silence is not aske
   await withoutLeaks(async () => {
     for (const then of ['close', 'hang', { raw: 'HTTP/1.1 400 Bad Request\r\n' }] as const) {
       await using server = await FakeServer.listen(([name]) => (name === 'ROLE' ? forbidden : then));
-      const inquiry = await Inquiry.open(server, 1000, {});
-      assert.equal((await inquiry.role(200)).kind, 'unverifiable');
-      inquiry.connection.close();
+      const query = await RoleQuery.open(server, 1000, {});
+      assert.equal((await query.role(200)).kind, 'unverifiable');
+      query.connection.close();
     }
     await using silent = await FakeServer.listen(() => 'hang');
-    const inquiry = await Inquiry.open(silent, 1000, {});
-    await assert.rejects(inquiry.role(100), { code: 'ST_SENTINEL_TIMEOUT' });
+    const query = await RoleQuery.open(silent, 1000, {});
+    await assert.rejects(query.role(100), { code: 'ST_REDIS_TIMEOUT' });
     assert.deepEqual(silent.asked, [['ROLE']]);
   });
 });
@@ -127,23 +127,23 @@ test('the replicas are asked for where the reply that told the role has none, an
       { ROLE: { reply: ['master', 1, [['10.0.0.2', '6379', '1']]] } },
     ] as Readonly<Record<string, Answer>>[]) {
       await using server = await FakeServer.listen(([name = '']) => replies[name] ?? forbidden);
-      const inquiry = await Inquiry.open(server, 1000, {});
-      assert.equal(inquiry.replicas, undefined);
-      await inquiry.role(1000);
-      inquiry.count(1000);
-      inquiry.count(1000);
-      await eventually(() => inquiry.replicas !== undefined);
-      assert.deepEqual(inquiry.replicas, [{ host: '10.0.0.2', port: 6379 }]);
+      const query = await RoleQuery.open(server, 1000, {});
+      assert.equal(query.replicas, undefined);
+      await query.role(1000);
+      query.count(1000);
+      query.count(1000);
+      await eventually(() => query.replicas !== undefined);
+      assert.deepEqual(query.replicas, [{ host: '10.0.0.2', port: 6379 }]);
       assert.ok(server.count('INFO', 'replication') <= 1);
-      inquiry.connection.close();
+      query.connection.close();
     }
     await using closed = await FakeServer.listen(([name]) => (name === 'HELLO' ? hello : forbidden));
-    const inquiry = await Inquiry.open(closed, 1000, {});
-    await inquiry.role(1000);
-    inquiry.count(1000);
-    await eventually(() => inquiry.replicas !== undefined);
-    assert.deepEqual(inquiry.replicas, []);
-    inquiry.connection.close();
+    const query = await RoleQuery.open(closed, 1000, {});
+    await query.role(1000);
+    query.count(1000);
+    await eventually(() => query.replicas !== undefined);
+    assert.deepEqual(query.replicas, []);
+    query.connection.close();
   });
 });
 
@@ -178,15 +178,15 @@ test('a real server tells its role as long as one of the three ways is open', as
       [replica, {}, 'replica'],
       [closed, {}, 'unverifiable'],
     ] as const) {
-      const inquiry = await Inquiry.open(server, 5000, access);
-      assert.equal((await inquiry.role(5000)).kind, kind);
-      assert.equal((await inquiry.role(5000)).kind, kind);
-      inquiry.connection.close();
+      const query = await RoleQuery.open(server, 5000, { access });
+      assert.equal((await query.role(5000)).kind, kind);
+      assert.equal((await query.role(5000)).kind, kind);
+      query.connection.close();
     }
     await plain.command('ACL', 'LOG', 'RESET');
-    const inquiry = await Inquiry.open(plain, 5000, as('blind'));
-    for (let count = 0; count < 5; count += 1) await inquiry.role(5000);
-    inquiry.connection.close();
+    const query = await RoleQuery.open(plain, 5000, { access: as('blind') });
+    for (let count = 0; count < 5; count += 1) await query.role(5000);
+    query.connection.close();
     const [entry, ...others] = (await plain.command('ACL', 'LOG')) as unknown[][];
     assert.deepEqual(others, []);
     assert.deepEqual(entry?.slice(0, 2), ['count', 1]);
@@ -209,8 +209,8 @@ test('a server that repeats the password in its refusal does not get it into a m
 test('a server that does not answer AUTH is late by name, not by password', async () => {
   await withoutLeaks(async () => {
     await using server = await FakeServer.listen(() => 'hang');
-    await assert.rejects(Inquiry.open(server, 100, { credentials }), {
-      code: 'ST_SENTINEL_TIMEOUT',
+    await assert.rejects(RoleQuery.open(server, 100, { access: { credentials } }), {
+      code: 'ST_REDIS_TIMEOUT',
       message: `127.0.0.1:${server.port} has not answered AUTH within 100 ms`,
     });
   });
@@ -228,9 +228,9 @@ test('Redis before 6 says in other words that it has no password, or that ours i
       ['+OK', 'done'],
     ] as const) {
       await using server = await FakeServer.listen(() => ({ raw: `${said}\r\n` }));
-      const inquiry = await Inquiry.open(server, 1000, { credentials });
-      assert.equal(inquiry.login.kind, kind);
-      inquiry.connection.close();
+      const query = await RoleQuery.open(server, 1000, { access: { credentials } });
+      assert.equal(query.login.kind, kind);
+      query.connection.close();
     }
   });
 });

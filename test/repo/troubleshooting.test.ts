@@ -16,7 +16,7 @@ const tellers: Readonly<Record<string, readonly string[]>> = {
   'relay/core/allow-list.ts': ['notAllowedLine'],
   'relay/io/streams/listener.ts': ['*'],
   'relay/io/streams/tls-door.ts': ['#admit', 'admit', 'take', '#objectionTo', 'notTls'],
-  'sentinel/decision/view-of.ts': ['phaseOf', 'whyUnknown', 'whyUnusable', 'whyNoFailover'],
+  'sentinel/decision/view.ts': ['phaseOf', 'whyUnknown', 'whyUnusable', 'whyNoFailover'],
   'daemon.ts': ['hold'],
 };
 

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { lossBetween, readReplicationInfo } from '../../src/tunnel/loss.ts';
+import { lossBetween } from '../../src/tunnel/loss.ts';
 
 const old = {
   ...{ role: 'master', offset: 100, appliedOffset: undefined, id: 'a' },
-  ...{ formerId: undefined, formerEnd: undefined, isLinked: false },
+  ...{ formerId: undefined, formerEnd: undefined, isLinked: false, replicas: [] },
 };
 const next = {
   ...{ role: 'master', offset: 120, appliedOffset: undefined, id: 'b' },
-  ...{ formerId: 'a', formerEnd: 101, isLinked: false },
+  ...{ formerId: 'a', formerEnd: 101, isLinked: false, replicas: [] },
 };
 
 test('nothing is lost where the new master had the whole history of the old one', () => {
@@ -43,26 +43,4 @@ test('nothing is claimed where the two cannot be compared', () => {
     lossBetween(old, { ...next, formerId: 'c' }),
   ])
     assert.deepEqual([loss.writes, loss.bytes], [null, null]);
-});
-
-test('what a replica calls itself begins no field of the reply', () => {
-  for (const end of ['\u2028', '\u2029', '\n', '\r']) {
-    const text = `role:master\r\nslave0:ip=x${end}master_repl_offset:1${end}role:slave,port=1\r\nmaster_repl_offset:42\r\n`;
-    const { role, offset } = readReplicationInfo(text);
-    assert.deepEqual([role, offset], ['master', 42], JSON.stringify(end));
-  }
-});
-
-test('the reply of Redis is read as it is', () => {
-  const text =
-    '# Replication\r\nrole:master\r\nconnected_slaves:0\r\nmaster_replid:abc\r\nmaster_replid2:def\r\nmaster_repl_offset:42\r\nsecond_repl_offset:-1\r\n';
-  assert.deepEqual(readReplicationInfo(text), {
-    role: 'master',
-    offset: 42,
-    appliedOffset: undefined,
-    isLinked: false,
-    id: 'abc',
-    formerId: 'def',
-    formerEnd: undefined,
-  });
 });

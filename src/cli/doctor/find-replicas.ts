@@ -1,7 +1,8 @@
 import { formatEndpoint } from '../../net/endpoint.ts';
 import { whyNotPromotable } from '../../sentinel/members/promotable.ts';
 import { asMap } from '../../redis/resp.ts';
-import { readInfoReplication, readReplication, type Replication } from '../../redis/role.ts';
+import { readReplicationInfo, type Replication } from '../../redis/info.ts';
+import { readReplication } from '../../redis/role.ts';
 import { backlogBytes } from '../../tunnel/fitness.ts';
 import { causeOf } from './failures.ts';
 import type { DatabaseFacts, Facts, ReplicaFacts } from './facts.ts';
@@ -170,7 +171,7 @@ function lagFindings({ database, master }: DatabaseFacts): readonly Finding[] {
 function replicationOf(master: Interview): (Replication & { question: string }) | undefined {
   const byRole = readReplication(replyTo(master, 'ROLE') ?? null);
   if (byRole) return { ...byRole, question: 'ROLE' };
-  const byInfo = readInfoReplication(replyTo(master, 'INFO', 'replication') ?? null);
+  const byInfo = readReplicationInfo(replyTo(master, 'INFO', 'replication') ?? null);
   return byInfo && { ...byInfo, question: 'INFO replication' };
 }
 

@@ -1,7 +1,8 @@
 import { count } from '../plain.ts';
 import { formatEndpoint } from '../../net/endpoint.ts';
 import { isRefusal } from '../../net/refusal.ts';
-import { isOfNoSentinel } from '../../sentinel/links/denial.ts';
+import { readInfo } from '../../redis/info.ts';
+import { isNotSentinel } from '../../sentinel/links/denial.ts';
 import { asMap } from '../../redis/resp.ts';
 import { votersIn } from '../../sentinel/members/survey.ts';
 import { readRole } from '../../redis/role.ts';
@@ -9,7 +10,7 @@ import { causeOf } from './failures.ts';
 import type { DatabaseFacts, Facts, SentinelFacts } from './facts.ts';
 import type { Evidence, Finding } from './finding.ts';
 import { questionsOf, rowsOf } from './gather.ts';
-import { errorTo, failed, infoOf, replyTo, said, type Interview } from './interview.ts';
+import { errorTo, failed, replyTo, said, type Interview } from './interview.ts';
 
 const myId = ['SENTINEL', 'MYID'] as const;
 
@@ -72,7 +73,7 @@ function strangerOf(asked: Interview): string | undefined {
       return 'it is a Redis server, a replica';
     default:
   }
-  return isOfNoSentinel(errorTo(asked, ...myId) ?? '')
+  return isNotSentinel(errorTo(asked, ...myId) ?? '')
     ? 'it does not know the command SENTINEL, as a Redis server does not'
     : undefined;
 }
@@ -96,7 +97,7 @@ function twinFindings(asked: Interview, earlier: readonly SentinelFacts[]): read
 
 /** `SENTINEL MYID` came with Redis 6.2 (redis.io/commands/sentinel-myid), ROLE with 2.8.12 (redis.io/commands/role). */
 function ageFindings(asked: Interview): readonly Finding[] {
-  const version = infoOf(replyTo(asked, 'INFO', 'server')).get('redis_version');
+  const version = readInfo(replyTo(asked, 'INFO', 'server')).get('redis_version');
   const [major = 0, minor = 0, patch = 0] = (version ?? '').split('.').map(Number);
   if (version === undefined || !/^\d+\.\d+/.test(version) || major > 6 || (major === 6 && minor >= 2))
     return [];
@@ -117,7 +118,7 @@ function ageFindings(asked: Interview): readonly Finding[] {
 }
 
 function tiltFindings(asked: Interview): readonly Finding[] {
-  const info = infoOf(replyTo(asked, 'INFO', 'sentinel'));
+  const info = readInfo(replyTo(asked, 'INFO', 'sentinel'));
   if (info.get('sentinel_tilt') !== '1') return [];
   const since = info.get('sentinel_tilt_since_seconds');
   const evidence = [

@@ -3,7 +3,7 @@ import { mapEndpoint } from '../../net/address-map.ts';
 import { type Endpoint, formatEndpoint, parsePort, sameEndpoint } from '../../net/endpoint.ts';
 import { OwnListeners } from '../../net/own-listeners.ts';
 import { asMap, type Reply } from '../../redis/resp.ts';
-import { roleQuestions } from '../../redis/role.ts';
+import { roleCommands } from '../../redis/role.ts';
 import { type DatabaseSurvey, survey } from '../../sentinel/members/survey.ts';
 import { channels } from '../../sentinel/links/announcement.ts';
 import type { DatabaseFacts, Facts, ReplicaFacts, SentinelFacts } from './facts.ts';
@@ -51,7 +51,7 @@ export function questionsOf({
 export type Question = 'address' | 'master' | 'sentinels' | 'replicas' | 'slaves' | 'quorum';
 
 async function askSentinel(endpoint: Endpoint, config: Config): Promise<SentinelFacts> {
-  const manner = { access: config.sentinel, ms: config.sentinel.replyMs };
+  const manner = { access: config.sentinel, ms: config.sentinel.replyMs, peer: 'sentinel' as const };
   const questions = [
     ['SENTINEL', 'MYID'],
     ['ROLE'],
@@ -73,7 +73,7 @@ async function askSentinel(endpoint: Endpoint, config: Config): Promise<Sentinel
 /** On a connection of its own: of very many masters the answer is longer than what is read. */
 async function askNames(sentinel: SentinelFacts, config: Config): Promise<SentinelFacts> {
   if (sentinel.asked.failure) return sentinel;
-  const manner = { access: config.sentinel, ms: config.sentinel.replyMs };
+  const manner = { access: config.sentinel, ms: config.sentinel.replyMs, peer: 'sentinel' as const };
   return {
     ...sentinel,
     masters: await interview(sentinel.asked.endpoint, [['SENTINEL', 'MASTERS']], manner),
@@ -94,12 +94,12 @@ async function askServers(
     interview(
       endpoint,
       [
-        ...roleQuestions.map(({ words }) => words),
+        ...roleCommands.map(({ command }) => command),
         ['TIME'],
         ['INFO', 'server'],
         ['CONFIG', 'GET', 'min-replicas-to-write'],
       ],
-      { access: database.redis, ms: serverMs, own },
+      { access: database.redis, ms: serverMs, own, peer: 'redis' },
     );
   const decider = sentinels.find(({ asked }) => asked.by === adopted.by) ?? sentinels[0];
   const rows = decider ? replicaRows(decider.asked, database) : [];

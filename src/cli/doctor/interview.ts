@@ -2,9 +2,10 @@ import { messageOf, TunnelError, type ErrorCode } from '../../errors.ts';
 import { formatEndpoint, type Endpoint } from '../../net/endpoint.ts';
 import type { OwnListeners } from '../../net/own-listeners.ts';
 import type { Access } from '../../net/tls.ts';
+import type { Peer } from '../../redis/connection-errors.ts';
 import { Connection, type Login } from '../../redis/connection.ts';
 import { ReplyError, type Reply } from '../../redis/resp.ts';
-import { roleQuestions, type Role, type RoleQuestion } from '../../redis/role.ts';
+import { roleCommands, type Role, type RoleCommand } from '../../redis/role.ts';
 import type { Evidence } from './finding.ts';
 import { glance, type Glance } from './glance.ts';
 
@@ -43,6 +44,8 @@ export interface Manner {
   readonly ms: number;
   /** Where not to connect to. */
   readonly own?: OwnListeners;
+  /** Who is expected to answer. */
+  readonly peer: Peer;
   /** The questions are subscriptions. */
   readonly isSubscriber?: boolean;
 }
@@ -51,21 +54,21 @@ export interface Manner {
 export async function interview(
   endpoint: Endpoint,
   questions: readonly (readonly string[])[],
-  { access, ms, own, isSubscriber = false }: Manner,
+  { access, ms, own, peer, isSubscriber = false }: Manner,
 ): Promise<Interview> {
   const answers = new Map<string, Answered>();
   let failure: Failure | undefined;
   let login: Login = { kind: 'none' };
   let connection: Connection | undefined;
   try {
-    const open = await Connection.open(endpoint, ms, undefined, access, own);
+    const open = await Connection.open(endpoint, ms, { access, own, peer });
     connection = open;
     login = open.login;
     if (isSubscriber) open.onMessage(() => undefined);
     const settled = await Promise.allSettled(
       questions.map(async (words) => {
         const [askedAtMs, beganMs] = [Date.now(), performance.now()];
-        const reply = await open.ask(words, ms);
+        const reply = await open.send(words, ms);
         answers.set(words.join(' '), { reply, askedAtMs, tookMs: performance.now() - beganMs });
       }),
     );
@@ -101,9 +104,9 @@ export function errorTo(asked: Interview, ...words: readonly string[]): string |
 }
 
 /** What a server says that it is, and in answer to which question; `undefined` where it tells in no way. */
-export function toldRole(asked: Interview): { question: RoleQuestion; role: Role } | undefined {
-  for (const question of roleQuestions) {
-    const reply = replyTo(asked, ...question.words);
+export function toldRole(asked: Interview): { question: RoleCommand; role: Role } | undefined {
+  for (const question of roleCommands) {
+    const reply = replyTo(asked, ...question.command);
     const role = reply === undefined ? undefined : question.read(reply);
     if (role) return { question, role };
   }
@@ -134,17 +137,6 @@ function replyText(reply: Reply): string {
   return `${parts.join(' ')}${more}`;
 }
 
-/** The lines `name:value` of INFO. */
-export function infoOf(reply: Reply | undefined): ReadonlyMap<string, string> {
-  if (typeof reply !== 'string') return new Map();
-  return new Map(
-    reply.split('\r\n').flatMap((line) => {
-      const colon = line.indexOf(':');
-      return colon < 1 ? [] : [[line.slice(0, colon), line.slice(colon + 1)] as const];
-    }),
-  );
-}
-
 function failureOf(error: unknown): Failure {
   const cause = error instanceof Error ? error.cause : undefined;
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : undefined;
@@ -164,6 +156,9 @@ function isPerhapsTls(failure: Failure | undefined, answers: number): boolean {
 function isUnreached(failure: Failure | undefined): boolean {
   const { code, cause } = failure ?? {};
   return (
-    code === 'ST_SENTINEL_UNREACHABLE' && cause !== undefined && cause !== 'ECONNRESET' && cause !== 'EPIPE'
+    (code === 'ST_SENTINEL_UNREACHABLE' || code === 'ST_REDIS_UNREACHABLE') &&
+    cause !== undefined &&
+    cause !== 'ECONNRESET' &&
+    cause !== 'EPIPE'
   );
 }

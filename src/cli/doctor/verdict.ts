@@ -86,7 +86,7 @@ export function verdictOf(survey: DatabaseSurvey): Finding | undefined {
       'Listen on another port than the master has, or on another address; or map the announced address to where the master is (addressMap)',
     );
   }
-  if (/^it is a Sentinel|makes no sense|Not the Redis protocol/.test(role.why)) {
+  if (/^it is a Sentinel|is not valid|Not the Redis protocol/.test(role.why)) {
     return broken(
       'master-not-redis',
       what,

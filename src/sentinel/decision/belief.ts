@@ -1,131 +1,131 @@
 import type { Endpoint } from '../../net/endpoint.ts';
-import type { Adopted } from './choose.ts';
-import { nobody, type Identities, type Introduction } from './identity.ts';
 import type { Role } from '../../redis/role.ts';
+import type { Announcement } from '../links/announcement.ts';
+import type { Answer } from '../links/answer.ts';
+import type { Adopted } from './choose.ts';
+import { nobody, type Identities, type PeerList } from './identity.ts';
 import { noServers, type Servers } from './servers.ts';
-import type { Announcement, Answer } from '../links/announcement.ts';
 
-/** What the operator has decided about one database, and the times that follow from how Sentinel works. */
+/** What an operator has configured for one database, and times that follow from how Sentinel works. */
 export interface Rules {
   readonly name: string;
   readonly failover: 'promoted' | 'announced';
   readonly onSentinelLoss: 'serve' | 'refuse';
   /** An answer older than this counts as none, in milliseconds. */
   readonly freshMs: number;
-  /** A fence that leads to nothing is lifted after this, in milliseconds. */
+  /** A fence without a result is lifted after this, in milliseconds. */
   readonly fenceMs: number;
   /** A provisional master must be confirmed by an answer within this, in milliseconds. */
   readonly confirmMs: number;
-  /** A Sentinel that takes longer than this to answer is late, in milliseconds. */
+  /** An answer that takes longer than this is late, in milliseconds. */
   readonly replyMs: number;
-  /** An answer that is later than this is not waited for, in milliseconds. */
+  /** An answer is not waited for after this, in milliseconds. */
   readonly lateMs: number;
 }
 
-/** The last answer of one Sentinel, and under which turn it had been asked. */
+/** The last answer of one Sentinel, and the query round that it belongs to. */
 export interface Report {
   readonly answer: Answer;
-  readonly turn: number;
+  readonly round: number;
   readonly atMs: number;
   /** How long the answer took, or has been waited for, in milliseconds. */
   readonly tookMs: number;
-  /** The run id of the Sentinel, the last that it gave. */
+  /** The last run id that the Sentinel gave. */
   readonly id: string | undefined;
   /** Whether it has ever answered. */
   readonly hasAnswered: boolean;
 }
 
 /**
- * A failover that has been announced and not yet been answered.
+ * A failover that has been announced and that no answer has confirmed.
  *
- * `fenced`: the candidate is not known to be master. `provisional`: it said so by ROLE and is served.
- * `asking`: the failover came to nothing, or its master was not confirmed; the Sentinels are asked anew.
+ * `fenced`: the candidate is not known to be master. `provisional`: ROLE says that it is, and it is served. `asking`: the
+ * failover failed, or its master was not confirmed, and the Sentinels are queried again.
  */
 export type Fence =
   | {
       readonly kind: 'fenced' | 'provisional';
       readonly by: string;
       readonly candidate: Endpoint;
-      /** Whether the candidate can be dialled from here, to be asked for its ROLE. */
+      /** Whether the candidate can be dialled from here, to ask for its ROLE. */
       readonly isReachable: boolean;
       readonly untilMs: number;
-      /** However late the Sentinels are, not after this. */
+      /** The fence is never prolonged beyond this, however late the Sentinels are. */
       readonly mostMs: number;
-      /** Whether the announcer can still be heard. If not, an abort would be missed: its answer has to come first. */
-      readonly isLinked: boolean;
+      /** Whether we are subscribed to the announcer. If not, we would miss an abort, so its answer has to come first. */
+      readonly isSubscribed: boolean;
       /**
-       * Whether another Sentinel leads a failover of its own away from the same master. Only one of them comes to stay, and
-       * it makes a replica of whom the other has promoted: nobody is served before an answer tells which.
+       * Whether another Sentinel leads another failover of the same master. Only one of them succeeds, and its leader makes
+       * the other candidate a replica, so none is served before an answer tells which.
        */
       readonly isContested: boolean;
-      /** Whether the candidate has been told to become master, and not only chosen. */
+      /** Whether the candidate has been ordered to become master, and not only selected. */
       readonly isOrdered: boolean;
     }
   | { readonly kind: 'asking'; readonly why: string };
 
-/** All that is believed of one master: a value that is never changed; `step` gives the next one. */
+/** Everything that is believed about one master: a value that never changes; `step` returns the next one. */
 export interface Belief {
   readonly rules: Rules;
   /** The known Sentinels in order of preference, seeds first. */
   readonly roster: readonly string[];
-  /** Those of them that are configured. */
+  /** The configured ones among them. */
   readonly seeds: ReadonlySet<string>;
   readonly reports: ReadonlyMap<string, Report>;
-  /** Who may speak. */
+  /** Which Sentinels have a vote. */
   readonly identities: Identities;
-  /** What is known of servers beside their addresses: one server may have several. */
+  /** Which addresses are one server. */
   readonly servers: Servers;
-  /** Those that a reload has brought. Until each has answered, or failed to, it is not missing. */
-  readonly configured: readonly string[];
-  /** Answers asked under an older turn are stale. */
-  readonly turn: number;
-  /** Sessions of another generation are cut. */
+  /** Seeds that a reload has added. Until each has answered, or failed to, it does not count as missing. */
+  readonly addedSeeds: readonly string[];
+  /** Answers to queries of an older round are stale. */
+  readonly round: number;
+  /** Connections of another generation are cut. */
   readonly generation: number;
   readonly adopted: Adopted | undefined;
   /**
-   * The master that was left last. Until the other Sentinels have had time to hear of the move, those that still name
-   * it are behind: their majority leads back to it only under a newer epoch.
+   * The master before this one. Until the other Sentinels have had time to hear of the move, those that still name it are
+   * behind: their majority leads back to it only under a newer epoch.
    */
-  readonly deposed: { readonly endpoint: Endpoint; readonly untilMs: number } | undefined;
+  readonly previous: { readonly endpoint: Endpoint; readonly untilMs: number } | undefined;
   /**
-   * Servers that were left while they may have taken themselves for master, and that have not said since that they
-   * are replicas. After a planned failover an old master goes on saying `master` for some ten seconds, until a Sentinel
-   * demotes it (redis 7.0.15, sentinel.c, sentinelRefreshInstanceInfo, +convert-to-slave): as the candidate of the next
-   * failover it would be believed before its promotion.
+   * Deposed servers that may still say `master`, and have not said since that they are replicas. After a planned failover an
+   * old master says `master` for some ten seconds, until a Sentinel demotes it (redis 7.0.15, sentinel.c,
+   * sentinelRefreshInstanceInfo, +convert-to-slave). As the candidate of the next failover it would be believed before its
+   * promotion.
    */
-  readonly former: readonly Endpoint[];
+  readonly deposed: readonly Endpoint[];
   readonly fence: Fence | undefined;
-  /** The failover that was given up last, while the master is not usable. */
+  /** The last failover that was aborted, while the master is not usable. */
   readonly setback: { readonly by: string; readonly channel: string } | undefined;
-  /** The latest ROLE of the endpoint that is adopted, or served provisionally; `undefined` until it has been asked. */
+  /** The last ROLE of the adopted or provisional endpoint; `undefined` until it has answered. */
   readonly role: Role | undefined;
-  /** Whether the loss of too many Sentinels forbids serving. */
+  /** Whether too few Sentinels answer to serve, by `onSentinelLoss`. */
   readonly isForbidden: boolean;
-  /** Whether sessions may have been dialled under this generation. */
+  /** Whether clients may have been connected under this generation. */
   readonly hasServed: boolean;
   readonly nowMs: number;
 }
 
-/** Everything that can happen to a belief. */
-export type Word =
-  /** The operator has decided something anew. */
-  | { readonly kind: 'ruled'; readonly rules: Rules }
-  /** A reload brings Sentinels that were not known: said before `rostered`. */
-  | { readonly kind: 'configured'; readonly sentinels: readonly string[] }
-  | { readonly kind: 'rostered'; readonly roster: Roster }
+/** Everything that can change a belief. */
+export type BeliefEvent =
+  | { readonly kind: 'rules-changed'; readonly rules: Rules }
+  /** A reload adds seeds that were not known. Comes before `roster-changed`. */
+  | { readonly kind: 'seeds-added'; readonly sentinels: readonly string[] }
+  | { readonly kind: 'roster-changed'; readonly roster: Roster }
   | {
       readonly kind: 'answered';
       readonly sentinel: string;
       readonly answer: Answer;
-      readonly turn: number;
+      readonly round: number;
       /** How long it took, or has been waited for so far, in milliseconds. */
       readonly tookMs: number;
       /** The run id of the Sentinel, where it tells it. */
       readonly id: string | undefined;
     }
-  /** A Sentinel has said who it is, and which Sentinels and servers it knows. */
-  | { readonly kind: 'introduced'; readonly introduction: Introduction }
-  /** What a host name leads to. */
+  /** A Sentinel has listed the Sentinels and servers that it knows. */
+  | { readonly kind: 'peers-listed'; readonly list: PeerList }
+  /** A host name has been looked up. */
   | { readonly kind: 'resolved'; readonly host: string; readonly addresses: readonly string[] }
   | {
       readonly kind: 'announced';
@@ -134,17 +134,18 @@ export type Word =
       /** The run id of the Sentinel, where it tells it. */
       readonly id: string | undefined;
     }
-  /** The connection on which a Sentinel announces things has broken. */
-  | { readonly kind: 'unlinked'; readonly sentinel: string }
+  /** The subscription to a Sentinel has ended. */
+  | { readonly kind: 'unsubscribed'; readonly sentinel: string }
   | { readonly kind: 'probed'; readonly endpoint: Endpoint; readonly role: Role; readonly generation: number }
   | { readonly kind: 'elapsed' };
 
-/** Whose word may count: those that are known, in order of preference, and which of them are configured. */
+/** The Sentinels that may have a vote, in order of preference, and which of them are configured. */
 export interface Roster {
   readonly sentinels: readonly string[];
   readonly seeds: readonly string[];
 }
 
+/** @returns what is believed before anything has happened */
 export function newBelief(rules: Rules, { sentinels, seeds }: Roster, nowMs: number): Belief {
   return {
     rules,
@@ -153,12 +154,12 @@ export function newBelief(rules: Rules, { sentinels, seeds }: Roster, nowMs: num
     reports: new Map(),
     identities: nobody,
     servers: noServers,
-    configured: [],
-    turn: 0,
+    addedSeeds: [],
+    round: 0,
     generation: 0,
     adopted: undefined,
-    deposed: undefined,
-    former: [],
+    previous: undefined,
+    deposed: [],
     fence: undefined,
     setback: undefined,
     role: undefined,
@@ -168,7 +169,7 @@ export function newBelief(rules: Rules, { sentinels, seeds }: Roster, nowMs: num
   };
 }
 
-/** Whether a server that says so is served on the word of the Sentinels. */
+/** Whether a server with this role is served if the Sentinels name it. */
 const isServed: Readonly<Record<Role['kind'], boolean>> = {
   master: true,
   'active-replica': true,
@@ -177,21 +178,29 @@ const isServed: Readonly<Record<Role['kind'], boolean>> = {
   unusable: false,
 };
 
-/** Whether this belief lets sessions through. */
+/** Whether clients are served. */
 export function isUsable({ fence, adopted, role, isForbidden }: Belief): boolean {
   if (isForbidden) return false;
   if (fence) return fence.kind === 'provisional' && role?.kind !== 'unusable';
   return adopted !== undefined && role !== undefined && isServed[role.kind];
 }
 
-/** The server that sessions are led to; `undefined` while there is none. */
+/** @returns the server that clients are connected to; `undefined` while there is none */
 export function servedBy(belief: Belief): Endpoint | undefined {
   const { fence, adopted } = belief;
   if (!isUsable(belief)) return undefined;
   return fence && fence.kind !== 'asking' ? fence.candidate : adopted?.endpoint;
 }
 
-/** When `elapsed` has something to do next, in milliseconds on the belief's clock; `Infinity` for never. */
+/** @returns when `elapsed` is due next, in milliseconds on the belief's clock; `Infinity` for never */
 export function nextDeadline({ fence }: Belief): number {
   return fence && fence.kind !== 'asking' ? fence.untilMs : Infinity;
+}
+
+/** Sets the role. @returns the same object where it has not changed */
+export function withRole(belief: Belief, role: Role): Belief {
+  const before = belief.role;
+  const isSame =
+    role.kind === before?.kind && ('why' in role ? role.why : '') === ('why' in before ? before.why : '');
+  return isSame ? belief : { ...belief, role };
 }

@@ -1,31 +1,31 @@
 import { formatEndpoint, sameEndpoint, type Endpoint } from '../../net/endpoint.ts';
 
-/** One Sentinel's word for an address, fresh enough to count. Given in order of preference, seeds first. */
+/** The fresh answer of one Sentinel. Votes are in order of preference, seeds first. */
 export interface Vote {
   readonly sentinel: string;
   readonly endpoint: Endpoint;
   readonly epoch: number | undefined;
 }
 
-/** An address taken for the master's, and the newest epoch under which it was answered. */
+/** The address that is believed to be the master's, and the newest epoch that it was answered with. */
 export interface Adopted {
   readonly endpoint: Endpoint;
   readonly epoch: number | undefined;
-  /** The Sentinel whose word decided. */
+  /** The Sentinel whose answer decided. */
   readonly by: string;
 }
 
 /**
- * Which address the votes make the master's.
+ * Chooses the address of the master.
  *
- * Highest epoch first, then most votes, then order of preference. One voice with a higher epoch than the adopted one
- * is enough: only a majority can have given it. Leaving the adopted address at the same or an unknown epoch takes a
- * majority of the known Sentinels, so that a stale minority heard alone cannot lead back to a deposed master. At a
- * lower epoch (an operator's REMOVE and MONITOR begin again at 0) all who answer must agree as well. An epoch that is
- * not known is neither older nor newer than another.
+ * The highest epoch wins, then the most votes, then the order of preference. One vote with a higher epoch than the adopted
+ * one is enough, because only a majority can create it. To leave the adopted address at the same or an unknown epoch takes
+ * a majority of the known Sentinels, so that a stale minority alone cannot lead back to a deposed master. At a lower epoch
+ * (after an operator's REMOVE and MONITOR it begins at 0) all answers must agree as well. An unknown epoch is neither older
+ * nor newer than another.
  *
- * @param known how many Sentinels there are that could know this master, answering or not
- * @returns the adopted address, the same object where nothing changes
+ * @param known how many Sentinels may know this master, whether they answer or not
+ * @returns the adopted address; the same object where nothing changes
  */
 export function choose(
   votes: readonly Vote[],
@@ -35,7 +35,7 @@ export function choose(
   const parties = partiesOf(votes);
   const best = preferred(parties);
   if (!best) return adopted;
-  // Where the adopted epoch was not known, it may be known by now.
+  // An adopted epoch that was unknown may be known now.
   const inUse = adopted ? parties.find(({ endpoint }) => sameEndpoint(endpoint, adopted.endpoint)) : best;
   const epochNow = adopted?.epoch ?? inUse?.epoch;
   const newest = preferred(newerThan(parties, epochNow));
@@ -56,10 +56,10 @@ export function isNewerEpoch(a: number | undefined, b: number | undefined): bool
   return a !== undefined && b !== undefined && a > b;
 }
 
-/** All who name one address. */
+/** The votes for one address. */
 interface Party {
   readonly endpoint: Endpoint;
-  /** Who gave the newest epoch, the first of them in order of preference. */
+  /** The first Sentinel, in order of preference, with the newest epoch. */
   readonly by: string;
   readonly epoch: number | undefined;
   readonly votes: number;
@@ -69,7 +69,7 @@ function choiceOf({ endpoint, epoch, by }: Party): Adopted {
   return { endpoint, epoch, by };
 }
 
-/** In the order of preference of the first who names each address. */
+/** @returns the parties in the order of preference of their first vote */
 function partiesOf(votes: readonly Vote[]): readonly Party[] {
   const parties = new Map<string, Party>();
   for (const { endpoint, epoch, sentinel } of votes) {
@@ -90,13 +90,13 @@ function newerThan(parties: readonly Party[], than: number | undefined): readonl
   return parties.filter(({ epoch }) => isNewerEpoch(epoch, than));
 }
 
-/** Highest epoch, most votes, order of preference. Nobody who is told is newer than the one it gives. */
+/** Highest epoch, most votes, order of preference. @returns a party such that no other has a newer epoch */
 function preferred(parties: readonly Party[]): Party | undefined {
   let best: Party | undefined;
   for (const party of parties) {
     if (!best || isNewerEpoch(party.epoch, best.epoch)) best = party;
     else if (!isNewerEpoch(best.epoch, party.epoch) && party.votes > best.votes) best = party;
   }
-  // Beside unknown epochs the order of two may hang on a third.
+  // With unknown epochs the order of two parties may depend on a third.
   return best && (preferred(newerThan(parties, best.epoch)) ?? best);
 }

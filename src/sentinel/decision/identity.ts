@@ -1,87 +1,87 @@
-import type { WatchedServer } from '../links/announcement.ts';
+import type { ListedServer } from '../links/answer.ts';
 
-/** Who a Sentinel is, and whom it knows as part of the same deployment. */
-export interface Introduction {
-  /** The address at which it was asked. */
+/** The Sentinels and replicas that one Sentinel lists for a master. */
+export interface PeerList {
+  /** The address at which it was queried. */
   readonly sentinel: string;
-  /** Its run id; `undefined` where it does not tell (`SENTINEL MYID` is known since Redis 6.2). */
+  /** Its run id; `undefined` where it does not tell it (`SENTINEL MYID` exists since Redis 6.2). */
   readonly id: string | undefined;
-  /** The run ids of the other Sentinels that it names for this master; `undefined` where it does not tell. */
+  /** The run ids of the other Sentinels; `undefined` where the list could not be read. */
   readonly others: readonly string[] | undefined;
-  /** The replicas that it names for this master. */
-  readonly servers: readonly WatchedServer[];
+  /** The replicas. */
+  readonly servers: readonly ListedServer[];
 }
 
 /**
- * Who may speak of one master. An address is no identity: it may be given to another deployment that calls its master the
- * same. A Sentinel that answers there under a run id that nobody knows is a stranger: it is listened to and shown, and has
- * no vote.
+ * Which Sentinels have a vote on one master. An address is not an identity: it may be reused by another deployment whose
+ * master has the same name. A Sentinel that answers there with a run id that no other Sentinel lists is a stranger: it is
+ * queried and shown, but has no vote.
  */
 export interface Identities {
   /** The run ids of the deployment's Sentinels; `undefined` until its first master is adopted. */
   readonly trusted: ReadonlySet<string> | undefined;
   /** The run ids of its servers. */
   readonly servers: ReadonlySet<string>;
-  /** By the run id of the Sentinel, or its address where that is not told. */
-  readonly introductions: ReadonlyMap<string, Introduction>;
-  /** Since when no trusted one has answered, in milliseconds on the belief's clock; `undefined` while one does. */
+  /** By the run id of the Sentinel, or by its address where the run id is not known. */
+  readonly peerLists: ReadonlyMap<string, PeerList>;
+  /** Since when no trusted Sentinel has answered, in milliseconds on the belief's clock; `undefined` while one does. */
   readonly silentSinceMs: number | undefined;
-  /** The addresses that have no vote, and since when, in milliseconds on the belief's clock. */
+  /** The addresses without a vote, and since when, in milliseconds on the belief's clock. */
   readonly strangers: ReadonlyMap<string, number>;
 }
 
 export const nobody: Identities = {
   trusted: undefined,
   servers: new Set(),
-  introductions: new Map(),
+  peerLists: new Map(),
   silentSinceMs: undefined,
   strangers: new Map(),
 };
 
-/** One address of the roster, and what was heard there last. */
+/** One address of the roster, and the last answer from there. */
 export interface Speaker {
   readonly sentinel: string;
   readonly isSeed: boolean;
   readonly id: string | undefined;
-  /** Where it has the master, and that server's run id where it tells. */
+  /** Its address of the master, and the run id of that server where it tells it. */
   readonly master: string | undefined;
   readonly runId: string | undefined;
-  /** Whether it names the master that is believed in. */
+  /** Whether it names the believed master. */
   readonly isOfOurs: boolean;
-  /** Whether its latest word is an answer; one that is late may still give it. */
+  /** Whether it answers; a late answer may still come. */
   readonly isAnswering: boolean;
   readonly hasAnswered: boolean;
 }
 
 /**
- * Where others than the trusted ones are to speak for the deployment, the trusted ones have been silent for so long, in
- * milliseconds: one that is merely restarted is back by then.
+ * Another group takes over the votes when the trusted Sentinels have been silent for this long, in milliseconds. A Sentinel
+ * that is restarted is back by then.
  */
 const graceMs = 5_000;
-/** The latest run ids of each kind are remembered: pods without a disk have a new one after every restart. */
-const mostRemembered = 512;
+/** At most this many run ids of each kind are remembered, the latest: pods without a disk get a new one at each restart. */
+const maxRemembered = 512;
 
-/** Takes in an introduction. */
-export function withIntroduction(identities: Identities, introduction: Introduction): Identities {
-  const introductions = new Map(identities.introductions);
-  const key = introduction.id ?? introduction.sentinel;
-  introductions.delete(key);
-  introductions.set(key, introduction);
-  for (const oldest of introductions.keys()) {
-    if (introductions.size <= mostRemembered) break;
-    introductions.delete(oldest);
+/** Remembers the list of a Sentinel, in place of its last one. */
+export function withPeerList(identities: Identities, list: PeerList): Identities {
+  const peerLists = new Map(identities.peerLists);
+  const key = list.id ?? list.sentinel;
+  peerLists.delete(key);
+  peerLists.set(key, list);
+  for (const oldest of peerLists.keys()) {
+    if (peerLists.size <= maxRemembered) break;
+    peerLists.delete(oldest);
   }
-  return { ...identities, introductions };
+  return { ...identities, peerLists };
 }
 
 /**
- * Decides who may speak.
+ * Decides who has a vote.
  *
- * - Until a master is adopted, those who know each other, or name the same server, stand against those who do not; the
- *   group with the most configured addresses speaks, then the larger one, then the one that is configured first.
- * - From then on one is trusted that a trusted one names, or that names a server which a trusted one has named.
- * - Where no trusted one has answered for some seconds and most configured addresses that ever answered have come to be of one other
- *   group, everything was deployed again: that group speaks from then on.
+ * - Until a master is adopted, Sentinels that know each other or name the same server form a group. The group with the most
+ *   configured addresses votes; of equal ones the larger, then the one that is configured first.
+ * - From then on a Sentinel is trusted if a trusted one lists it, or if it names a server that a trusted one has named.
+ * - If no trusted Sentinel has answered for some seconds, and most configured addresses that ever answered belong to one
+ *   other group, the deployment was replaced: that group votes from then on.
  *
  * @param isFounded whether a master is adopted
  */
@@ -94,8 +94,8 @@ export function recognized(
   const founders = (): readonly Speaker[] => foundersOf(identities, speakers);
   let next = identities;
   if (!isFounded) next = { ...identities, trusted: undefined };
-  else if (identities.trusted) next = acquainted(identities, speakers);
-  else next = acquainted({ ...identities, trusted: new Set(), servers: new Set() }, speakers, founders());
+  else if (identities.trusted) next = withTrusted(identities, speakers);
+  else next = withTrusted({ ...identities, trusted: new Set(), servers: new Set() }, speakers, founders());
   const isKnown = (speaker: Speaker): boolean =>
     next.trusted ? isTrusted(next, speaker) : founders().includes(speaker);
   const isSilent = next.trusted !== undefined && !speakers.some((each) => each.isAnswering && isKnown(each));
@@ -103,12 +103,12 @@ export function recognized(
   if (isSilent && isOver(next, speakers, nowMs)) {
     const heirs = heirsOf(next, speakers);
     if (heirs.length > 0)
-      next = acquainted({ ...next, trusted: new Set(), servers: new Set() }, speakers, heirs);
+      next = withTrusted({ ...next, trusted: new Set(), servers: new Set() }, speakers, heirs);
   }
   return { ...next, strangers: strangersAmong(speakers, isKnown, identities.strangers, nowMs) };
 }
 
-/** Whether the trusted ones have been silent for long, or are not even listed any more. */
+/** Whether the trusted Sentinels have been silent for long, or are not in the roster any more. */
 function isOver(
   { trusted, silentSinceMs }: Identities,
   speakers: readonly Speaker[],
@@ -119,44 +119,43 @@ function isOver(
 }
 
 /**
- * Whether a run id that is not trusted speaks against its Sentinel: a trusted one has said whom it knows. Where none has, for
- * want of permission or of time, nobody can say that the Sentinel is not one of ours.
+ * Whether an untrusted run id proves that its Sentinel is a stranger: a trusted Sentinel has listed its peers. If none has,
+ * because it may not or has not had the time, the Sentinel may be one of ours.
  */
-export function isKnownNotToBeOurs({ trusted, introductions }: Identities, id: string): boolean {
+export function isKnownToBeStrange({ trusted, peerLists }: Identities, id: string): boolean {
   if (trusted === undefined || trusted.size === 0 || trusted.has(id)) return false;
-  return [...introductions.values()].some(
-    (introduction) =>
-      introduction.others !== undefined && introduction.id !== undefined && trusted.has(introduction.id),
+  return [...peerLists.values()].some(
+    (list) => list.others !== undefined && list.id !== undefined && trusted.has(list.id),
   );
 }
 
-/** Whether those who answered contradict each other, and one of them has not yet been asked whom it knows. */
-export function isPuzzling(identities: Identities, speakers: readonly Speaker[]): boolean {
+/** Whether the answers contradict each other, and one of the Sentinels has not listed its peers yet. */
+export function isAmbiguous(identities: Identities, speakers: readonly Speaker[]): boolean {
   const answering = speakers.filter(isNaming);
   if (groupsOf(identities, answering).length < 2) return false;
-  return answering.some((speaker) => introductionOf(identities, speaker) === undefined);
+  return answering.some((speaker) => peerListOf(identities, speaker) === undefined);
 }
 
 function isTrusted(identities: Identities, speaker: Speaker): boolean {
-  const { trusted, servers, introductions } = identities;
-  // Sentinels before Redis 6.2 neither say who they are nor, where there is but one, name another.
+  const { trusted, servers, peerLists } = identities;
+  // A single Sentinel before Redis 6.2 tells no run id and lists no other Sentinel.
   if (!trusted || trusted.size === 0 || !speaker.hasAnswered) return true;
   const { id, runId } = speaker;
-  // A Sentinel does not know the run id of a server before its first INFO, and may not be allowed to tell it.
+  // A Sentinel does not know the run id of a server before its first INFO, and an ACL may forbid us to read it.
   if (runId === undefined && speaker.isOfOurs) return true;
   if (runId !== undefined && servers.has(runId)) return true;
   if (id !== undefined)
     return (
-      trusted.has(id) || (speaker.isAnswering && runId === undefined && !isKnownNotToBeOurs(identities, id))
+      trusted.has(id) || (speaker.isAnswering && runId === undefined && !isKnownToBeStrange(identities, id))
     );
-  // It does not say who it is: there is evidence against it only where it names others, and a server, that nobody knows.
-  const others = introductionOf({ introductions }, speaker)?.others;
+  // Without a run id, a Sentinel is a stranger only if neither the Sentinels nor the server that it names are known.
+  const others = peerListOf({ peerLists }, speaker)?.others;
   if (others === undefined || runId === undefined) return true;
   return others.some((other) => trusted.has(other));
 }
 
-/** The identities once everybody who is trusted has said whom and what it knows. */
-function acquainted(
+/** Trusts everything that the trusted Sentinels list, and so on. */
+function withTrusted(
   before: Identities,
   speakers: readonly Speaker[],
   founders: readonly Speaker[] = [],
@@ -166,9 +165,9 @@ function acquainted(
   const pending = new Set(speakers.filter(({ hasAnswered }) => hasAnswered));
   const admit = (speaker: Speaker): void => {
     pending.delete(speaker);
-    const introduction = introductionOf(before, speaker);
-    for (const id of [speaker.id, ...(introduction?.others ?? [])]) if (id !== undefined) trusted.add(id);
-    const runIds = [speaker.runId, ...(introduction?.servers ?? []).map(({ runId }) => runId)];
+    const list = peerListOf(before, speaker);
+    for (const id of [speaker.id, ...(list?.others ?? [])]) if (id !== undefined) trusted.add(id);
+    const runIds = [speaker.runId, ...(list?.servers ?? []).map(({ runId }) => runId)];
     for (const runId of runIds) if (runId !== undefined) servers.add(runId);
   };
   for (const founder of founders) admit(founder);
@@ -176,7 +175,7 @@ function acquainted(
     known = pending.size;
     for (const speaker of pending) if (isTrusted({ ...before, trusted, servers }, speaker)) admit(speaker);
   }
-  // The oldest are forgotten first, and none of those that answer.
+  // The oldest are forgotten first, but none that answers.
   for (const { id, isAnswering } of speakers) {
     if (id === undefined || !isAnswering || !trusted.delete(id)) continue;
     trusted.add(id);
@@ -185,22 +184,22 @@ function acquainted(
   return isSame ? before : { ...before, trusted: latest(trusted), servers: latest(servers) };
 }
 
-/** Who speaks while nobody is trusted yet. */
+/** The Sentinels that vote while none is trusted yet. */
 function foundersOf(identities: Identities, speakers: readonly Speaker[]): readonly Speaker[] {
   const [first, ...others] = groupsOf(identities, speakers.filter(isNaming));
   const best = others.reduce((best, group) => (isLarger(group, best) ? group : best), first ?? []);
-  // Those who have said nothing yet, or nothing that tells who they are, are nobody's strangers.
+  // A Sentinel that has not answered, or not with a master, is not a stranger.
   return [...best, ...speakers.filter((speaker) => !isNaming(speaker))];
 }
 
-/** Those strangers who speak for most configured addresses, where there are such. */
+/** The group at most of the configured addresses, or none. */
 function heirsOf(identities: Identities, speakers: readonly Speaker[]): readonly Speaker[] {
   const seeds = speakers.filter(({ isSeed, hasAnswered }) => isSeed && hasAnswered);
   const groups = groupsOf(identities, speakers.filter(isNaming));
   return groups.find((group) => seedsIn(group) * 2 > seeds.length) ?? [];
 }
 
-/** Those who know each other, name the same server, or cannot be told apart; in order of preference. */
+/** Groups of Sentinels that know each other, name the same server, or cannot be told apart; in order of preference. */
 function groupsOf(identities: Identities, speakers: readonly Speaker[]): readonly (readonly Speaker[])[] {
   let groups: (readonly Speaker[])[] = [];
   for (const speaker of speakers) {
@@ -220,7 +219,7 @@ function areRelated(identities: Identities, a: Speaker, b: Speaker): boolean {
   if (a.id === undefined || b.id === undefined || a.id === b.id) return true;
   if (a.master === b.master || (a.runId !== undefined && a.runId === b.runId)) return true;
   const [knownToA, knownToB] = [a, b].map(
-    (speaker) => new Set([speaker.id, ...(introductionOf(identities, speaker)?.others ?? [])]),
+    (speaker) => new Set([speaker.id, ...(peerListOf(identities, speaker)?.others ?? [])]),
   );
   return [...(knownToA ?? [])].some((id) => knownToB?.has(id));
 }
@@ -229,21 +228,21 @@ function isLarger(group: readonly Speaker[], than: readonly Speaker[]): boolean 
   return seedsIn(group) === seedsIn(than) ? group.length > than.length : seedsIn(group) > seedsIn(than);
 }
 
-/** How many Sentinels of a group are configured. One that is configured under several addresses is one. */
+/** How many Sentinels of a group are configured. One with several configured addresses counts once. */
 function seedsIn(group: readonly Speaker[]): number {
   return new Set(group.filter(({ isSeed }) => isSeed).map(({ id, sentinel }) => id ?? sentinel)).size;
 }
 
-/** Whether it answers with a master of its own. */
+/** Whether it answers with an address. */
 function isNaming({ isAnswering, master }: Speaker): boolean {
   return isAnswering && master !== undefined;
 }
 
-function introductionOf(
-  { introductions }: Pick<Identities, 'introductions'>,
+function peerListOf(
+  { peerLists }: Pick<Identities, 'peerLists'>,
   { id, sentinel }: Speaker,
-): Introduction | undefined {
-  return introductions.get(id ?? sentinel);
+): PeerList | undefined {
+  return peerLists.get(id ?? sentinel);
 }
 
 function strangersAmong(
@@ -260,5 +259,5 @@ function strangersAmong(
 }
 
 function latest(ids: ReadonlySet<string>): ReadonlySet<string> {
-  return ids.size <= mostRemembered ? ids : new Set([...ids].slice(-mostRemembered));
+  return ids.size <= maxRemembered ? ids : new Set([...ids].slice(-maxRemembered));
 }

@@ -4,34 +4,34 @@ import { formatEndpoint, sameEndpoint, type Endpoint } from '../../net/endpoint.
 import type { Vote } from './choose.ts';
 
 /**
- * What makes two endpoints one server. Sentinels report a server by IP or, with `announce-hostnames`, by name, and during
- * a rolling restart some do this and some that.
+ * What tells that two endpoints are one server. Sentinels report a server by IP address or, with `announce-hostnames`, by
+ * name, and during a rolling restart some do one and some the other.
  */
 export interface Servers {
   /** The run id of the server at an endpoint, as a Sentinel knows it. A run id belongs to one process (redis 7.0.15, server.c). */
   readonly runIds: ReadonlyMap<string, string>;
-  /** What a host name leads to from here. */
+  /** The addresses of a host name, looked up here. */
   readonly addresses: ReadonlyMap<string, readonly string[]>;
 }
 
 export const noServers: Servers = { runIds: new Map(), addresses: new Map() };
 
-/** The latest of each kind are remembered; a group has seldom more servers. */
-const mostKnown = 256;
+/** At most this many of each kind are remembered, the latest; a group seldom has more servers. */
+const maxKnown = 256;
 
-/** Remembers the run id of the server at an endpoint. The same object where it is known. */
+/** Remembers the run id of the server at an endpoint. @returns the same object where it is known */
 export function withRunId(servers: Servers, endpoint: Endpoint, runId: string): Servers {
   const key = formatEndpoint(endpoint);
   if (servers.runIds.get(key) === runId) return servers;
   return { ...servers, runIds: withLatest(servers.runIds, key, runId) };
 }
 
-/** Remembers what a host name leads to. */
+/** Remembers the addresses of a host name. */
 export function withAddresses(servers: Servers, host: string, addresses: readonly string[]): Servers {
   return { ...servers, addresses: withLatest(servers.addresses, canonicalHost(host), addresses) };
 }
 
-/** Whether two endpoints are one server: the same text, one run id, or the same port of the same address. */
+/** Whether two endpoints are one server: the same text, the same run id, or the same port at the same address. */
 export function isSameServer({ runIds, addresses }: Servers, a: Endpoint, b: Endpoint): boolean {
   if (sameEndpoint(a, b)) return true;
   const runId = runIds.get(formatEndpoint(a));
@@ -45,27 +45,27 @@ export function isSameServer({ runIds, addresses }: Servers, a: Endpoint, b: End
 }
 
 /**
- * The votes with one spelling for each server.
+ * Gives each server one spelling in all votes.
  *
- * @param preferred the spellings in use: these stay
- * @param useless a spelling that leads nowhere from here: another one is taken where there is one
+ * @param preferred the spellings in use, which stay
+ * @param unreachable a spelling without a route from here: another one is used where there is one
  */
-export function respelt(
+export function withOneSpelling(
   servers: Servers,
   votes: readonly Vote[],
   preferred: readonly Endpoint[],
-  useless?: Endpoint,
+  unreachable?: Endpoint,
 ): readonly Vote[] {
   return votes.map((vote) => {
     const isIt = (endpoint: Endpoint): boolean => isSameServer(servers, endpoint, vote.endpoint);
     const spellings = votes.map(({ endpoint }) => endpoint).filter(isIt);
-    const useful = spellings.filter((each) => !useless || !sameEndpoint(each, useless));
-    const endpoint = preferred.find(isIt) ?? spellingOf(useful) ?? vote.endpoint;
+    const reachable = spellings.filter((each) => !unreachable || !sameEndpoint(each, unreachable));
+    const endpoint = preferred.find(isIt) ?? spellingOf(reachable) ?? vote.endpoint;
     return endpoint === vote.endpoint ? vote : { ...vote, endpoint };
   });
 }
 
-/** Most votes, then an address before a name: a name needs a name server as well. */
+/** The spelling with the most votes; of several an address before a name, which needs a name server as well. */
 function spellingOf(endpoints: readonly Endpoint[]): Endpoint | undefined {
   const votes = (endpoint: Endpoint): number =>
     endpoints.filter((each) => sameEndpoint(each, endpoint)).length;
@@ -81,7 +81,7 @@ function withLatest<T>(known: ReadonlyMap<string, T>, key: string, value: T): Re
   next.delete(key);
   next.set(key, value);
   for (const oldest of next.keys()) {
-    if (next.size <= mostKnown) break;
+    if (next.size <= maxKnown) break;
     next.delete(oldest);
   }
   return next;

@@ -2,17 +2,17 @@ import { isIP } from 'node:net';
 import { formatEndpoint, type Endpoint } from '../../net/endpoint.ts';
 import type { Belief, Report } from './belief.ts';
 import { isNewerEpoch, type Vote } from './choose.ts';
-import { isPuzzling, type Speaker } from './identity.ts';
-import { isSameServer, respelt } from './servers.ts';
+import { isAmbiguous, type Speaker } from './identity.ts';
+import { isSameServer, withOneSpelling } from './servers.ts';
 
-/** Those whose word counts, in order of preference: the roster without strangers. */
+/** The Sentinels that have a vote, in order of preference: the roster without strangers. */
 export function voters({ roster, identities }: Belief): readonly string[] {
   return identities.strangers.size === 0
     ? roster
     : roster.filter((sentinel) => !identities.strangers.has(sentinel));
 }
 
-/** The whole roster, and what was heard of each last. */
+/** The whole roster, with the last answer of each. */
 export function speakersOf(belief: Belief): readonly Speaker[] {
   const { roster, seeds, reports, adopted } = belief;
   return roster.map((sentinel) => {
@@ -34,14 +34,14 @@ export function speakersOf(belief: Belief): readonly Speaker[] {
   });
 }
 
-/** Whether two endpoints are one server, by all that is known. */
+/** Whether two endpoints are one server, by everything that is known. */
 export function isSame({ servers }: Belief, a: Endpoint, b: Endpoint): boolean {
   return isSameServer(servers, a, b);
 }
 
 /**
- * How late the most punctual of those who count is, in milliseconds; 0 where nobody is waited for. Where all are late,
- * they are busy, or we.
+ * How late the fastest voter is, in milliseconds; 0 where none is waited for. If all of them are late, they are busy, or this
+ * process is.
  */
 export function latenessMs(belief: Belief): number {
   const took = voters(belief).flatMap((sentinel) => {
@@ -53,15 +53,15 @@ export function latenessMs(belief: Belief): number {
 }
 
 /**
- * Whether another Sentinel has answered sooner while this one was waited for: then it is in trouble, and not merely busy
- * as all of them are.
+ * Whether another Sentinel has answered sooner while this one was waited for: then this one is in trouble, and not busy like
+ * all of them.
  *
  * @param waitedMs how long it has been waited for, in milliseconds
  */
 export function isOutrun(belief: Belief, sentinel: string, waitedMs: number): boolean {
   return voters(belief).some((other) => {
     const report = other === sentinel ? undefined : belief.reports.get(other);
-    if (report?.answer.kind !== 'address' || report.turn < belief.turn) return false;
+    if (report?.answer.kind !== 'address' || report.round < belief.round) return false;
     return report.tookMs < waitedMs && report.atMs >= belief.nowMs - waitedMs;
   });
 }
@@ -71,8 +71,8 @@ function isLate(report: Report | undefined): boolean {
 }
 
 /**
- * Whether enough has been answered to choose where nothing is adopted, or after a fence: one address has a majority,
- * or there is nobody left to wait for. The first answer alone may be that of a stale minority.
+ * Whether there are enough answers to choose, where nothing is adopted or after a fence: one address has a majority, or no
+ * other answer is awaited. The first answer alone may come from a stale minority.
  */
 export function isDecided(belief: Belief, counted: readonly Vote[]): boolean {
   const perAddress = new Map<string, number>();
@@ -83,26 +83,26 @@ export function isDecided(belief: Belief, counted: readonly Vote[]): boolean {
   const isMajority = [...perAddress.values()].some((number) => number * 2 > knowing(belief));
   const isAwaited = voters(belief).some((sentinel) => {
     const report = belief.reports.get(sentinel);
-    return !report || (report.turn < belief.turn && report.answer.kind === 'address');
+    return !report || (report.round < belief.round && report.answer.kind === 'address');
   });
-  // Only a majority can have given a newer epoch: one voice with it is enough. Not for the address of before: a leader
-  // that was reset in the midst of its failover names the old master under the new epoch (redis 7.0.15, sentinel.c,
-  // sentinelResetMaster).
+  // Only a majority can create a newer epoch, so one vote with it is enough. Not for the adopted address: a leader that is
+  // reset during its failover names the old master under the new epoch (redis 7.0.15, sentinel.c, sentinelResetMaster).
   const { adopted } = belief;
   const isNewer = counted.some(
     ({ endpoint, epoch }) =>
       adopted && isNewerEpoch(epoch, adopted.epoch) && !isSame(belief, endpoint, adopted.endpoint),
   );
-  if (!belief.adopted && isPuzzling(belief.identities, speakersOf(belief))) return false;
+  if (!belief.adopted && isAmbiguous(belief.identities, speakersOf(belief))) return false;
   return isMajority || isNewer || !isAwaited;
 }
 
-/** The fresh words that count, in order of preference, with one spelling for each server. */
+/** The fresh answers of the voters, in order of preference, with one spelling for each server. */
 export function votes(belief: Belief): readonly Vote[] {
   const { fence, adopted, role, servers } = belief;
   const counted = voters(belief).flatMap((sentinel) => {
     const report = belief.reports.get(sentinel);
-    if (report?.answer.kind !== 'address' || report.turn < belief.turn || !isFresh(belief, report)) return [];
+    if (report?.answer.kind !== 'address' || report.round < belief.round || !isFresh(belief, report))
+      return [];
     const { endpoint, epoch } = report.answer;
     return isBehind(belief, endpoint, epoch) ? [] : [{ sentinel, endpoint, epoch }];
   });
@@ -110,17 +110,17 @@ export function votes(belief: Belief): readonly Vote[] {
     isVouchedFor(belief, vote.sentinel, vote.endpoint) ? vote : { ...vote, epoch: undefined },
   );
   const candidate = fence && fence.kind !== 'asking' ? [fence.candidate] : [];
-  if (!adopted) return respelt(servers, vouched, candidate);
-  // A name that leads nowhere from here gives way to another spelling of the same server.
+  if (!adopted) return withOneSpelling(servers, vouched, candidate);
+  // A host name without a route from here gives way to another spelling of the same server.
   const isAstray = isIP(adopted.endpoint.host) === 0 && role?.kind === 'unusable' && role.isAstray === true;
   return isAstray
-    ? respelt(servers, vouched, candidate, adopted.endpoint)
-    : respelt(servers, vouched, [...candidate, adopted.endpoint]);
+    ? withOneSpelling(servers, vouched, candidate, adopted.endpoint)
+    : withOneSpelling(servers, vouched, [...candidate, adopted.endpoint]);
 }
 
 /**
- * Whether a newer epoch of one Sentinel is evidence: after a real failover the new master was among the servers that the
- * others knew. Where it was not, a majority has to name it.
+ * Whether a newer epoch of one Sentinel is evidence: after a real failover the other Sentinels know the new master as one of
+ * their servers. Otherwise a majority has to name it.
  */
 export function isVouchedFor(belief: Belief, sentinel: string, endpoint: Endpoint): boolean {
   const { adopted, identities, reports } = belief;
@@ -133,23 +133,23 @@ export function isVouchedFor(belief: Belief, sentinel: string, endpoint: Endpoin
   if (naming.length * 2 > known.length) return true;
   const servers = known.flatMap((other) => {
     const id = reports.get(other)?.id;
-    return other === sentinel || id === undefined ? [] : (identities.introductions.get(id)?.servers ?? []);
+    return other === sentinel || id === undefined ? [] : (identities.peerLists.get(id)?.servers ?? []);
   });
   return servers.length === 0 || servers.some((server) => isSame(belief, server.endpoint, endpoint));
 }
 
 function isBehind(belief: Belief, endpoint: Endpoint, epoch: number | undefined): boolean {
-  const { deposed, adopted, nowMs } = belief;
-  if (!deposed || nowMs >= deposed.untilMs || !isSame(belief, endpoint, deposed.endpoint)) return false;
+  const { previous, adopted, nowMs } = belief;
+  if (!previous || nowMs >= previous.untilMs || !isSame(belief, endpoint, previous.endpoint)) return false;
   return !isNewerEpoch(epoch, adopted?.epoch);
 }
 
-/** Sentinels whose latest word, an address, is fresh, whenever it was asked. */
+/** How many Sentinels have answered with an address that is fresh, in whatever round. */
 export function answering(belief: Belief): number {
   return freshReports(belief).length;
 }
 
-/** Sentinels whose fresh word is the address that is believed. */
+/** How many of these have answered with the believed address. */
 export function agreeing(belief: Belief): number {
   const { fence, adopted } = belief;
   const believed = fence && fence.kind !== 'asking' ? fence.candidate : adopted?.endpoint;
@@ -159,21 +159,21 @@ export function agreeing(belief: Belief): number {
   ).length;
 }
 
-/** Sentinels that could know this master: all but those that say they do not monitor it. */
+/** How many Sentinels may know this master: all but those that answer that they do not monitor it. */
 export function knowing(belief: Belief): number {
   return voters(belief).filter((sentinel) => belief.reports.get(sentinel)?.answer.kind !== 'unknown').length;
 }
 
-/** Those of `knowing` that have answered or failed to: one that was learnt just now is not missing yet. */
+/** How many of `knowing` have answered or failed to: one that was just learnt is not missing yet. */
 export function reporting(belief: Belief): number {
   return voters(belief).filter(
     (sentinel) => (belief.reports.get(sentinel)?.answer.kind ?? 'unknown') !== 'unknown',
   ).length;
 }
 
-/** Those that were configured while it runs, have said nothing at all yet, and may still answer. */
-export function unheard({ roster, reports, configured }: Belief): number {
-  return configured.filter((sentinel) => roster.includes(sentinel) && !reports.has(sentinel)).length;
+/** How many seeds that a reload added have not been heard yet, and may still answer. */
+export function unheard({ roster, reports, addedSeeds }: Belief): number {
+  return addedSeeds.filter((sentinel) => roster.includes(sentinel) && !reports.has(sentinel)).length;
 }
 
 function freshReports(belief: Belief): readonly Report[] {
@@ -183,7 +183,7 @@ function freshReports(belief: Belief): readonly Report[] {
   });
 }
 
-/** Whether an answer is recent enough to count. The next one of a Sentinel that takes long is due later. */
+/** Whether an answer is recent enough to count. The next answer of a slow Sentinel is due later. */
 export function isFresh({ nowMs, rules }: Belief, { atMs, tookMs }: Report): boolean {
   return nowMs - atMs < rules.freshMs + tookMs;
 }

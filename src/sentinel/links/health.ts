@@ -1,43 +1,43 @@
 import type { Log } from '../../telemetry/log.ts';
-import { refusalOf } from './channels.ts';
+import { effectOfMissing } from './announcement.ts';
+import type { Answer } from './answer.ts';
 import type { SubscriptionEvent } from './subscription.ts';
-import type { Answer } from './announcement.ts';
 
-/** A learnt Sentinel that has not answered for so long is forgotten, in milliseconds; it may be named again. */
+/** A learnt Sentinel that has not answered for this long is forgotten, in milliseconds; it may be listed again. */
 const forgetMs = 60_000;
-/** One that has never answered is not taken up again for so long, in milliseconds. */
+/** A learnt Sentinel that has never answered is not added again for this long, in milliseconds. */
 const shunMs = 600_000;
 
-/** Which Sentinels answer and what is wrong with the others: told to the log once per change, not per answer. */
+/** Which Sentinels answer, and what is wrong with the others. Logs each change once, and not every answer. */
 export class Health {
   readonly #log: Log;
-  /** Since when each has not answered; absent while it does. */
+  /** Since when each Sentinel has not answered; absent while it does. */
   readonly #downSinceMs = new Map<string, number>();
   readonly #up = new Set<string>();
-  /** Who has ever answered. A learnt Sentinel counts only then: its address may mean nothing from where we are. */
-  readonly #heard = new Set<string>();
-  /** Until when those that could never be reached are not taken up again, whoever names them. */
+  /** The Sentinels that have ever answered. A learnt one counts only then: its address may mean nothing from here. */
+  readonly #answered = new Set<string>();
+  /** Until when Sentinels that could never be reached are not added again. */
   readonly #shunned = new Map<string, number>();
-  /** The error that a Sentinel last gave for a database, by both their names; for all of them, by its own. */
-  readonly #troubles = new Map<string, string>();
-  /** What was last told of the channels that each refuses. */
+  /** The last logged error of a Sentinel, by `sentinel name`, or by `sentinel` where it concerns every database. */
+  readonly #errors = new Map<string, string>();
+  /** The last logged refusal of channels. */
   readonly #refusals = new Map<string, string>();
-  /** What was last told of whom each does not say it knows. */
-  readonly #reticence = new Map<string, string>();
-  /** Who was given a password without having one. */
-  readonly #needless = new Set<string>();
+  /** The Sentinels whose lists of peers cannot be read. */
+  readonly #unread = new Set<string>();
+  /** The Sentinels that require no password, but have one configured. */
+  readonly #passwordNotNeeded = new Set<string>();
 
   constructor(log: Log) {
     this.#log = log;
   }
 
-  /** Whether its latest word was an answer. */
+  /** Whether it has answered a query without an error, and has not been unreachable since. */
   isUp(sentinel: string): boolean {
     return this.#up.has(sentinel);
   }
 
   hasAnswered(sentinel: string): boolean {
-    return this.#heard.has(sentinel);
+    return this.#answered.has(sentinel);
   }
 
   isShunned(sentinel: string): boolean {
@@ -45,115 +45,113 @@ export class Health {
   }
 
   /**
-   * Takes in what a Sentinel has answered for one master.
+   * Takes note of an answer about one master.
    *
-   * @returns `long gone` where it has not answered for so long that a learnt one may be forgotten
+   * @returns whether the Sentinel has been silent for so long that a learnt one may be forgotten
    */
-  answered(sentinel: string, name: string, answer: Answer): 'long gone' | undefined {
+  answered(sentinel: string, name: string, answer: Answer): boolean {
     switch (answer.kind) {
       case 'unreachable':
         return this.#unreachable(sentinel, answer);
       case 'error':
-        this.#heard.add(sentinel);
+        this.#answered.add(sentinel);
         this.#downSinceMs.delete(sentinel);
         this.#failed(sentinel, name, answer);
-        return undefined;
+        return false;
       case 'address':
       case 'unknown':
-        this.#heard.add(sentinel);
-        this.#well(sentinel, name);
-        return undefined;
+        this.#answered.add(sentinel);
+        this.#succeeded(sentinel, name);
+        return false;
       default:
         answer satisfies never;
-        return undefined;
+        return false;
     }
   }
 
-  /** Tells which channels a Sentinel refuses. */
+  /** Logs the channels that a Sentinel refuses. */
   subscribed(sentinel: string, event: Exclude<SubscriptionEvent, { kind: 'ended' }>): void {
-    const refusal = refusalOf(event);
-    if (this.#refusals.get(sentinel) === refusal?.text) return;
-    if (!refusal) {
-      this.#refusals.delete(sentinel);
-      return;
-    }
-    this.#refusals.set(sentinel, refusal.text);
-    this.#log.warn(refusal.event, { sentinel, ...refusal.fields });
+    const refused = event.kind === 'refused' ? event.why : event.refused.join(', ');
+    if ((this.#refusals.get(sentinel) ?? '') === refused) return;
+    this.#refusals.set(sentinel, refused);
+    if (event.kind === 'refused') this.#log.warn('sentinel.polling-only', { sentinel, reason: refused });
+    else if (refused !== '')
+      this.#log.warn('sentinel.partly-heard', { sentinel, refused, effect: effectOfMissing(event.refused) });
   }
 
-  /** Tells that a Sentinel does not say, in a way that can be read, whom it knows. */
-  introduced(sentinel: string, trouble: string | undefined): void {
-    if (trouble === undefined) this.#reticence.delete(sentinel);
-    else if (!this.#reticence.has(sentinel)) {
-      this.#reticence.set(sentinel, trouble);
+  /** Logs that the peers of a Sentinel cannot be read. @param trouble why; `undefined` where they can */
+  peersListed(sentinel: string, trouble: string | undefined): void {
+    if (trouble === undefined) this.#unread.delete(sentinel);
+    else if (!this.#unread.has(sentinel)) {
+      this.#unread.add(sentinel);
       this.#log.warn('sentinel.unread', { sentinel, reason: trouble });
     }
   }
 
-  /** Tells that several Sentinels answer at one address. */
-  isShared(sentinel: string): void {
+  /** Logs that several Sentinels answer at one address. */
+  foundShared(sentinel: string): void {
     this.#log.info('sentinel.shared', { sentinel });
   }
 
-  loggedInNeedlessly(sentinel: string): void {
-    if (this.#needless.has(sentinel)) return;
-    this.#needless.add(sentinel);
+  /** Logs that a Sentinel requires no password, but one is configured. */
+  passwordNotNeeded(sentinel: string): void {
+    if (this.#passwordNotNeeded.has(sentinel)) return;
+    this.#passwordNotNeeded.add(sentinel);
     this.#log.warn('password.needless', { server: sentinel });
   }
 
-  /** Other credentials may be needed where the last were not. */
-  forgetNeedless(): void {
-    this.#needless.clear();
+  /** The credentials have changed. */
+  credentialsChanged(): void {
+    this.#passwordNotNeeded.clear();
   }
 
-  /** One that was never reached is not taken up again for a while, whoever names it. */
+  /** Keeps a Sentinel that was never reached from being added again for a while. */
   shun(sentinel: string): void {
     const nowMs = performance.now();
     for (const [key, untilMs] of this.#shunned) if (untilMs <= nowMs) this.#shunned.delete(key);
     this.#shunned.set(sentinel, nowMs + shunMs);
   }
 
-  /** Forgets all but whom to shun. */
+  /** Forgets a Sentinel, but not that it is shunned. */
   drop(sentinel: string): void {
     this.#downSinceMs.delete(sentinel);
     this.#up.delete(sentinel);
-    this.#heard.delete(sentinel);
+    this.#answered.delete(sentinel);
     this.#refusals.delete(sentinel);
-    this.#reticence.delete(sentinel);
-    this.#needless.delete(sentinel);
-    for (const trouble of this.#troubles.keys())
-      if (trouble === sentinel || trouble.startsWith(`${sentinel} `)) this.#troubles.delete(trouble);
+    this.#unread.delete(sentinel);
+    this.#passwordNotNeeded.delete(sentinel);
+    for (const key of this.#errors.keys())
+      if (key === sentinel || key.startsWith(`${sentinel} `)) this.#errors.delete(key);
   }
 
-  #well(sentinel: string, name: string): void {
+  #succeeded(sentinel: string, name: string): void {
     this.#downSinceMs.delete(sentinel);
-    const troubles = [`${sentinel} ${name}`, sentinel];
-    const isBetter = troubles.filter((trouble) => this.#troubles.delete(trouble)).length > 0;
-    if (isBetter || !this.#up.has(sentinel)) this.#log.info('sentinel.up', { sentinel });
+    const had = [`${sentinel} ${name}`, sentinel].filter((key) => this.#errors.delete(key));
+    if (had.length > 0 || !this.#up.has(sentinel)) this.#log.info('sentinel.up', { sentinel });
     this.#up.add(sentinel);
   }
 
   #failed(sentinel: string, name: string, { text, code }: Answer & { kind: 'error' }): void {
-    const trouble = code === 'ST_SENTINEL_AUTH' ? sentinel : `${sentinel} ${name}`;
-    if (this.#troubles.get(trouble) === text) return;
-    this.#troubles.set(trouble, text);
+    const key = code === 'ST_SENTINEL_AUTH' ? sentinel : `${sentinel} ${name}`;
+    if (this.#errors.get(key) === text) return;
+    this.#errors.set(key, text);
     this.#log.warn('sentinel.down', { sentinel, reason: text, code });
   }
 
-  #unreachable(sentinel: string, { text, code }: Answer & { kind: 'unreachable' }): 'long gone' | undefined {
+  #unreachable(sentinel: string, { text, code }: Answer & { kind: 'unreachable' }): boolean {
     const nowMs = performance.now();
     const sinceMs = this.#downSinceMs.get(sentinel);
     if (sinceMs === undefined) {
       this.#downSinceMs.set(sentinel, nowMs);
       this.#up.delete(sentinel);
-      this.#troubles.delete(sentinel); // told again, should it refuse us when it is back
+      this.#errors.delete(sentinel); // logged again if it still denies us when it is back
     }
-    const isNewTrouble = code === 'ST_TLS_FAILED' && this.#troubles.get(sentinel) !== text;
-    if (isNewTrouble) this.#troubles.set(sentinel, text);
-    if (sinceMs === undefined || isNewTrouble) {
+    const isNewError = code === 'ST_TLS_FAILED' && this.#errors.get(sentinel) !== text;
+    if (isNewError) this.#errors.set(sentinel, text);
+    if (sinceMs === undefined || isNewError) {
       this.#log.warn('sentinel.down', { sentinel, reason: text, code });
-      return undefined;
+      return false;
     }
-    return nowMs - sinceMs >= forgetMs ? 'long gone' : undefined;
+    return nowMs - sinceMs >= forgetMs;
   }
 }

@@ -4,136 +4,136 @@ import type { AddressMap } from '../../net/address-map.ts';
 import { formatEndpoint, type Endpoint } from '../../net/endpoint.ts';
 import type { Access } from '../../net/tls.ts';
 import { timedOut } from '../../redis/connection-errors.ts';
-import { Connection } from '../../redis/connection.ts';
-import { assertLoggedIn, deniedMs } from './denial.ts';
-import { introduce, type Acquaintance, type Ports } from './introduce.ts';
-import { Pulse } from './pulse.ts';
+import type { Connection } from '../../redis/connection.ts';
 import { ReplyError } from '../../redis/resp.ts';
-import { Subscription, type AnnouncedAt, type SubscriptionEvent } from './subscription.ts';
-import { readAnswer, readMyId, type Announcement, type Answer } from './announcement.ts';
+import { readAnswer, readMyId, type Answer } from './answer.ts';
+import { deniedMs, isUnavailable } from './denial.ts';
+import { Pulse } from './pulse.ts';
+import {
+  connectToSentinel,
+  masterCommands,
+  myIdCommand,
+  peersCommands,
+  peersFrom,
+  querySentinel,
+  type Peers,
+  type ServerPorts,
+} from './query.ts';
+import { Subscription, type SubscriptionCallbacks } from './subscription.ts';
 
-/** What a link asks about, and under which turn of its watch. */
-export interface Question {
-  /** Who asks; two watches may ask about one name. */
+/** A query for one master. */
+export interface MasterQuery {
+  /** Whose query it is: two watches may query one name. */
   readonly watch: object;
   readonly name: string;
-  readonly turn: number;
-  /** The port of every server of its master, where it has one whatever is announced. */
+  /** The query round of the watch: an answer to an older one is stale. */
+  readonly round: number;
+  /** The port of every server of the master, in place of the announced ones; `undefined` for those. */
   readonly port: number | undefined;
 }
 
-/** An answer, and how it was given. */
-export interface Given {
+/** An answer, and who gave it when. */
+export interface TimedAnswer {
   readonly answer: Answer;
-  /** The run id of the Sentinel that gave it, where it tells. */
+  /** The run id of the Sentinel that gave it, where it tells it. */
   readonly id: string | undefined;
   /** How long it took, or has been waited for, in milliseconds. */
   readonly tookMs: number;
 }
 
-/** What a link needs to know and whom it tells. The callbacks must not throw. */
-export interface LinkPort {
+/** How a link talks to its Sentinel. A link keeps the settings that it was made with. */
+export interface LinkSettings {
+  /** An answer is late after this, in milliseconds. */
   readonly replyMs: number;
   readonly addressMap: AddressMap;
-  /** How to get into a Sentinel, for connections made from now on. */
-  access(): Access;
-  /** The names to ask about now. */
-  questions(): readonly Question[];
-  /** How long until the next round, in milliseconds: shorter while a master is missing. */
-  beatMs(): number;
-  answered(link: SentinelLink, question: Question, given: Given): void;
-  /**
-   * @param id the run id of the Sentinel that announces, where it tells
-   * @param at the same announcement where every server has this port
-   */
-  announced(link: SentinelLink, announcement: Announcement, id: string | undefined, at: AnnouncedAt): void;
-  /** Who it is and whom it knows, from time to time. */
-  introduced(link: SentinelLink, acquaintances: readonly Acquaintance[]): void;
-  subscription(link: SentinelLink, event: SubscriptionEvent): void;
-  /** It has no password, and was given one. */
-  loggedInNeedlessly(link: SentinelLink): void;
+  readonly access: Access;
 }
 
-/** Two rounds never begin closer together than this, however many hints there are, in milliseconds. */
+/** What a link needs, and what it reports. The callbacks must not throw. */
+export interface LinkCallbacks extends SubscriptionCallbacks<SentinelLink> {
+  /** The queries of the next round. */
+  queries(): readonly MasterQuery[];
+  /** How long to wait for the next round, in milliseconds: shorter while a master is missing. */
+  roundEveryMs(): number;
+  answered(link: SentinelLink, query: MasterQuery, given: TimedAnswer): void;
+  /** Who the Sentinel is and which Sentinels and replicas it knows; from time to time. */
+  peersListed(link: SentinelLink, peers: readonly Peers[]): void;
+  /** It requires no password, but one is configured. */
+  passwordNotNeeded(link: SentinelLink): void;
+}
+
+/** Two rounds never begin closer together than this, however many hints there are; in milliseconds. */
 const floorMs = 20;
-/** How often a Sentinel is asked which others it knows, in milliseconds. */
-const introductionEveryMs = 10_000;
-/** The same while somebody is not known yet: they hear of each other every 2 s (redis 7.0.15, sentinel.c, SENTINEL_PUBLISH_PERIOD). */
-const hastyIntroductionMs = 1_000;
+/** How often a Sentinel is asked for its peers, in milliseconds. */
+const peersEveryMs = 10_000;
+/** The same while a Sentinel is not known yet: Sentinels hear of each other every 2 s (redis 7.0.15, sentinel.c, SENTINEL_PUBLISH_PERIOD). */
+const peersSoonMs = 1_000;
 const firstRetryMs = 250;
-const mostRetryMs = 5_000;
+const maxRetryMs = 5_000;
 
 const patientMs = 5_000;
 
 /**
- * An answer that has not come by then is not waited for, in milliseconds. Until then it counts whenever it comes: busy
- * hosts may take longer than `replyMs`, all of them.
+ * How long an answer is waited for, in milliseconds. It counts until then: on busy hosts every Sentinel may take longer
+ * than `replyMs`.
  */
 export function lateMsOf(replyMs: number): number {
   return Math.max(replyMs, patientMs);
 }
 
-/** What comes of asking everything once. */
+/** The outcome of a query round. */
 type Outcome = 'answered' | 'denied' | 'failed' | 'late' | 'again';
 
-/** A connection on which questions are asked, and the run id of the Sentinel that it led to. */
-interface Line {
+/** A connection for queries, and the run id of the Sentinel that it led to. */
+interface QueryLine {
   readonly connection: Connection;
   readonly id: string | undefined;
-  /** Whether we have closed it ourselves: that its questions fail is no news. */
-  isGivenUp: boolean;
+  /** Whether we closed it: then the failure of its queries is no news. */
+  isAbandoned: boolean;
 }
 
 /**
- * Everything between us and one Sentinel: one connection to ask on, one to listen on, each opened again when it
- * ends. It only carries words; what they mean is decided elsewhere.
+ * Everything between us and one Sentinel: one connection for queries and one for the subscription, each opened again when
+ * it ends. It reports what it receives, and decides nothing.
  */
 export class SentinelLink {
   readonly endpoint: Endpoint;
-  /** `host:port`, the name under which its word counts. */
+  /** `host:port`. */
   readonly key: string;
-  readonly port: LinkPort;
+  readonly settings: LinkSettings;
+  readonly #callbacks: LinkCallbacks;
   readonly #closing = new AbortController();
-  readonly #backoff = new Backoff(firstRetryMs, mostRetryMs);
+  readonly #backoff = new Backoff(firstRetryMs, maxRetryMs);
   readonly #pulse: Pulse;
-  readonly #subscription: Subscription;
+  readonly #subscription: Subscription<SentinelLink>;
   readonly #lateMs: number;
-  #line: Line | undefined;
-  /** Stops the opening of a line. */
+  #line: QueryLine | undefined;
+  /** Aborts the opening of a line. */
   #opening: AbortController | undefined;
-  /** One whose answers are late. Should they come, it is the line again. */
-  #lateLine: Line | undefined;
-  /** When the newest question that was answered had been asked. */
-  #answeredAskedMs = -Infinity;
-  /** How long an answer may take before it is late: longer where the last one took long. */
+  /** A line whose answers are late. If they come, it becomes the line again. */
+  #lateLine: QueryLine | undefined;
+  /** When the newest answered query was sent. */
+  #answeredSentMs = -Infinity;
+  /** When an answer is late: longer than `replyMs` if the last one took long. */
   #patienceMs: number;
-  /** Who waits for the end of a round that has not begun yet. */
-  #awaiting: (() => void)[] = [];
-  #introducedAtMs = -Infinity;
-  #isIntroducing = false;
+  /** The callers of `refreshed` that wait for a round that has not begun yet. */
+  #waiting: (() => void)[] = [];
+  #peersSentMs = -Infinity;
+  #isListingPeers = false;
   #deniedUntilMs = -Infinity;
-  /** `SENTINEL MASTER` is not for us: an epoch cannot be had, and asking again only fills the Sentinel's ACL log. */
+  /** `SENTINEL MASTER` is not available to us: another attempt only fills the ACL log of the Sentinel. */
   #isWithoutEpoch = false;
 
-  constructor(endpoint: Endpoint, port: LinkPort) {
+  constructor(endpoint: Endpoint, settings: LinkSettings, callbacks: LinkCallbacks) {
+    const { replyMs, access } = settings;
     this.endpoint = endpoint;
     this.key = formatEndpoint(endpoint);
-    this.port = port;
-    this.#lateMs = lateMsOf(port.replyMs);
-    this.#patienceMs = port.replyMs;
+    this.settings = settings;
+    this.#callbacks = callbacks;
+    this.#lateMs = lateMsOf(replyMs);
+    this.#patienceMs = replyMs;
     this.#pulse = new Pulse(floorMs, () => this.#round());
-    this.#subscription = new Subscription(endpoint, this.#lateMs, {
-      addressMap: port.addressMap,
-      access: () => port.access(),
-      announced: (announcement, id, at) => {
-        port.announced(this, announcement, id, at);
-      },
-      changed: (event) => {
-        // Whatever was announced before the subscription stood was missed: ask once it stands.
-        if (event.kind === 'subscribed') this.#pulse.wake();
-        port.subscription(this, event);
-      },
-    });
+    this.#subscription = new Subscription(this, { endpoint, access, replyMs: this.#lateMs }, callbacks);
   }
 
   start(): void {
@@ -141,29 +141,29 @@ export class SentinelLink {
     this.#pulse.start();
   }
 
-  /** Asks about everything now, or as soon as the floor allows. */
+  /** Sends all queries now, or as soon as the floor allows. */
   wake(): void {
-    if (performance.now() < this.#deniedUntilMs) return; // a hint does not change what only a person can
+    if (performance.now() < this.#deniedUntilMs) return; // a hint does not change what only an operator can
     this.#pulse.wake();
   }
 
   /**
-   * Resolves when it has answered questions asked from now on, and all that it announced until now has been heard; or
-   * when neither can be had.
+   * Resolves when the Sentinel has answered queries sent from now on, and everything that it published until now has been
+   * reported; or when it can do neither.
    */
-  async heardAnew(): Promise<void> {
+  async refreshed(): Promise<void> {
     const answered = new Promise<void>((resolve) => {
-      this.#awaiting.push(resolve);
+      this.#waiting.push(resolve);
     });
     this.#pulse.wake();
-    await Promise.all([answered, this.#subscription.heard()]);
+    await Promise.all([answered, this.#subscription.flushed()]);
   }
 
-  /** Asks whom it knows again soon: at the next round, or `hastyIntroductionMs` after the last time. */
-  askAcquaintances(): void {
-    const dueMs = performance.now() - introductionEveryMs + hastyIntroductionMs;
-    this.#introducedAtMs = Math.min(this.#introducedAtMs, dueMs);
-    this.#introduceWhenDue();
+  /** Lists the peers at the next round, or `peersSoonMs` after the last time. */
+  listPeersSoon(): void {
+    const dueMs = performance.now() - peersEveryMs + peersSoonMs;
+    this.#peersSentMs = Math.min(this.#peersSentMs, dueMs);
+    this.#listPeersWhenDue();
   }
 
   close(): void {
@@ -175,22 +175,22 @@ export class SentinelLink {
     this.#lateLine?.connection.close();
   }
 
-  /** One round of questions; gives the wait until the next in milliseconds. */
+  /** One query round. @returns the wait until the next one, in milliseconds */
   async #round(): Promise<number> {
-    const awaiting = this.#awaiting.splice(0);
-    const isOld = this.#line !== undefined;
-    const outcome = await this.#askAll();
+    const waiting = this.#waiting.splice(0);
+    const wasOpen = this.#line !== undefined;
+    const outcome = await this.#queryAll();
     if (this.#closing.signal.aborted) return 0;
-    if (outcome === 'failed' && isOld && awaiting.length > 0) {
-      // The connection may only have grown old while we were stopped: a new one is tried before giving up.
-      this.#awaiting.push(...awaiting);
+    if (outcome === 'failed' && wasOpen && waiting.length > 0) {
+      // The connection may have broken while this process was suspended: a new one is tried first.
+      this.#waiting.push(...waiting);
       return 0;
     }
-    for (const resolve of awaiting) resolve();
+    for (const resolve of waiting) resolve();
     switch (outcome) {
       case 'answered':
-        this.#introduceWhenDue();
-        return this.port.beatMs();
+        this.#listPeersWhenDue();
+        return this.#callbacks.roundEveryMs();
       case 'denied':
         return deniedMs;
       case 'again':
@@ -201,29 +201,29 @@ export class SentinelLink {
     }
   }
 
-  /** Asks everything that there is to ask now, where need be on a new line. */
-  async #askAll(): Promise<Outcome> {
+  /** Sends all queries, on a new line if there is none. */
+  async #queryAll(): Promise<Outcome> {
     const beganMs = performance.now();
     let line = this.#line;
     try {
       line ??= await this.#open();
     } catch (error) {
-      if (this.#line) return 'again'; // what was late has come meanwhile
+      if (this.#line) return 'again'; // the late answers have come meanwhile
       const isTimeout = error instanceof TunnelError && error.code === 'ST_SENTINEL_TIMEOUT';
       if (isTimeout) this.#patienceMs = Math.min(this.#patienceMs * 2, this.#lateMs);
       const isLate = isTimeout && this.#lateLine !== undefined;
-      return this.#failed(error, this.port.questions(), beganMs, isLate);
+      return this.#failed(error, this.#callbacks.queries(), beganMs, isLate);
     }
     if (this.#line && this.#line !== line) {
-      giveUp(line); // what was late came just as this one was open
+      abandon(line); // the late answers came just as this line was open
       return 'again';
     }
     this.#line = line;
-    // Opening takes a while; what is asked now is asked under the turn of now.
-    const missing = new Set(this.port.questions());
+    // Opening takes a while: these are the queries of now, not of the beginning.
+    const unanswered = new Set(this.#callbacks.queries());
     let late: NodeJS.Timeout | undefined;
     const outcome = await Promise.race([
-      this.#askOn(line, missing),
+      this.#queryOn(line, unanswered),
       new Promise<'late'>((resolve) => {
         late = setTimeout(() => {
           resolve('late');
@@ -231,38 +231,38 @@ export class SentinelLink {
       }),
     ]);
     clearTimeout(late);
-    if (outcome === 'late') this.#isLate(line, missing);
+    if (outcome === 'late') this.#becameLate(line, unanswered);
     return outcome;
   }
 
-  /** Asks everything on one line, and tells each answer as it comes. Answered questions are taken out of `missing`. */
-  async #askOn(line: Line, missing: Set<Question>): Promise<Outcome> {
-    const askedMs = performance.now();
+  /** Sends queries on one line and reports each answer as it comes. Removes answered queries from `unanswered`. */
+  async #queryOn(line: QueryLine, unanswered: Set<MasterQuery>): Promise<Outcome> {
+    const sentMs = performance.now();
     try {
       const answers = await Promise.all(
-        [...missing].map(async (question) => {
-          const given = await this.#ask(line, question, askedMs);
-          missing.delete(question);
-          this.#tell(question, given, askedMs);
+        [...unanswered].map(async (query) => {
+          const given = await this.#query(line, query, sentMs);
+          unanswered.delete(query);
+          this.#report(query, given, sentMs);
           return given.answer;
         }),
       );
-      this.#answeredOn(line, askedMs);
+      this.#answeredOn(line, sentMs);
       const isDenied =
         answers.length > 0 && answers.every((answer) => answer.kind === 'error' && answer.code !== undefined);
       this.#deniedUntilMs = isDenied ? performance.now() + deniedMs : -Infinity;
       if (!isDenied) return 'answered';
-      // By then it may know our credentials, or we others; they are given when a connection begins.
+      // Credentials are sent when a connection begins, and by the next round they may be accepted.
       line.connection.close();
       return 'denied';
     } catch (error) {
       line.connection.close();
-      return line.isGivenUp ? 'failed' : this.#failed(error, [...missing], askedMs);
+      return line.isAbandoned ? 'failed' : this.#failed(error, [...unanswered], sentMs);
     }
   }
 
-  /** Tells why there is no answer to these. */
-  #failed(error: unknown, missing: readonly Question[], askedMs: number, isLate = false): Outcome {
+  /** Reports why there is no answer to these queries. */
+  #failed(error: unknown, unanswered: readonly MasterQuery[], sentMs: number, isLate = false): Outcome {
     const code = error instanceof TunnelError ? error.code : undefined;
     const isDenied = code === 'ST_SENTINEL_AUTH';
     this.#deniedUntilMs = isDenied ? performance.now() + deniedMs : -Infinity;
@@ -270,57 +270,62 @@ export class SentinelLink {
     const answer: Answer = isDenied
       ? { kind: 'error', ...what }
       : { kind: 'unreachable', ...what, ...(isLate && { isLate }) };
-    const tookMs = performance.now() - askedMs;
-    for (const question of missing) this.#tell(question, { answer, id: undefined, tookMs }, askedMs);
+    const tookMs = performance.now() - sentMs;
+    for (const query of unanswered) this.#report(query, { answer, id: undefined, tookMs }, sentMs);
     return isDenied ? 'denied' : 'failed';
   }
 
-  /** An answer counts whenever it comes, unless a newer question has been answered. */
-  #tell(question: Question, given: Given, askedMs: number): void {
-    if (this.#closing.signal.aborted || askedMs < this.#answeredAskedMs) return;
-    this.port.answered(this, question, given);
+  /** An answer counts whenever it comes, unless a newer query has been answered. */
+  #report(query: MasterQuery, given: TimedAnswer, sentMs: number): void {
+    if (this.#closing.signal.aborted || sentMs < this.#answeredSentMs) return;
+    this.#callbacks.answered(this, query, given);
   }
 
   /**
-   * The answers have not come in time. They may yet: their line is kept beside a new one, in case it leads nowhere any
-   * more. There is one of these at most, the oldest.
+   * The answers are late, and may still come: their line is kept beside a new one, which is needed if the old one is dead.
+   * At most one late line is kept, the oldest.
    */
-  #isLate(line: Line, missing: ReadonlySet<Question>): void {
+  #becameLate(line: QueryLine, unanswered: ReadonlySet<MasterQuery>): void {
     if (this.#line === line) this.#line = undefined;
     if (!this.#lateLine) this.#lateLine = line;
-    else if (this.#lateLine !== line) giveUp(line);
+    else if (this.#lateLine !== line) abandon(line);
     const tookMs = this.#patienceMs;
-    const { message: text, code } = timedOut(this.endpoint, 'has not answered', Math.round(tookMs));
+    const { message: text, code } = timedOut(
+      'sentinel',
+      this.endpoint,
+      'has not answered',
+      Math.round(tookMs),
+    );
     const answer: Answer = { kind: 'unreachable', text, code, isLate: true };
-    for (const question of missing) this.port.answered(this, question, { answer, id: undefined, tookMs });
+    for (const query of unanswered) this.#callbacks.answered(this, query, { answer, id: undefined, tookMs });
   }
 
-  /** Everything was answered on a line: it is the one to go on with, and an older one is not waited for. */
-  #answeredOn(line: Line, askedMs: number): void {
-    this.#answeredAskedMs = Math.max(askedMs, this.#answeredAskedMs);
+  /** Every query was answered on this line: it is used from now on, and an older one is closed. */
+  #answeredOn(line: QueryLine, sentMs: number): void {
+    this.#answeredSentMs = Math.max(sentMs, this.#answeredSentMs);
     this.#backoff.reset();
     const other = this.#lateLine === line ? this.#line : this.#lateLine;
     this.#lateLine = undefined;
     if (line.connection.whyEnded()) return;
     this.#line = line;
-    if (other && other !== line) giveUp(other);
+    if (other && other !== line) abandon(other);
     this.#opening?.abort();
   }
 
-  async #open(): Promise<Line> {
+  async #open(): Promise<QueryLine> {
     const opening = new AbortController();
     this.#opening = opening;
     try {
       const { signal } = opening;
-      const connection = await Connection.open(this.endpoint, this.#patienceMs, signal, this.port.access());
-      assertLoggedIn(connection);
-      if (connection.login.kind === 'needless') this.port.loggedInNeedlessly(this);
+      const { access } = this.settings;
+      const connection = await connectToSentinel(this.endpoint, this.#patienceMs, { access, signal });
+      if (connection.login.kind === 'needless') this.#callbacks.passwordNotNeeded(this);
       this.#isWithoutEpoch = false;
-      // Redis before 6.2 and Redis Enterprise do not know MYID; without it, a Sentinel is its address.
-      const id = readMyId(await connection.ask(['SENTINEL', 'MYID'], this.#patienceMs));
-      const line: Line = { connection, id, isGivenUp: false };
+      // Redis before 6.2 and Redis Enterprise do not know MYID; such a Sentinel is identified by its address.
+      const id = readMyId(await connection.send(myIdCommand, this.#patienceMs));
+      const line: QueryLine = { connection, id, isAbandoned: false };
       connection.onEnded(() => {
-        // Between rounds: the next one opens another. A hurry would make a hot loop of a Sentinel that answers and closes.
+        // The next round opens another line. To wake it would cause a hot loop on a Sentinel that answers and closes.
         if (this.#line === line) this.#line = undefined;
         if (this.#lateLine === line) this.#lateLine = undefined;
       });
@@ -330,45 +335,48 @@ export class SentinelLink {
     }
   }
 
-  async #ask({ connection, id }: Line, { name, port }: Question, askedMs: number): Promise<Given> {
-    // The epoch is asked for first: should the address change between the two, a new address comes with the old epoch
-    // and counts for little until the next round, instead of an old address with the new epoch.
+  async #query(
+    { connection, id }: QueryLine,
+    { name, port }: MasterQuery,
+    sentMs: number,
+  ): Promise<TimedAnswer> {
+    // The epoch comes first: if the address changes between the two, a new address comes with the old epoch and counts
+    // for little until the next round, and never an old address with the new epoch.
     const [master, address] = await Promise.all([
-      this.#isWithoutEpoch ? null : connection.ask(['SENTINEL', 'MASTER', name], this.#lateMs),
-      connection.ask(['SENTINEL', 'get-master-addr-by-name', name], this.#lateMs),
+      this.#isWithoutEpoch ? null : connection.send(masterCommands.master(name), this.#lateMs),
+      connection.send(masterCommands.address(name), this.#lateMs),
     ]);
     const { isRemote } = connection;
-    const answer = readAnswer(address, master, { map: this.port.addressMap, isRemote, port });
-    // Not "No such master with that name": that is so only until it is monitored.
-    if (master instanceof ReplyError && /^NOPERM |^ERR unknown (sub)?command/i.test(master.text))
-      this.#isWithoutEpoch = true;
-    const tookMs = performance.now() - askedMs;
-    this.#patienceMs = Math.min(Math.max(this.port.replyMs, tookMs * 2), this.#lateMs);
+    const answer = readAnswer(address, master, { map: this.settings.addressMap, isRemote, port });
+    if (master instanceof ReplyError && isUnavailable(master.text)) this.#isWithoutEpoch = true;
+    const tookMs = performance.now() - sentMs;
+    this.#patienceMs = Math.min(Math.max(this.settings.replyMs, tookMs * 2), this.#lateMs);
     return { answer, id, tookMs };
   }
 
-  #introduceWhenDue(): void {
+  #listPeersWhenDue(): void {
     const nowMs = performance.now();
-    if (this.#isIntroducing || nowMs - this.#introducedAtMs < introductionEveryMs) return;
+    if (this.#isListingPeers || nowMs - this.#peersSentMs < peersEveryMs) return;
     const ports = new Map<string, Set<number | undefined>>();
-    for (const { name, port } of this.port.questions())
+    for (const { name, port } of this.#callbacks.queries())
       ports.set(name, (ports.get(name) ?? new Set()).add(port));
     if (ports.size === 0) return;
-    this.#introducedAtMs = nowMs;
-    this.#isIntroducing = true;
-    void this.#introduce(ports);
+    this.#peersSentMs = nowMs;
+    this.#isListingPeers = true;
+    void this.#listPeers(ports);
   }
 
-  async #introduce(ports: Ports): Promise<void> {
+  async #listPeers(ports: ServerPorts): Promise<void> {
     const { signal } = this.#closing;
-    const { addressMap } = this.port;
-    const told = await introduce(this.endpoint, ports, addressMap, this.#lateMs, this.port.access(), signal);
-    this.#isIntroducing = false;
-    if (!signal.aborted) this.port.introduced(this, told);
+    const { access, addressMap } = this.settings;
+    const options = { access, ms: this.#lateMs, signal };
+    const replies = await querySentinel(this.endpoint, peersCommands(ports.keys()), options);
+    this.#isListingPeers = false;
+    if (!signal.aborted) this.#callbacks.peersListed(this, peersFrom(replies, ports, addressMap));
   }
 }
 
-function giveUp(line: Line): void {
-  line.isGivenUp = true;
+function abandon(line: QueryLine): void {
+  line.isAbandoned = true;
   line.connection.close();
 }

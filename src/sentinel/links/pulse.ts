@@ -1,6 +1,6 @@
 /**
- * A beat that can be hurried: runs something again and again, waits between two runs as long as the last one asked
- * for, less when woken, never less than a floor. A wake during a run brings one more run after it.
+ * Runs something again and again. Each run says how long to wait for the next one; `wake` shortens that wait, but runs
+ * never begin closer together than a floor. A wake during a run causes one more run after it.
  */
 export class Pulse {
   readonly #floorMs: number;
@@ -12,8 +12,8 @@ export class Pulse {
   #isClosed = false;
 
   /**
-   * @param floorMs the least time from the beginning of one run to that of the next, in milliseconds
-   * @param run must not reject; gives the wait until the next run in milliseconds
+   * @param floorMs the shortest time from the beginning of a run to that of the next, in milliseconds
+   * @param run must not reject; returns the wait until the next run, in milliseconds
    */
   constructor(floorMs: number, run: () => Promise<number>) {
     this.#floorMs = floorMs;
@@ -39,11 +39,11 @@ export class Pulse {
     clearTimeout(this.#timer);
     const sinceMs = performance.now() - this.#begunMs;
     const waitMs = Math.max(ms, this.#floorMs - sinceMs);
-    if (waitMs <= 0) void this.#beat();
-    else this.#timer = setTimeout(() => void this.#beat(), waitMs);
+    if (waitMs <= 0) void this.#runOnce();
+    else this.#timer = setTimeout(() => void this.#runOnce(), waitMs);
   }
 
-  async #beat(): Promise<void> {
+  async #runOnce(): Promise<void> {
     this.#isRunning = true;
     this.#begunMs = performance.now();
     const waitMs = await this.#run();

@@ -1,46 +1,46 @@
 import { Latest } from '../../lifecycle/latest.ts';
 import { within } from '../../lifecycle/within.ts';
-import { SentinelLink, type LinkPort } from './link.ts';
+import { SentinelLink, type LinkCallbacks, type LinkSettings } from './link.ts';
 
+/** A new link that has not taken over yet. */
 interface Candidate {
   hasAnswered: boolean;
-  /** Its subscription stands, or has been refused. */
+  /** Whether it has subscribed, or has been refused to. */
   isListening: boolean;
   readonly settle: () => void;
 }
 
-/** Beside its deadlines, what a new link may take to be known to work, in milliseconds. */
+/** A new link may take this much longer than its deadlines, in milliseconds. */
 const slackMs = 500;
 
 /**
- * Puts links that speak another way in the place of those that stand. Until one has been answered and listens, the old
- * one does the work; so nothing that is announced meanwhile is missed, and no failover that is going on loses its
- * announcer.
+ * Replaces links by others with new settings. An old link works until the new one has an answer and a subscription, so
+ * that no announcement is missed and a failover in progress does not lose its announcer.
  */
-export class Renewal {
+export class LinkReplacement {
   readonly #candidates = new Map<SentinelLink, Candidate>();
-  readonly #renewing = new Latest<void>();
+  readonly #replacing = new Latest<void>();
 
   /**
    * Replaces links one after another.
    *
-   * @param old those to be replaced, by the key under which they stand
-   * @param links where they stand; one that has gone from there meanwhile is passed over
-   * @param port the new way to speak
-   * @param isUp whether a Sentinel answers now; one that does not has nothing to be waited for
+   * @param keys the keys of the links to be replaced
+   * @param links all links by key; one that is removed meanwhile is passed over
+   * @param isUp whether a Sentinel answers now; the link to one that does not is replaced at once
    */
   replace(
-    old: readonly (readonly [string, SentinelLink])[],
+    keys: readonly string[],
     links: Map<string, SentinelLink>,
-    port: LinkPort,
+    settings: LinkSettings,
+    callbacks: LinkCallbacks,
     isUp: (key: string) => boolean,
   ): Promise<void> {
-    return this.#renewing.run(async () => {
-      for (const [key] of old) {
+    return this.#replacing.run(async () => {
+      for (const key of keys) {
         const link = links.get(key);
-        if (!link || link.port === port) continue;
-        const fresh = new SentinelLink(link.endpoint, port);
-        if (isUp(key)) await this.#prove(fresh, port.replyMs * 2 + slackMs);
+        if (!link || link.settings === settings) continue;
+        const fresh = new SentinelLink(link.endpoint, settings, callbacks);
+        if (isUp(key)) await this.#prove(fresh, settings.replyMs * 2 + slackMs);
         else fresh.start();
         if (links.get(key) !== link) fresh.close();
         else {
@@ -52,16 +52,17 @@ export class Renewal {
     });
   }
 
-  /** @returns whether the link is one that only has to prove itself */
+  /** Takes note of an answer. @returns whether the link is a candidate: nothing else of it counts yet */
   answered(link: SentinelLink): boolean {
     return this.#note(link, { hasAnswered: true });
   }
 
-  /** @returns whether the link is one that only has to prove itself */
-  subscription(link: SentinelLink, isOver: boolean): boolean {
-    return this.#note(link, { isListening: !isOver });
+  /** Takes note of a subscription. @returns whether the link is a candidate */
+  subscription(link: SentinelLink, hasEnded: boolean): boolean {
+    return this.#note(link, { isListening: !hasEnded });
   }
 
+  /** Whether a link is a candidate. */
   has(link: SentinelLink): boolean {
     return this.#candidates.has(link);
   }
@@ -70,7 +71,7 @@ export class Renewal {
     for (const { settle } of this.#candidates.values()) settle();
   }
 
-  /** Starts a link. Resolves when it has been answered and listens, or after `ms` milliseconds. */
+  /** Starts a link. Resolves when it has an answer and a subscription, or after `ms` milliseconds. */
   async #prove(link: SentinelLink, ms: number): Promise<void> {
     const proven = new Promise<void>((resolve) => {
       this.#candidates.set(link, { hasAnswered: false, isListening: false, settle: resolve });
@@ -80,10 +81,10 @@ export class Renewal {
     this.#candidates.delete(link);
   }
 
-  #note(link: SentinelLink, what: Partial<Candidate>): boolean {
+  #note(link: SentinelLink, change: Partial<Candidate>): boolean {
     const candidate = this.#candidates.get(link);
     if (!candidate) return false;
-    Object.assign(candidate, what);
+    Object.assign(candidate, change);
     if (candidate.hasAnswered && candidate.isListening) candidate.settle();
     return true;
   }

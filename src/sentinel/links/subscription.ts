@@ -1,75 +1,81 @@
 import { messageOf, TunnelError } from '../../errors.ts';
 import { Backoff } from '../../lifecycle/backoff.ts';
-import type { AddressMap } from '../../net/address-map.ts';
 import type { Endpoint } from '../../net/endpoint.ts';
 import type { Access } from '../../net/tls.ts';
-import { Connection } from '../../redis/connection.ts';
-import { assertLoggedIn, deniedMs, denialOf } from './denial.ts';
-import { Pulse } from './pulse.ts';
+import type { Connection } from '../../redis/connection.ts';
 import { ReplyError } from '../../redis/resp.ts';
-import { channels, readAnnouncement, readMyId, type Announcement } from './announcement.ts';
+import { channels } from './announcement.ts';
+import { readMyId } from './answer.ts';
+import { deniedMs, denialOf } from './denial.ts';
+import { Pulse } from './pulse.ts';
+import { connectToSentinel, myIdCommand } from './query.ts';
 
+/** A change of a subscription. */
 export type SubscriptionEvent =
-  /** `refused` are the channels that are not allowed to us, `id` is the run id of the Sentinel, where it tells. */
+  /** `refused` are the channels that we may not subscribe to, `id` is the run id of the Sentinel, where it tells it. */
   | { readonly kind: 'subscribed'; readonly refused: readonly string[]; readonly id: string | undefined }
-  /** Not one channel is allowed to us. The connection is given up until `refusedRetryMs` have passed. */
+  /** We may not subscribe to any channel. The next attempt is made after `refusedRetryMs`. */
   | { readonly kind: 'refused'; readonly why: string }
   | { readonly kind: 'ended'; readonly why: string };
 
-/** An announcement as it is for those to whom every server of its master has one port, whatever is announced. */
-export type AnnouncedAt = (port: number | undefined) => Announcement;
-
-export interface SubscriptionPort {
-  readonly addressMap: AddressMap;
-  /** How to get into the Sentinel, for connections made from now on. */
-  access(): Access;
-  /**
-   * @param id the run id of the Sentinel that announces, where it tells: another one may be asked at the same address
-   * @param at the same announcement where every server has this port
-   */
-  announced(announcement: Announcement, id: string | undefined, at: AnnouncedAt): void;
-  changed(event: SubscriptionEvent): void;
+/** A message as it was published. */
+export interface PublishedMessage {
+  readonly channel: string;
+  readonly payload: string;
+  /** Whether the Sentinel runs on another host. */
+  readonly isRemote: boolean;
+  /** The run id of the Sentinel, where it tells it: behind one address the queries may reach another one. */
+  readonly id: string | undefined;
 }
 
-/** A subscriber hears nothing for days and cannot tell a quiet Sentinel from a dead link: so it asks, in milliseconds. */
+/** What a subscription reports, with the link that it belongs to. The callbacks must not throw. */
+export interface SubscriptionCallbacks<Link> {
+  published(link: Link, message: PublishedMessage): void;
+  subscription(link: Link, event: SubscriptionEvent): void;
+}
+
+/** How to reach the Sentinel. */
+export interface SubscriptionOptions {
+  readonly endpoint: Endpoint;
+  readonly access: Access;
+  /** Deadline for connecting and for each reply, in milliseconds. */
+  readonly replyMs: number;
+}
+
+/** A subscriber may hear nothing for days, and only a PING tells a quiet Sentinel from a dead connection; in milliseconds. */
 const pingEveryMs = 5_000;
 const pongMs = 2_500;
 const refusedRetryMs = 30_000;
 const firstRetryMs = 250;
-const mostRetryMs = 5_000;
+const maxRetryMs = 5_000;
 
-/** Keeps us subscribed to one Sentinel: connects, subscribes channel by channel, pings, and begins again when it ends. */
-export class Subscription {
-  readonly #endpoint: Endpoint;
-  readonly #replyMs: number;
-  readonly #port: SubscriptionPort;
+/** Keeps one subscription to a Sentinel: connects, subscribes to each channel, pings, and starts again when it ends. */
+export class Subscription<Link> {
+  readonly #link: Link;
+  readonly #options: SubscriptionOptions;
+  readonly #callbacks: SubscriptionCallbacks<Link>;
   readonly #closing = new AbortController();
-  readonly #backoff = new Backoff(firstRetryMs, mostRetryMs);
+  readonly #backoff = new Backoff(firstRetryMs, maxRetryMs);
   readonly #pulse: Pulse;
   #connection: Connection | undefined;
 
-  constructor(endpoint: Endpoint, replyMs: number, port: SubscriptionPort) {
-    this.#endpoint = endpoint;
-    this.#replyMs = replyMs;
-    this.#port = port;
-    this.#pulse = new Pulse(firstRetryMs, () => this.#beat());
+  constructor(link: Link, options: SubscriptionOptions, callbacks: SubscriptionCallbacks<Link>) {
+    this.#link = link;
+    this.#options = options;
+    this.#callbacks = callbacks;
+    this.#pulse = new Pulse(firstRetryMs, () => this.#round());
   }
 
   start(): void {
     this.#pulse.start();
   }
 
-  /** Tries again now where we are not subscribed. */
-  wake(): void {
-    if (!this.#connection) this.#pulse.wake();
-  }
-
-  /** Resolves when all that was announced until now has been heard, or nothing is being listened to. */
-  async heard(): Promise<void> {
+  /** Resolves when everything that was published until now has been reported, or when there is no subscription. */
+  async flushed(): Promise<void> {
     try {
-      await this.#connection?.ask(['PING'], pongMs); // what was said before its answer is read before it
+      await this.#connection?.send(['PING'], pongMs); // replies and messages come in order
     } catch {
-      // The connection has ended, and `onEnded` has told so.
+      // The connection has ended, and `onEnded` has reported it.
     }
   }
 
@@ -79,67 +85,55 @@ export class Subscription {
     this.#connection?.close();
   }
 
-  /** Subscribes where we are not, pings where we are; gives the wait until the next beat in milliseconds. */
-  async #beat(): Promise<number> {
+  /** Subscribes if there is no subscription, pings if there is. @returns the wait until the next round, in milliseconds */
+  async #round(): Promise<number> {
     try {
-      if (this.#connection) {
-        await this.#connection.ask(['PING'], pongMs);
-        return pingEveryMs;
-      }
-      return await this.#subscribe();
+      if (!this.#connection) return await this.#subscribe();
+      await this.#connection.send(['PING'], pongMs);
+      return pingEveryMs;
     } catch (error) {
       if (error instanceof TunnelError && error.code === 'ST_SENTINEL_AUTH') return deniedMs;
-      // The connection has ended: its `onEnded` tells, or it never stood and the question round says the same.
+      // `onEnded` reports the end of a connection; the queries report that none can be opened.
       return this.#backoff.next();
     }
   }
 
   async #subscribe(): Promise<number> {
-    const connection = await Connection.open(
-      this.#endpoint,
-      this.#replyMs,
-      this.#closing.signal,
-      this.#port.access(),
-    );
-    assertLoggedIn(connection);
-    const origin = { map: this.#port.addressMap, isRemote: connection.isRemote };
+    const { signal } = this.#closing;
+    const { endpoint, access, replyMs } = this.#options;
+    const connection = await connectToSentinel(endpoint, replyMs, { access, signal });
+    const { isRemote } = connection;
     let id: string | undefined;
+    // Before the channels have answered: what is published meanwhile counts.
     connection.onMessage((channel, payload) => {
-      const announcement = readAnnouncement(channel, payload, origin);
-      if (!announcement) return;
-      this.#port.announced(announcement, id, (port) =>
-        port === undefined
-          ? announcement
-          : (readAnnouncement(channel, payload, { ...origin, port }) ?? announcement),
-      );
+      this.#callbacks.published(this.#link, { channel, payload, isRemote, id });
     });
-    // From the first moment: what is announced while the channels are still being asked for is heard already.
     connection.onEnded((error) => {
-      const hasStood = this.#connection === connection;
+      const wasSubscribed = this.#connection === connection;
       this.#connection = undefined;
-      if (this.#closing.signal.aborted) return;
-      this.#port.changed({ kind: 'ended', why: messageOf(error) });
-      // One that never stood is tried again by the beat that has failed with it, ever later.
-      if (hasStood) this.#pulse.wake();
+      if (signal.aborted) return;
+      this.#callbacks.subscription(this.#link, { kind: 'ended', why: messageOf(error) });
+      // One that never became a subscription is tried again by the round that failed with it, with a growing delay.
+      if (wasSubscribed) this.#pulse.wake();
     });
-    // Asked before anything is subscribed to: afterwards a RESP2 connection answers nothing else.
-    const own = connection.ask(['SENTINEL', 'MYID'], this.#replyMs).then((reply) => (id = readMyId(reply)));
+    // Sent before the first SUBSCRIBE: after it a RESP2 connection accepts no other command.
+    const identified = connection.send(myIdCommand, replyMs).then((reply) => (id = readMyId(reply)));
     const [, ...replies] = await Promise.all([
-      own,
-      ...channels.map((channel) => connection.ask(['SUBSCRIBE', channel], this.#replyMs)),
+      identified,
+      ...channels.map((channel) => connection.send(['SUBSCRIBE', channel], replyMs)),
     ]);
     const refusal = replies.find((reply) => reply instanceof ReplyError);
     if (refusal && replies.every((reply) => reply instanceof ReplyError)) {
       connection.close();
-      // It wants a password first; the questions that are asked of it say so already.
+      // The Sentinel requires a password; the queries report that.
       if (denialOf(refusal.text) === 'ST_SENTINEL_AUTH') return deniedMs;
-      this.#port.changed({ kind: 'refused', why: refusal.text });
+      this.#callbacks.subscription(this.#link, { kind: 'refused', why: refusal.text });
       return refusedRetryMs;
     }
     this.#connection = connection;
     this.#backoff.reset();
     const refused = channels.filter((_, index) => replies[index] instanceof ReplyError);
-    this.#port.changed({ kind: 'subscribed', refused, id });
+    this.#callbacks.subscription(this.#link, { kind: 'subscribed', refused, id });
     return pingEveryMs;
   }
 }

@@ -1,98 +1,96 @@
 import type { SentinelConfig } from '../../config/types.ts';
-import { messageOf, TunnelError } from '../../errors.ts';
 import { formatEndpoint, type Endpoint } from '../../net/endpoint.ts';
-import { Connection } from '../../redis/connection.ts';
-import { assertLoggedIn, denialOf, explainDenial, isOfNoSentinel } from '../links/denial.ts';
-import { asMap, ReplyError, type Reply } from '../../redis/resp.ts';
-import { readSentinels, type Named } from '../links/announcement.ts';
+import { replyTo, type ServerReplies } from '../../redis/query.ts';
+import { ReplyError } from '../../redis/resp.ts';
+import { readSentinels, rowsOf } from '../links/answer.ts';
+import { denialOf, explainError, isNotSentinel } from '../links/denial.ts';
+import { masterCommands, mastersCommand, myIdCommand, myIdFrom, querySentinel } from '../links/query.ts';
 
-/** What some Sentinels monitor, each asked once. */
+/** What some Sentinels monitor. */
 export interface Inventory {
   /** The names of the masters that any of them monitors, sorted. */
   readonly masters: readonly string[];
-  /** The Sentinels that were asked and answer, in the order of asking, and then those that these name. */
+  /** The Sentinels that answer: first those that were given, in their order, then those that these list. */
   readonly sentinels: readonly Endpoint[];
-  /** Why any that was asked, or was named by another, has no answer to give. */
-  readonly silent: readonly {
-    readonly sentinel: Endpoint;
-    readonly why: string;
-    /** Whether it answered, and wants another user or password. */
-    readonly isDenied: boolean;
-  }[];
+  /** The Sentinels that do not answer, and why. */
+  readonly silent: readonly SilentSentinel[];
 }
 
-/** The most masters that are asked about, so that a Sentinel which invents them ends somewhere. */
-const mostMasters = 256;
-
-/** Asks every given Sentinel what it monitors and which others do, and whether those answer too. Never throws. */
-export async function takeInventory(given: readonly Endpoint[], config: SentinelConfig): Promise<Inventory> {
-  const first = await Promise.all(given.map((endpoint) => ask(endpoint, config)));
-  // Whoever was asked by a host name is named by its address here, and told by its id.
-  const knownIds = new Set(first.map(({ id }) => id));
-  const named = new Map(
-    first
-      .flatMap(({ others }) => others)
-      .filter(({ id }) => id === undefined || !knownIds.has(id))
-      .map(({ endpoint }) => [formatEndpoint(endpoint), endpoint] as const),
-  );
-  for (const endpoint of given) named.delete(formatEndpoint(endpoint));
-  const second = await Promise.all([...named.values()].map((endpoint) => ask(endpoint, config)));
-  const all = [...first, ...second];
-  return {
-    masters: [...new Set(all.flatMap(({ masters }) => masters))].toSorted(),
-    sentinels: all.filter(({ why }) => why === undefined).map(({ sentinel }) => sentinel),
-    silent: all.flatMap(({ sentinel, why, isDenied }) =>
-      why === undefined ? [] : [{ sentinel, why, isDenied }],
-    ),
-  };
-}
-
-interface Told {
+export interface SilentSentinel {
   readonly sentinel: Endpoint;
-  readonly masters: readonly string[];
-  readonly others: readonly Named[];
-  readonly id: string | undefined;
-  readonly why: string | undefined;
+  readonly why: string;
+  /** Whether it answers, but denies us: it wants another user or password. */
   readonly isDenied: boolean;
 }
 
-async function ask(sentinel: Endpoint, config: SentinelConfig): Promise<Told> {
-  const { replyMs } = config;
-  const silent = (why: string, isDenied: boolean): Told => ({
-    ...{ sentinel, masters: [], others: [], id: undefined },
-    ...{ why, isDenied },
-  });
-  let connection: Connection | undefined;
-  try {
-    connection = await Connection.open(sentinel, replyMs, undefined, config);
-    assertLoggedIn(connection);
-    const reply = await connection.ask(['SENTINEL', 'MASTERS'], replyMs);
-    if (reply instanceof ReplyError) {
-      const why = isOfNoSentinel(reply.text) ? explainDenial(reply.text) : reply.text;
-      return silent(
-        `${formatEndpoint(sentinel)} answers SENTINEL MASTERS with: ${why}`,
-        denialOf(reply.text) !== undefined,
-      );
-    }
-    const masters = namesIn(reply).slice(0, mostMasters);
-    const id = await connection.ask(['SENTINEL', 'MYID'], replyMs);
-    const others: Named[] = [];
-    for (const name of masters) {
-      others.push(...readSentinels(await connection.ask(['SENTINEL', 'SENTINELS', name], replyMs)));
-    }
-    return {
-      ...{ sentinel, masters, others, id: typeof id === 'string' ? id : undefined },
-      ...{ why: undefined, isDenied: false },
-    };
-  } catch (error) {
-    const isDenied = error instanceof TunnelError && error.code === 'ST_SENTINEL_AUTH';
-    return silent(`${isDenied ? `${formatEndpoint(sentinel)}: ` : ''}${messageOf(error)}`, isDenied);
-  } finally {
-    connection?.close();
-  }
+/** At most this many masters are queried, in case a Sentinel invents them. */
+const maxMasters = 256;
+
+/** Queries the given Sentinels, and those that they list, for the masters that they monitor. Never throws. */
+export async function takeInventory(given: readonly Endpoint[], config: SentinelConfig): Promise<Inventory> {
+  const first = await Promise.all(given.map((endpoint) => ask(endpoint, config)));
+  const others = (await Promise.all(first.map((each) => listed(each, config)))).flat();
+  // A Sentinel that was given by host name is listed by address; its run id tells that it is the same.
+  const knownIds = new Set(first.map(({ id }) => id));
+  const fresh = new Map(
+    others
+      .filter(({ id }) => id === undefined || !knownIds.has(id))
+      .map(({ endpoint }) => [formatEndpoint(endpoint), endpoint] as const),
+  );
+  for (const endpoint of given) fresh.delete(formatEndpoint(endpoint));
+  const second = await Promise.all([...fresh.values()].map((endpoint) => ask(endpoint, config)));
+  const all = [...first, ...second];
+  return {
+    masters: [...new Set(all.flatMap(({ masters }) => masters))].toSorted(),
+    sentinels: all.filter(({ silent }) => !silent).map(({ endpoint }) => endpoint),
+    silent: all.flatMap(({ silent }) => silent ?? []),
+  };
 }
 
-function namesIn(reply: Reply): string[] {
-  if (!Array.isArray(reply)) return [];
-  return (reply as readonly Reply[]).flatMap((entry) => asMap(entry).get('name') ?? []);
+interface Asked {
+  readonly endpoint: Endpoint;
+  readonly id: string | undefined;
+  readonly masters: readonly string[];
+  readonly silent: SilentSentinel | undefined;
+}
+
+async function ask(endpoint: Endpoint, config: SentinelConfig): Promise<Asked> {
+  const options = { access: config, ms: config.replyMs };
+  const replies = await querySentinel(endpoint, [mastersCommand, myIdCommand], options);
+  const silent = silentIn(replies);
+  const rows = silent ? [] : rowsOf(replyTo(replies, mastersCommand));
+  const masters = rows.flatMap((row) => row.get('name') ?? []).slice(0, maxMasters);
+  return { endpoint, id: myIdFrom(replies), masters, silent };
+}
+
+/** Why a Sentinel gives no list of masters; `undefined` where it does. */
+function silentIn(replies: ServerReplies): SilentSentinel | undefined {
+  const { endpoint: sentinel, server, failure, login } = replies;
+  if (login.kind === 'refused')
+    return {
+      sentinel,
+      why: `${server}: it refuses the credentials of "sentinel": ${login.why}`,
+      isDenied: true,
+    };
+  const reply = replyTo(replies, mastersCommand);
+  if (reply === undefined)
+    return { sentinel, why: failure?.text ?? `${server} gave no answer`, isDenied: false };
+  if (!(reply instanceof ReplyError)) return undefined;
+  const text = isNotSentinel(reply.text) ? explainError(reply.text) : reply.text;
+  return {
+    sentinel,
+    why: `${server} answers SENTINEL MASTERS with: ${text}`,
+    isDenied: denialOf(reply.text) !== undefined,
+  };
+}
+
+/** The other Sentinels that a Sentinel lists for any of its masters. */
+async function listed(
+  { endpoint, masters }: Asked,
+  config: SentinelConfig,
+): Promise<readonly { readonly id: string | undefined; readonly endpoint: Endpoint }[]> {
+  if (masters.length === 0) return [];
+  const commands = masters.map((name) => masterCommands.sentinels(name));
+  const replies = await querySentinel(endpoint, commands, { access: config, ms: config.replyMs });
+  return commands.flatMap((command) => readSentinels(replyTo(replies, command) ?? null));
 }

@@ -1,44 +1,63 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { SentinelConfig } from '../../config/types.ts';
+import { within } from '../../lifecycle/within.ts';
 import type { AddressMap } from '../../net/address-map.ts';
-import type { Endpoint } from '../../net/endpoint.ts';
-import { names } from '../../net/names.ts';
+import { formatEndpoint, type Endpoint } from '../../net/endpoint.ts';
 import type { OwnListeners } from '../../net/own-listeners.ts';
-import type { ServerAccess } from '../../net/tls.ts';
 import type { Log } from '../../telemetry/log.ts';
-import type { SentinelView } from '../links/stats.ts';
 import type { Rules } from '../decision/belief.ts';
-import type { MembersPort } from './members-port.ts';
-import { Members } from './members.ts';
-import type { Promotable } from './promotable.ts';
-import { MasterWatch, type WatchEvent } from '../watch.ts';
+import { readAnnouncement } from '../links/announcement.ts';
+import type { Answer, ListedSentinel } from '../links/answer.ts';
+import { Health } from '../links/health.ts';
+import { lateMsOf, SentinelLink, type LinkCallbacks, type LinkSettings } from '../links/link.ts';
+import type { Peers } from '../links/query.ts';
+import { LinkReplacement } from '../links/replacement.ts';
+import { SentinelStats, type SentinelView } from '../links/stats.ts';
+import { MasterWatch, type WatchCallbacks, type WatchRules } from '../watch.ts';
+import { commandFailover } from './failover-command.ts';
+import { queryPromotable, type Promotable } from './promotable.ts';
+import { reseeded, withId, withListed, withListedIds, withShared, type Member } from './roster.ts';
+import { Voters } from './voters.ts';
 
-/** After a fence that leads to nothing; a promotion takes 0 to 100 ms from the announcement on redis 7.0. */
-const fenceMs = 5_000;
-/** The leader answers with the new address about a second after the promotion: it sees it in its next INFO. */
-const confirmMs = 2_500;
+/** While a master is missing the Sentinels are queried this often, or at the usual interval if that is shorter; in milliseconds. */
+const unsettledEveryMs = 250;
+/** After a suspension of this process the Sentinels are waited for this long, in milliseconds. */
+const refreshMs = 1_000;
 
-/** What an operator decides per database. */
-export type WatchRules = Pick<Rules, 'name' | 'failover' | 'onSentinelLoss'> & {
-  /** How to get into its servers, to ask them for their ROLE. */
-  readonly redis?: ServerAccess;
-};
-
-/** Where servers really are, and where we are ourselves. */
+/** Where servers are dialled, and where this process listens. */
 export interface Whereabouts {
   readonly addressMap: AddressMap;
   readonly own: OwnListeners | undefined;
 }
 
+/** One known Sentinel: its link, what it has answered, and what is known through it. */
+interface Known {
+  readonly stats: SentinelStats;
+  /** The peers that it listed last. */
+  peers: readonly Peers[];
+  /** Whether these peers are not in the roster yet: it may turn out to be a stranger. */
+  hasNewPeers: boolean;
+  /** The subscription and the run id of the Sentinel there, where it tells it; `undefined` without a subscription. */
+  subscription: { readonly id: string | undefined } | undefined;
+}
+
 /**
- * The watches, and the Sentinels that they listen to: these serve every database together, and each database has a
- * watch of its own, so that what one learns or suffers is nothing to another.
+ * The known Sentinels and the watches of the databases. All watches share the Sentinels: a link to each, who they are, and
+ * who has a vote. Each database has a watch of its own, and nothing that happens to one affects another.
  */
 export class Sentinels {
-  readonly #members: Members;
   readonly #watches = new Set<MasterWatch>();
+  readonly #links = new Map<string, SentinelLink>();
+  readonly #known = new Map<string, Known>();
+  readonly #replacement = new LinkReplacement();
+  readonly #callbacks: LinkCallbacks = this.#linkCallbacks();
+  readonly #health: Health;
+  readonly #voters: Voters;
   readonly #own: OwnListeners | undefined;
+  #config: SentinelConfig;
+  #settings: LinkSettings;
 
-  /** Begins to ask the Sentinels at once. */
+  /** Starts to query the seeds at once. */
   constructor(
     seeds: readonly Endpoint[],
     config: SentinelConfig,
@@ -46,25 +65,24 @@ export class Sentinels {
     { addressMap, own }: Whereabouts = { addressMap: [], own: undefined },
   ) {
     this.#own = own;
-    this.#members = new Members(seeds, config, addressMap, log, this.#port());
+    this.#config = config;
+    this.#settings = { replyMs: config.replyMs, access: config, addressMap };
+    this.#health = new Health(log);
+    this.#voters = new Voters(seeds, this.#health, log);
+    this.#keepLinks();
   }
 
-  /** Begins to watch one master. `tell` is called in the order of events, never before this returns. */
-  watch(rules: WatchRules, tell: (event: WatchEvent) => void): MasterWatch {
-    const watch = new MasterWatch(
-      { ...rules, ...this.#members.times, fenceMs, confirmMs },
-      this.#members.roster,
-      () => {
-        this.#members.wake();
+  /** Begins to watch one master. The callbacks are called in the order of events, never before this returns. */
+  watch(rules: WatchRules, callbacks: WatchCallbacks): MasterWatch {
+    const watch = new MasterWatch({ ...rules, ...this.#times }, this.#voters.roster, callbacks, {
+      ...(rules.redis && { access: rules.redis }),
+      own: this.#own,
+      wakeSentinels: () => {
+        this.#wake();
       },
-      tell,
-      () => performance.now(),
-      rules.redis,
-      this.#own,
-      lookUp,
-    );
+    });
     this.#watches.add(watch);
-    this.#members.wake();
+    this.#wake();
     return watch;
   }
 
@@ -75,104 +93,316 @@ export class Sentinels {
   }
 
   /**
-   * Takes over other seeds and another way to speak to them, as `Members.adjust` does. What is believed of the masters
-   * stays.
+   * Takes over other seeds and settings. Links to Sentinels that stay are kept; where their settings change, they are
+   * replaced one after another, each after the new one has an answer. What is believed about the masters stays.
    *
-   * @param addressMap where servers really are; as before unless given
+   * @param addressMap where servers are dialled; as before unless given
    */
-  adjust(seeds: readonly Endpoint[], config: SentinelConfig, addressMap?: AddressMap): void {
-    this.#members.adjust(seeds, config, addressMap);
+  adjust(
+    seeds: readonly Endpoint[],
+    config: SentinelConfig,
+    addressMap: AddressMap = this.#settings.addressMap,
+  ): void {
+    const before = this.#config;
+    const isRemapped = !isDeepStrictEqual(addressMap, this.#settings.addressMap);
+    this.#config = config;
+    const known = new Set(this.#voters.keys());
+    const fresh = seeds.map(formatEndpoint).filter((key) => !known.has(key));
+    for (const watch of this.#watches) {
+      watch.adjust(this.#times);
+      watch.hear({ kind: 'seeds-added', sentinels: fresh });
+    }
+    const isResetting = isRemapped || !isDeepStrictEqual(linkConfigOf(before), linkConfigOf(config));
+    if (isResetting) {
+      this.#settings = { replyMs: config.replyMs, access: config, addressMap };
+      this.#health.credentialsChanged();
+    }
+    const kept = [...this.#links.keys()];
+    this.#adopt(this.#reseeded(seeds), 'the configuration');
+    if (isResetting) {
+      const isUp = (key: string): boolean => this.#health.isUp(key);
+      void this.#replacement.replace(kept, this.#links, this.#settings, this.#callbacks, isUp);
+    } else if (config.pollMs !== before.pollMs) this.#wake();
   }
 
   /**
-   * Resolves when every Sentinel that answered before has answered anew and what it had announced has been heard, or a
-   * second is over. For a process that was stopped, and does not know what it has missed.
+   * Resolves when every Sentinel that was up has answered a new query and its announcements so far have been handled, or
+   * after a second. For a process that was suspended and does not know what it missed.
    */
-  async heardAnew(): Promise<void> {
-    await this.#members.heardAnew();
+  async refreshed(): Promise<void> {
+    const up = [...this.#links].filter(([key]) => this.#health.isUp(key));
+    await within(refreshMs, Promise.all(up.map(([, link]) => link.refreshed())));
   }
 
-  /** What each known Sentinel says and how it does, seeds first. */
+  /** The state of each known Sentinel and what it last answered, seeds first. */
   views(): readonly SentinelView[] {
     const watches = [...this.#watches];
-    return this.#members.views(new Set(watches.map(({ name }) => name)), (sentinel) =>
-      watches
+    const names = new Set(watches.map(({ name }) => name));
+    return this.#voters.members.flatMap(({ endpoint, isSeed, id }) => {
+      const sentinel = formatEndpoint(endpoint);
+      const stats = this.#known.get(sentinel)?.stats;
+      stats?.keepOnly(names);
+      const strangeTo = watches
         .filter((watch) => watch.view().strangers.some((each) => each.sentinel === sentinel))
-        .map(({ name }) => name),
+        .map(({ name }) => name);
+      return stats ? [stats.view({ sentinel, isSeed, id, strangeTo })] : [];
+    });
+  }
+
+  /**
+   * Commands a failover, to one of the Sentinels that answer and monitor this master.
+   *
+   * @returns the Sentinel that has begun it, as `host:port`
+   * @throws TunnelError its refusal, or why none could be asked
+   */
+  async failover(name: string): Promise<string> {
+    return await commandFailover(name, this.#monitoring(name), this.#config.replyMs, this.#config);
+  }
+
+  /**
+   * The replicas that the Sentinels may promote.
+   *
+   * @param port the port of every server, in place of the announced ones
+   * @returns `undefined` where no Sentinel gives a list
+   */
+  async promotable(name: string, port?: number): Promise<readonly Promotable[] | undefined> {
+    const servers = { map: this.#settings.addressMap, port };
+    return await queryPromotable(name, this.#monitoring(name), this.#config.replyMs, this.#config, servers);
+  }
+
+  /** Ends every watch and then every link. */
+  close(): void {
+    for (const watch of this.#watches) watch.close();
+    this.#watches.clear();
+    for (const link of this.#links.values()) link.close();
+    this.#links.clear();
+    this.#replacement.close();
+  }
+
+  /**
+   * The times that follow from the configuration, in milliseconds. An answer older than `freshMs` counts as none, because by
+   * then there should have been another.
+   */
+  get #times(): Pick<Rules, 'freshMs' | 'replyMs' | 'lateMs'> {
+    const { pollMs, replyMs } = this.#config;
+    return { freshMs: pollMs * 2 + replyMs, replyMs, lateMs: lateMsOf(replyMs) };
+  }
+
+  #wake(): void {
+    for (const link of this.#links.values()) link.wake();
+  }
+
+  #linkCallbacks(): LinkCallbacks {
+    return {
+      queries: () =>
+        [...this.#watches].map((watch) => ({
+          ...{ watch, name: watch.name, round: watch.round },
+          port: watch.serverPort,
+        })),
+      roundEveryMs: () => {
+        const { pollMs } = this.#config;
+        const isUnsettled = [...this.#watches].some((watch) => watch.isUnsettled);
+        return isUnsettled ? Math.min(pollMs, unsettledEveryMs) : pollMs;
+      },
+      answered: (link, query, { answer, id, tookMs }) => {
+        if (this.#replacement.answered(link)) return;
+        const { key } = link;
+        const latencyMs = answer.kind === 'unreachable' ? undefined : tookMs;
+        this.#known.get(key)?.stats.answered(query.name, answer, latencyMs);
+        this.#noteAnswer(link, query.name, answer, id);
+        // After that: the answer may have given this address the vote, or taken it away.
+        if (!this.#voters.isAlias(key)) {
+          const { round } = query;
+          for (const watch of this.#watches)
+            if (watch === query.watch)
+              watch.hear({ kind: 'answered', sentinel: key, answer, round, tookMs, id });
+        }
+        this.#adoptPeersOf(key);
+        if ([...this.#watches].some((watch) => watch.hasNewcomers))
+          for (const each of this.#links.values()) each.listPeersSoon();
+      },
+      published: (link, { channel, payload, isRemote, id }) => {
+        if (this.#replacement.has(link)) return;
+        const origin = { map: link.settings.addressMap, isRemote };
+        const announcement = readAnnouncement(channel, payload, origin);
+        if (!announcement) return;
+        const sentinel = this.#voters.voterAt(link.key, id);
+        for (const watch of this.#watches) {
+          const { name, serverPort: port } = watch;
+          if (name !== announcement.name) continue;
+          const own =
+            port === undefined ? undefined : readAnnouncement(channel, payload, { ...origin, port });
+          watch.hear({ kind: 'announced', sentinel, announcement: own ?? announcement, id });
+        }
+        if (channel === '+sentinel') link.listPeersSoon();
+      },
+      peersListed: (link, peers) => {
+        if (this.#replacement.has(link)) return;
+        if (this.#links.get(link.key) === link) this.#peersListed(link.key, peers);
+      },
+      subscription: (link, event) => {
+        if (this.#replacement.subscription(link, event.kind === 'ended')) return;
+        // What was announced before the subscription, or while there is none, is missed: the queries tell it.
+        if (event.kind !== 'refused') link.wake();
+        const known = this.#known.get(link.key);
+        if (!known) return;
+        known.stats.subscription(event.kind);
+        if (event.kind !== 'ended') this.#health.subscribed(link.key, event);
+        if (event.kind === 'subscribed') known.subscription = { id: event.id };
+        else if (event.kind === 'ended') this.#unsubscribed(link.key, known);
+      },
+      passwordNotNeeded: ({ key }) => {
+        this.#health.passwordNotNeeded(key);
+      },
+    };
+  }
+
+  /** Takes note of who answers, for the log and the roster. */
+  #noteAnswer(link: SentinelLink, name: string, answer: Answer, id: string | undefined): void {
+    const { key, endpoint } = link;
+    const known = this.#known.get(key);
+    if (!known || this.#links.get(key) !== link) return; // removed since the query was sent
+    const isForgettable = this.#health.answered(key, name, answer);
+    if (id !== undefined) {
+      const subscribed = known.subscription?.id;
+      if (subscribed !== undefined && subscribed !== id) this.#foundShared(endpoint);
+      this.#adopt(withId(this.#voters.members, endpoint, id), key);
+    }
+    if (isForgettable) this.#adopt(this.#voters.withoutSilent(endpoint), key);
+    this.#recount();
+  }
+
+  /** Two connections to one address have reached two Sentinels: each gets a link to its own address. */
+  #foundShared(endpoint: Endpoint): void {
+    const key = formatEndpoint(endpoint);
+    const before = this.#voters.members;
+    const members = withShared(before, endpoint);
+    if (members === before) return;
+    this.#health.foundShared(key);
+    this.#adopt(members, key);
+    for (const [each, known] of this.#known) {
+      known.hasNewPeers = true;
+      this.#adoptPeersOf(each);
+    }
+  }
+
+  /** The subscription at an address has ended. The Sentinel may still be subscribed to at another address. */
+  #unsubscribed(key: string, known: Known): void {
+    const id = known.subscription?.id;
+    known.subscription = undefined;
+    const isElsewhere =
+      id !== undefined && [...this.#known.values()].some(({ subscription }) => subscription?.id === id);
+    if (isElsewhere) return;
+    const sentinel = this.#voters.voterAt(key, id);
+    for (const watch of this.#watches) watch.hear({ kind: 'unsubscribed', sentinel });
+  }
+
+  #peersListed(key: string, peers: readonly Peers[]): void {
+    for (const { name, id, sentinels, replicas } of peers) {
+      const others = sentinels?.flatMap((each) => each.id ?? []);
+      for (const watch of this.#watches) {
+        if (watch.name !== name) continue;
+        const servers = replicas.get(watch.serverPort) ?? [];
+        watch.hear({ kind: 'peers-listed', list: { sentinel: key, id, others, servers } });
+      }
+    }
+    this.#health.peersListed(key, peers.find(({ trouble }) => trouble !== undefined)?.trouble);
+    const known = this.#known.get(key);
+    if (!known) return;
+    known.peers = peers;
+    known.hasNewPeers = true;
+    this.#adoptPeersOf(key);
+  }
+
+  /** Adds the peers of a Sentinel to the roster, once a watch trusts it. */
+  #adoptPeersOf(key: string): void {
+    const known = this.#known.get(key);
+    if (!known?.hasNewPeers) return;
+    const listed = this.#trustedPeersOf(key);
+    if (listed.length === 0) return;
+    known.hasNewPeers = false;
+    this.#adopt(withListedIds(this.#voters.members, listed), key);
+    if (!this.#config.discover) return;
+    const wanted = listed.filter(({ endpoint }) => !this.#health.isShunned(formatEndpoint(endpoint)));
+    this.#adopt(withListed(this.#voters.members, wanted), key);
+  }
+
+  /** The Sentinels that a Sentinel lists for the masters whose watches trust it. */
+  #trustedPeersOf(key: string): readonly ListedSentinel[] {
+    const watches = [...this.#watches].filter((watch) => watch.trusts(key));
+    const peers = this.#known.get(key)?.peers ?? [];
+    return peers.flatMap(({ name, sentinels }) =>
+      watches.some((watch) => watch.name === name) ? (sentinels ?? []) : [],
     );
   }
 
   /**
-   * Has a failover begun by one of the Sentinels that answer and monitor this master.
-   *
-   * @returns which one has begun it
-   * @throws TunnelError what it says against it, or why none could be asked
+   * The roster with other seeds. A Sentinel that is no longer a seed, but is listed by one, would be discovered again within
+   * seconds; it stays, because a failover that it leads meanwhile would be noticed too late. What learnt Sentinels list does
+   * not count: the seeds may belong to another deployment now.
    */
-  async failover(name: string): Promise<string> {
-    return await this.#members.failover(name);
+  #reseeded(seeds: readonly Endpoint[]): readonly Member[] {
+    const before = this.#voters.members;
+    const { discover } = this.#config;
+    const members = reseeded(before, seeds, discover);
+    if (!discover) return members;
+    const known = new Set(this.#voters.keys());
+    const listed = seeds.flatMap((seed) => this.#trustedPeersOf(formatEndpoint(seed)));
+    const wanted = listed.filter(({ endpoint }) => {
+      const key = formatEndpoint(endpoint);
+      return !this.#health.isShunned(key) && (!known.has(key) || this.#health.isUp(key));
+    });
+    return withListed(members, wanted);
   }
 
-  /**
-   * Which replicas of this master may be promoted, by the Sentinels that answer.
-   *
-   * @param port that of every server, whatever is announced
-   * @returns `undefined` where none of them says
-   */
-  async promotable(name: string, port?: number): Promise<readonly Promotable[] | undefined> {
-    return await this.#members.promotable(name, port);
+  /** The Sentinels that answer and monitor this master. */
+  #monitoring(name: string): readonly Endpoint[] {
+    return this.#voters.members
+      .map(({ endpoint }) => endpoint)
+      .filter(
+        (endpoint) => this.#known.get(formatEndpoint(endpoint))?.stats.lastAnswer(name)?.kind === 'address',
+      );
   }
 
-  /** Ends every watch, and the links to the Sentinels after them. */
-  close(): void {
-    for (const watch of this.#watches) watch.close();
-    this.#watches.clear();
-    this.#members.close();
+  /** Takes over a roster. @param from what has changed it, for the log */
+  #adopt(members: readonly Member[], from: string): void {
+    if (this.#voters.adopt(members, from)) this.#keepLinks();
+    this.#recount();
   }
 
-  /** What the watches want to know, and which of them is told what. */
-  #port(): MembersPort {
-    return {
-      questions: () =>
-        [...this.#watches].map((watch) => ({
-          ...{ watch, name: watch.name, turn: watch.turn },
-          port: watch.serverPort,
-        })),
-      isUnsettled: () => [...this.#watches].some((watch) => watch.isUnsettled),
-      trusts: (sentinel, name) =>
-        [...this.#watches].some((watch) => watch.name === name && watch.trusts(sentinel)),
-      hasNewcomers: () => [...this.#watches].some((watch) => watch.hasNewcomers),
-      answered: (sentinel, { watch: asking, turn }, given) => {
-        for (const watch of this.#watches)
-          if (watch === asking) watch.hear({ kind: 'answered', sentinel, turn, ...given });
-      },
-      announced: (sentinel, { name }, id, at) => {
-        for (const watch of this.#watches)
-          if (watch.name === name)
-            watch.hear({ kind: 'announced', sentinel, announcement: at(watch.serverPort), id });
-      },
-      introduced: (name, introduction, replicas) => {
-        for (const watch of this.#watches) {
-          if (watch.name !== name) continue;
-          const servers = replicas.get(watch.serverPort) ?? [];
-          watch.hear({ kind: 'introduced', introduction: { ...introduction, servers } });
-        }
-      },
-      unlinked: (sentinel) => {
-        for (const watch of this.#watches) watch.hear({ kind: 'unlinked', sentinel });
-      },
-      configured: (sentinels) => {
-        for (const watch of this.#watches) watch.adjust(this.#members.times);
-        for (const watch of this.#watches) watch.hear({ kind: 'configured', sentinels });
-      },
-      rostered: (roster) => {
-        for (const watch of this.#watches) watch.hear({ kind: 'rostered', roster });
-      },
-    };
+  #recount(): void {
+    const fresh = this.#voters.recount();
+    if (!fresh) return;
+    for (const watch of this.#watches) watch.hear({ kind: 'roster-changed', roster: this.#voters.roster });
+    // Their earlier answers did not count.
+    for (const key of fresh) this.#links.get(key)?.wake();
+  }
+
+  /** Opens and closes links so that there is one for each member. */
+  #keepLinks(): void {
+    const keys = new Set(this.#voters.keys());
+    for (const [key, link] of this.#links) {
+      if (keys.has(key)) continue;
+      link.close();
+      this.#links.delete(key);
+      this.#known.delete(key);
+      this.#health.drop(key);
+    }
+    for (const { endpoint } of this.#voters.members) {
+      const key = formatEndpoint(endpoint);
+      if (this.#links.has(key)) continue;
+      const link = new SentinelLink(endpoint, this.#settings, this.#callbacks);
+      this.#links.set(key, link);
+      this.#known.set(key, {
+        stats: new SentinelStats(),
+        ...{ peers: [], hasNewPeers: false, subscription: undefined },
+      });
+      link.start();
+    }
   }
 }
 
-function lookUp(host: string, found: (addresses: readonly string[]) => void): void {
-  names.find(host, (answer) => {
-    found(typeof answer === 'string' ? [] : answer);
-  });
+/** The settings of a link; a change of the others does not need a new one. */
+function linkConfigOf(config: SentinelConfig): unknown {
+  return { ...config, discover: undefined, pollMs: undefined };
 }

@@ -42,10 +42,10 @@ const happening = fc.oneof(
   { weight: 5, arbitrary: fc.record({ kind: fc.constant('lead' as const), sentinel, to: letter }) },
   { weight: 8, arbitrary: fc.record({ kind: fc.constant('verify' as const), role }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('aborted' as const), sentinel }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('unlinked' as const), sentinel }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('unsubscribed' as const), sentinel }) },
   {
     weight: 1,
-    arbitrary: fc.record({ kind: fc.constant('rostered' as const), roster: fc.subarray(sentinels) }),
+    arbitrary: fc.record({ kind: fc.constant('roster-changed' as const), roster: fc.subarray(sentinels) }),
   },
   {
     weight: 2,
@@ -85,10 +85,10 @@ function play(scene: Scene, what: Happening): void {
     case 'aborted':
       scene.aborted(what.sentinel);
       return;
-    case 'unlinked':
+    case 'unsubscribed':
       scene.unlinked(what.sentinel);
       return;
-    case 'rostered':
+    case 'roster-changed':
       scene.rostered(...what.roster);
       return;
     case 'pass':
@@ -143,7 +143,7 @@ test('for any interleaving, a belief keeps its promises', () => {
           if (said.kind === 'address') named.add(formatEndpoint(said.endpoint));
         if (belief.fence && belief.fence.kind !== 'asking') named.add(formatEndpoint(belief.fence.candidate));
         assert.ok(belief.generation >= before.generation, 'the generation went back');
-        assert.ok(belief.turn >= before.turn, 'the turn went back');
+        assert.ok(belief.round >= before.round, 'the round went back');
 
         const endpoint = servedBy(now);
         assert.equal(endpoint !== undefined, isUsable(belief));
@@ -206,7 +206,7 @@ test('for any interleaving, nobody is served on the word of an announcer that is
       const lost = new Set<string>();
       const scene = new Scene();
       for (const what of happenings) {
-        if (what.kind === 'unlinked') lost.add(what.sentinel);
+        if (what.kind === 'unsubscribed') lost.add(what.sentinel);
         if (what.kind === 'promoting' || what.kind === 'lead') lost.delete(what.sentinel);
         play(scene, what);
         const { fence } = scene.belief;
@@ -231,7 +231,7 @@ test('for any interleaving, no former master is served provisionally before it w
         );
         if (
           candidateBefore !== undefined &&
-          belief.generation + belief.turn > before.generation + before.turn
+          belief.generation + belief.round > before.generation + before.round
         )
           if (fence?.kind === 'asking' || candidate !== candidateBefore) stale.add(candidateBefore);
         const [master, masterBefore] = [belief, before].map(({ adopted }) =>

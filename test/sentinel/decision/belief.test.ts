@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { isFormer, withFormer, withoutFormer } from '../../../src/sentinel/decision/deposed.ts';
+import { isDeposed, withDeposed, withoutDeposed } from '../../../src/sentinel/decision/generation.ts';
 import { noServers } from '../../../src/sentinel/decision/servers.ts';
 import { Scene } from './scene.ts';
 
@@ -104,7 +104,7 @@ describe('a belief: a move by answers', () => {
     assert.equal(scene.answers('M', 'M', 'X').probed('M', 'master').now, 'serving M confirmed g3');
   });
 
-  test('does not happen for an answer that was asked under an older turn', () => {
+  test('does not happen for an answer that was asked under an older round', () => {
     const scene = Scene.serving().answers('X1', 'X1', 'X1').probed('X', 'master');
     assert.equal(scene.answer('s2', 'Y2', 1).now, 'serving X confirmed g2');
     assert.equal(scene.answer('s2', 'Y2').now, 'fenced Y g3');
@@ -424,20 +424,21 @@ describe('a belief: a former master as the candidate', () => {
 
   test('are remembered up to a bound, the latest of them', () => {
     const servers = noServers;
-    let former: readonly { host: string; port: number }[] = [];
-    for (let port = 1; port <= 100; port += 1) former = withFormer({ former, servers }, { host: 'a', port });
-    assert.equal(former.length, 16);
-    assert.equal(former.at(-1)?.port, 100);
+    let deposed: readonly { host: string; port: number }[] = [];
+    for (let port = 1; port <= 100; port += 1)
+      deposed = withDeposed({ deposed, servers }, { host: 'a', port });
+    assert.equal(deposed.length, 16);
+    assert.equal(deposed.at(-1)?.port, 100);
     const one = { host: 'a', port: 90 };
-    assert.equal(withFormer({ former, servers }, one).length, 16);
-    assert.ok(!isFormer({ former: withoutFormer({ former, servers }, one), servers }, one));
+    assert.equal(withDeposed({ deposed, servers }, one).length, 16);
+    assert.ok(!isDeposed({ deposed: withoutDeposed({ deposed, servers }, one), servers }, one));
   });
 });
 
 describe('a belief: a reload', () => {
   test('other Sentinels change nothing as long as they agree, all at once and with `refuse` too', () => {
     const scene = Scene.serving({ onSentinelLoss: 'refuse' });
-    scene.hear({ kind: 'configured', sentinels: ['t1', 't2', 't3'] }).rostered('t1', 't2', 't3');
+    scene.hear({ kind: 'seeds-added', sentinels: ['t1', 't2', 't3'] }).rostered('t1', 't2', 't3');
     assert.equal(scene.probed('M', 'master').now, 'serving M confirmed g1');
     assert.equal(scene.answer('t1', 'unreachable').now, 'serving M confirmed g1');
     assert.equal(scene.answer('t2', 'M0').answer('t3', 'M0').now, 'serving M confirmed g1');
@@ -446,9 +447,9 @@ describe('a belief: a reload', () => {
 
   test('`refuse` cuts once the new Sentinels have failed to answer, and does not before', () => {
     const scene = Scene.serving({ onSentinelLoss: 'refuse' });
-    scene.hear({ kind: 'configured', sentinels: ['t1', 't2'] }).rostered('t1', 't2');
+    scene.hear({ kind: 'seeds-added', sentinels: ['t1', 't2'] }).rostered('t1', 't2');
     assert.equal(scene.answer('t1', 'unreachable').now, 'forbidden g2', 'one of two is no majority any more');
-    scene.hear({ kind: 'configured', sentinels: ['u1'] }).rostered('u1');
+    scene.hear({ kind: 'seeds-added', sentinels: ['u1'] }).rostered('u1');
     assert.equal(scene.now, 'forbidden g2', 'nothing is served on the word of one who has said nothing');
     assert.equal(scene.answer('u1', 'M0').probed('M', 'master').now, 'serving M confirmed g2');
   });
@@ -456,10 +457,10 @@ describe('a belief: a reload', () => {
   test('other rules count at once, and a fence goes on', () => {
     const scene = Scene.serving().answers('M0', 'unreachable', 'unreachable');
     assert.equal(scene.now, 'serving M confirmed g1');
-    scene.hear({ kind: 'ruled', rules: { ...scene.belief.rules, onSentinelLoss: 'refuse' } });
+    scene.hear({ kind: 'rules-changed', rules: { ...scene.belief.rules, onSentinelLoss: 'refuse' } });
     assert.equal(scene.now, 'forbidden g2');
     const fenced = Scene.serving().promoting('s2', 'X');
-    fenced.hear({ kind: 'ruled', rules: { ...fenced.belief.rules, failover: 'announced' } });
+    fenced.hear({ kind: 'rules-changed', rules: { ...fenced.belief.rules, failover: 'announced' } });
     assert.equal(fenced.now, 'fenced X g2');
     assert.equal(fenced.probed('X', 'master').now, 'serving X provisional g2');
   });

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { fc } from '../../support/properties.ts';
 import { runIdOf } from '../../support/index.ts';
 import { formatEndpoint } from '../../../src/net/endpoint.ts';
-import type { Answer } from '../../../src/sentinel/links/announcement.ts';
+import type { Answer } from '../../../src/sentinel/links/answer.ts';
 import { letterOf, Scene } from './scene.ts';
 
 /** The Sentinels of a deployment are `a1`, `a2`, … and those of another `b1`, …; their servers are M, X, Y and P, Q. */
@@ -32,7 +32,7 @@ class Cast extends Scene {
       runId: runIdOf(letter),
       isUp: true,
     }));
-    return this.hear({ kind: 'introduced', introduction: { sentinel, id, others, servers } });
+    return this.hear({ kind: 'peers-listed', list: { sentinel, id, others, servers } });
   }
 
   /** Three Sentinels of one deployment that serve M under epoch 1. */
@@ -171,7 +171,7 @@ describe('where everything was deployed again', () => {
     const cast = new Cast({}, ['s1']);
     for (let round = 0; round < 2; round += 1) cast.says('s1', 'a1', 'M', 1);
     cast.introduces('s1', 'a1', ['a2', 'a3'], 'X');
-    cast.hear({ kind: 'rostered', roster: { sentinels: ['s1', 'l2', 'l3'], seeds: ['s1'] } });
+    cast.hear({ kind: 'roster-changed', roster: { sentinels: ['s1', 'l2', 'l3'], seeds: ['s1'] } });
     cast.says('l2', 'a2', 'M', 1).says('l3', 'a3', 'M', 1).probed('M', 'master');
     assert.equal(cast.now, 'serving M confirmed g1');
     cast.says('s1', 'b1', 'P', 0);
@@ -186,7 +186,7 @@ describe('where everything was deployed again', () => {
 
 test('where a reload brings seeds of another deployment alone, these are followed', () => {
   const cast = Cast.trio();
-  cast.hear({ kind: 'rostered', roster: { sentinels: ['b1', 'b2'], seeds: ['b1', 'b2'] } });
+  cast.hear({ kind: 'roster-changed', roster: { sentinels: ['b1', 'b2'], seeds: ['b1', 'b2'] } });
   assert.equal(cast.now, 'serving M confirmed g1');
   for (let round = 0; round < 2; round += 1)
     for (const id of ['b1', 'b2']) cast.says(id, id, 'P', 0).introduces(id, id, ['b1', 'b2']);
@@ -248,7 +248,7 @@ test('for any interleaving, the served server is never one that only a stranger 
     {
       weight: 2,
       arbitrary: fc.tuple(
-        fc.constant('introduced'),
+        fc.constant('peers-listed'),
         sentinel,
         fc.constantFrom('a1', 'b1', 'b2'),
         fc.constant(''),
@@ -288,7 +288,7 @@ test('for any interleaving, the served server is never one that only a stranger 
         const where = at === 's1' ? 's2' : at;
         if (kind === 'ours') cast.says(id === 'a1' ? 's1' : where, id, letter, number);
         if (kind === 'stranger') cast.says(where, id, letter, number);
-        if (kind === 'introduced')
+        if (kind === 'peers-listed')
           cast.introduces(
             where,
             id,

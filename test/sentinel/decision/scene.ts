@@ -5,13 +5,13 @@ import {
   type Belief,
   type Roster,
   type Rules,
-  type Word,
+  type BeliefEvent,
 } from '../../../src/sentinel/decision/belief.ts';
 import type { Role } from '../../../src/redis/role.ts';
 import { step } from '../../../src/sentinel/decision/step.ts';
-import { viewOf } from '../../../src/sentinel/decision/view-of.ts';
-import type { MasterView } from '../../../src/sentinel/decision/view.ts';
-import { readAnnouncement, type Answer } from '../../../src/sentinel/links/announcement.ts';
+import { viewOf, type MasterView } from '../../../src/sentinel/decision/view.ts';
+import { readAnnouncement } from '../../../src/sentinel/links/announcement.ts';
+import type { Answer } from '../../../src/sentinel/links/answer.ts';
 
 export const rules: Rules = {
   name: 'mymaster',
@@ -54,7 +54,7 @@ const roles: Readonly<Record<string, Role>> = {
 
 /** How an answer is given. */
 interface Manner {
-  readonly turn: number;
+  readonly round: number;
   readonly tookMs: number;
   readonly id: string | undefined;
 }
@@ -85,31 +85,31 @@ export class Scene {
       .probed('M', 'master');
   }
 
-  hear(word: Word): this {
-    this.belief = step(this.belief, word, this.nowMs);
+  hear(event: BeliefEvent): this {
+    this.belief = step(this.belief, event, this.nowMs);
     return this;
   }
 
-  /** One Sentinel answers, asked under the present turn or one `late` turns before it. */
+  /** One Sentinel answers, asked under the present round or one `late` turns before it. */
   answer(sentinel: string, text: string, late = 0): this {
-    return this.answered(sentinel, answerOf(text), { turn: this.belief.turn - late });
+    return this.answered(sentinel, answerOf(text), { round: this.belief.round - late });
   }
 
-  /** One Sentinel answers, asked under the present turn, at once, and as whom it is known to be. */
+  /** One Sentinel answers, asked under the present round, at once, and as whom it is known to be. */
   answered(
     sentinel: string,
     answer: Answer,
-    { turn = this.belief.turn, tookMs = 0, id = this.ids[sentinel] }: Partial<Manner> = {},
+    { round = this.belief.round, tookMs = 0, id = this.ids[sentinel] }: Partial<Manner> = {},
   ): this {
-    return this.hear({ kind: 'answered', sentinel, answer, turn, tookMs, id });
+    return this.hear({ kind: 'answered', sentinel, answer, round, tookMs, id });
   }
 
   /** The Sentinels of the roster answer in order, all asked now; a `-` stands for none. */
   answers(...texts: readonly string[]): this {
-    const { turn } = this.belief;
+    const { round } = this.belief;
     for (const [index, text] of texts.entries()) {
       if (text === '-') continue;
-      this.answered(`s${String(index + 1)}`, answerOf(text), { turn });
+      this.answered(`s${String(index + 1)}`, answerOf(text), { round });
     }
     return this;
   }
@@ -135,11 +135,11 @@ export class Scene {
   }
 
   unlinked(sentinel: string): this {
-    return this.hear({ kind: 'unlinked', sentinel });
+    return this.hear({ kind: 'unsubscribed', sentinel });
   }
 
   rostered(...roster: readonly string[]): this {
-    return this.hear({ kind: 'rostered', roster: rosterOf(roster) });
+    return this.hear({ kind: 'roster-changed', roster: rosterOf(roster) });
   }
 
   /** A server answers ROLE, asked under the present generation or one `late` generations before it. */

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Account } from '../../../src/sentinel/links/stats.ts';
+import { SentinelStats } from '../../../src/sentinel/links/stats.ts';
 import { Health } from '../../../src/sentinel/links/health.ts';
-import type { Answer } from '../../../src/sentinel/links/announcement.ts';
+import type { Answer } from '../../../src/sentinel/links/answer.ts';
 import type { Log } from '../../../src/telemetry/log.ts';
 
 const denied: Answer = { kind: 'error', text: 'NOAUTH Authentication required.', code: 'ST_SENTINEL_AUTH' };
@@ -31,10 +31,10 @@ test('a Sentinel that refuses us and is not reached in turn is told of at every 
 });
 
 test('the account of a Sentinel says that it is down while it refuses our credentials, as the log does', () => {
-  const account = new Account();
+  const stats = new SentinelStats();
   const states = [denied, well, { kind: 'error', text: 'ERR no' } as const, silent].map((answer) => {
-    account.answered('mymaster', answer, 1);
-    return account.view({ sentinel: '127.0.0.1:26379', isSeed: true, id: undefined, strangeTo: [] }).state;
+    stats.answered('mymaster', answer, 1);
+    return stats.view({ sentinel: '127.0.0.1:26379', isSeed: true, id: undefined, strangeTo: [] }).state;
   });
   assert.deepEqual(states, ['down', 'up', 'up', 'down']);
 });

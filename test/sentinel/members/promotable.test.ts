@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fromHere } from '../../../src/redis/reported-address.ts';
+import { localOrigin } from '../../../src/redis/reported-address.ts';
 import { readPromotable, whyNotPromotable } from '../../../src/sentinel/members/promotable.ts';
 
 /** A row of SENTINEL REPLICAS as redis 7.0.15 gives it, as far as it is read. */
@@ -13,7 +13,7 @@ function row(port: number, facts: Readonly<Record<string, string>> = {}): readon
 }
 
 function ports(...rows: readonly (readonly string[])[]): readonly (number | undefined)[] | undefined {
-  return readPromotable(rows, fromHere)
+  return readPromotable(rows, localOrigin)
     ?.filter(({ isConnected }) => isConnected)
     .map(({ announced }) => announced.port);
 }
@@ -40,7 +40,7 @@ test('of several priorities only the best may be promoted, but not by one that i
 });
 
 test('one that is up but without a connection to the Sentinel is listed as such: it may have one in a moment', () => {
-  const listed = readPromotable([row(1, { flags: 'slave,disconnected' }), row(2)], fromHere);
+  const listed = readPromotable([row(1, { flags: 'slave,disconnected' }), row(2)], localOrigin);
   assert.deepEqual(
     listed?.map(({ announced, isConnected }) => [announced.port, isConnected]),
     [
@@ -68,5 +68,5 @@ test('one that cannot be dialled from here is listed all the same', () => {
 });
 
 test('a reply that is no list says nothing', () => {
-  for (const reply of [null, 'OK', 5]) assert.equal(readPromotable(reply, fromHere), undefined);
+  for (const reply of [null, 'OK', 5]) assert.equal(readPromotable(reply, localOrigin), undefined);
 });

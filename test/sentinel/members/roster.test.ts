@@ -4,20 +4,20 @@ import { formatEndpoint } from '../../../src/net/endpoint.ts';
 import {
   seedRoster,
   withId,
-  withNamed,
-  withNamedIds,
+  withListed,
+  withListedIds,
   withoutLearnt,
   type Member,
 } from '../../../src/sentinel/members/roster.ts';
 import { votersOf } from '../../../src/sentinel/members/voters.ts';
-import type { Named } from '../../../src/sentinel/links/announcement.ts';
+import type { ListedSentinel } from '../../../src/sentinel/links/answer.ts';
 
 const seeds = seedRoster([
   { host: 's1', port: 1 },
   { host: 's2', port: 2 },
 ]);
 
-function named(host: string, port: number, more: Partial<Named> = {}): Named {
+function named(host: string, port: number, more: Partial<ListedSentinel> = {}): ListedSentinel {
   return { endpoint: { host, port }, id: `id of ${host}`, isUp: true, ...more };
 }
 
@@ -25,26 +25,26 @@ function keys(roster: readonly Member[]): string[] {
   return roster.map(({ endpoint, isSeed }) => `${formatEndpoint(endpoint)}${isSeed ? '' : ' learnt'}`);
 }
 
-test('withNamed() adds the unknown ones at the end', () => {
-  const roster = withNamed(seeds, [named('s2', 2), named('s3', 3), named('::1', 4)]);
+test('withListed() adds the unknown ones at the end', () => {
+  const roster = withListed(seeds, [named('s2', 2), named('s3', 3), named('::1', 4)]);
   assert.deepEqual(keys(roster), ['s1:1', 's2:2', 's3:3 learnt', '[::1]:4 learnt']);
-  assert.equal(withNamed(roster, [named('s3', 3)]), roster);
+  assert.equal(withListed(roster, [named('s3', 3)]), roster);
 });
 
-test('withNamed() leaves out those that are down, and those known under another address', () => {
-  assert.equal(withNamed(seeds, [named('s3', 3, { isUp: false })]), seeds);
+test('withListed() leaves out those that are down, and those known under another address', () => {
+  assert.equal(withListed(seeds, [named('s3', 3, { isUp: false })]), seeds);
   const known = withId(seeds, { host: 's1', port: 1 }, 'one');
-  assert.equal(withNamed(known, [named('10.0.0.1', 1, { id: 'one' })]), known);
+  assert.equal(withListed(known, [named('10.0.0.1', 1, { id: 'one' })]), known);
 });
 
-test('withNamed() stops at its bound, whatever is named', () => {
+test('withListed() stops at its bound, whatever is named', () => {
   const many = Array.from({ length: 1000 }, (_, index) => named('h', index + 1, { id: undefined }));
-  assert.equal(withNamed(seeds, many).length, 32);
+  assert.equal(withListed(seeds, many).length, 32);
 });
 
 test('withId() drops a learnt member that turns out to be one already known', () => {
   const roster = withId(
-    withNamed(seeds, [named('10.0.0.1', 1, { id: 'one' })]),
+    withListed(seeds, [named('10.0.0.1', 1, { id: 'one' })]),
     { host: 's1', port: 1 },
     'one',
   );
@@ -54,7 +54,7 @@ test('withId() drops a learnt member that turns out to be one already known', ()
 
 test('withId() drops the learnt member also when it is the one that tells', () => {
   const roster = withId(
-    withNamed(seeds, [named('10.0.0.1', 1, { id: undefined })]),
+    withListed(seeds, [named('10.0.0.1', 1, { id: undefined })]),
     { host: 's1', port: 1 },
     'one',
   );
@@ -67,7 +67,7 @@ test('withId() keeps seeds, also two that are the same Sentinel', () => {
 });
 
 test('withId() drops a learnt member also where two seeds are the same Sentinel', () => {
-  const learnt = withNamed(seeds, [named('10.0.0.1', 1, { id: 'one' })]);
+  const learnt = withListed(seeds, [named('10.0.0.1', 1, { id: 'one' })]);
   const [first, second] = [
     { host: 's1', port: 1 },
     { host: 's2', port: 2 },
@@ -77,9 +77,9 @@ test('withId() drops a learnt member also where two seeds are the same Sentinel'
   assert.equal(withId(both, first, 'one'), both);
 });
 
-test('withNamedIds() takes the ids that others give for those that tell none, and for no other', () => {
+test('withListedIds() takes the ids that others give for those that tell none, and for no other', () => {
   const told = withId(seeds, { host: 's1', port: 1 }, 'one');
-  const roster = withNamedIds(told, [
+  const roster = withListedIds(told, [
     named('s1', 1, { id: 'another' }),
     named('s2', 2, { id: 'two' }),
     named('s9', 9),
@@ -88,15 +88,15 @@ test('withNamedIds() takes the ids that others give for those that tell none, an
     roster.map(({ id }) => id),
     ['one', 'two'],
   );
-  assert.equal(withNamedIds(roster, [named('s2', 2, { id: 'three' })]), roster);
+  assert.equal(withListedIds(roster, [named('s2', 2, { id: 'three' })]), roster);
 });
 
 test('votersOf() gives one address per Sentinel the vote: the first that answers', () => {
-  const twins = withId(withId(seeds, { host: 's1', port: 1 }, 'one'), { host: 's2', port: 2 }, 'one');
-  const roster = withNamed(twins, [named('s3', 3), named('s4', 4)]);
+  const aliases = withId(withId(seeds, { host: 's1', port: 1 }, 'one'), { host: 's2', port: 2 }, 'one');
+  const roster = withListed(aliases, [named('s3', 3), named('s4', 4)]);
   const counts = (key: string): boolean => key === 's3:3';
   const voters = (...up: readonly string[]): unknown => {
-    const { keys: voting, twins: silent } = votersOf(roster, counts, (key) => up.includes(key));
+    const { keys: voting, aliases: silent } = votersOf(roster, counts, (key) => up.includes(key));
     return [[...voting], Object.fromEntries(silent)];
   };
   assert.deepEqual(voters(), [['s1:1', 's3:3'], { 's2:2': 's1:1' }]);
@@ -122,7 +122,7 @@ test('withId() of a member that is not there, or that is known already, changes 
 });
 
 test('withoutLearnt() drops learnt members and never a seed', () => {
-  const roster = withNamed(seeds, [named('s3', 3)]);
+  const roster = withListed(seeds, [named('s3', 3)]);
   assert.deepEqual(keys(withoutLearnt(roster, { host: 's3', port: 3 })), ['s1:1', 's2:2']);
   assert.deepEqual(keys(withoutLearnt(roster, { host: 's1', port: 1 })), keys(roster));
 });

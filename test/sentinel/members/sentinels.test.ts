@@ -6,6 +6,8 @@ import type { Fields, Log } from '../../../src/telemetry/log.ts';
 import { eventually, FakeRedis, FakeSentinel, freePort, withoutLeaks } from '../../support/index.ts';
 
 const rules = { name: 'mymaster', failover: 'promoted', onSentinelLoss: 'serve' } as const;
+/** A watch that nobody listens to. */
+const silent = { steer: () => undefined, report: () => undefined };
 const config = { discover: true, replyMs: 1000, pollMs: 50 };
 
 class Recorder implements Log {
@@ -47,14 +49,14 @@ test('closing leaves nothing behind, whatever the links are doing', async () => 
         answer: (command) => (command.includes(hung) ? 'hang' : undefined),
       });
       const sentinels = new Sentinels([sentinel], { ...config, replyMs: 60_000 }, new Recorder());
-      const watch = sentinels.watch(rules, () => undefined);
+      const watch = sentinels.watch(rules, silent);
       if (hung === '') await eventually(() => watch.view().phase.kind === 'serving');
       else await eventually(() => sentinel.asked.some((command) => command.includes(hung)));
       sentinels.close();
       await eventually(() => sentinel.server.connections.length === 0);
     }
     const sentinels = new Sentinels([{ host: '127.0.0.1', port: await freePort() }], config, new Recorder());
-    sentinels.watch(rules, () => undefined);
+    sentinels.watch(rules, silent);
     sentinels.close();
   });
 });
@@ -66,7 +68,7 @@ test('two databases with one master name are asked about by themselves and both 
       masters: { mymaster: { host: redis.host, port: redis.port } },
     });
     const sentinels = new Sentinels([sentinel], config, new Recorder());
-    const watches = [rules, rules].map((each) => sentinels.watch(each, () => undefined));
+    const watches = [rules, rules].map((each) => sentinels.watch(each, silent));
     await eventually(() => watches.every((watch) => watch.view().phase.kind === 'serving'));
     sentinels.close();
   });
@@ -79,7 +81,7 @@ test('hints wake the Sentinels no more often than their floor', async () => {
       masters: { mymaster: { host: redis.host, port: redis.port } },
     });
     const sentinels = new Sentinels([sentinel], { ...config, pollMs: 60_000 }, new Recorder());
-    const watch = sentinels.watch(rules, () => undefined);
+    const watch = sentinels.watch(rules, silent);
     await eventually(() => watch.view().phase.kind === 'serving');
     const before = sentinel.count('SENTINEL', 'get-master-addr-by-name');
     const beganMs = performance.now();
@@ -107,7 +109,7 @@ test('a learnt Sentinel that never answers is forgotten after a minute, and not 
       masters: { mymaster: { host: redis.host, port: redis.port, sentinels: [{ host: '127.0.0.1', port }] } },
     });
     const sentinels = new Sentinels([sentinel], config, log);
-    const watch = sentinels.watch(rules, () => undefined);
+    const watch = sentinels.watch(rules, silent);
     await eventually(() => log.count('sentinel.down', named) === 1);
     assert.equal(watch.view().sentinels.known, 1);
     pass(61_000);
@@ -140,7 +142,7 @@ test('cut off with a minority, the learnt majority is not forgotten', async (t) 
       masters: { mymaster: { ...master, sentinels: others } },
     });
     const sentinels = new Sentinels([sentinel], config, log);
-    const watch = sentinels.watch({ ...rules, onSentinelLoss: 'refuse' }, () => undefined);
+    const watch = sentinels.watch({ ...rules, onSentinelLoss: 'refuse' }, silent);
     await eventually(() => watch.view().sentinels.answering === 3);
     await Promise.all(others.map((other) => other.close()));
     await eventually(() => watch.view().phase.kind === 'forbidden');
@@ -167,7 +169,7 @@ test('a Sentinel that is no seed any more is listened to all the while where ano
     const log = new Recorder();
     const sentinels = new Sentinels([one, two], config, log);
     try {
-      sentinels.watch(rules, () => undefined);
+      sentinels.watch(rules, silent);
       const asksNames = (by: FakeSentinel): boolean => by.count('SENTINEL', 'SENTINELS') > 0;
       await eventually(() => sentinels.views().every(({ state }) => state === 'up'));
       await eventually(() => asksNames(one) && asksNames(two));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { viewOf } from '../../../src/sentinel/decision/view-of.ts';
+import { viewOf } from '../../../src/sentinel/decision/view.ts';
 import { Scene } from './scene.ts';
 
 test('viewOf() gives the view of before where nothing that shows has changed', () => {
