@@ -27,9 +27,11 @@ export interface ReplyLimits {
 /** For queries about one master. The entry of one Sentinel is about 700 bytes, so there is room for ninety of them. */
 const maxReplyBytes = 64 * 1024;
 const maxElements = 4096;
+/** The limits of an ordinary reply. */
 export const usualReply: ReplyLimits = { bytes: maxReplyBytes, elements: maxElements };
 /** For lists, in which restarted pods stay until an operator resets them: there is room for six thousand entries. */
 const maxListBytes = 4 * 1024 * 1024;
+/** The limits of a long list. */
 export const longReply: ReplyLimits = { bytes: maxListBytes, elements: maxListBytes / 16 };
 
 /** `SENTINEL SENTINELS` is an array of flat arrays, ROLE nests three deep. */

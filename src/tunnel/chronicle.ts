@@ -71,9 +71,9 @@ export class Chronicle {
   /**
    * Records a new view, before the events of the engine that acted upon it: a story has to be open for them.
    *
-   * @param counters those before the engine acted
+   * @param counters those before the engine acted; the present ones unless given
    */
-  turned(view: MasterView, before: MasterView, counters: TunnelCounters | undefined): void {
+  turned(view: MasterView, before: MasterView, counters?: TunnelCounters): void {
     if (this.#isClosed) return;
     this.#view = view;
     if (view.phase.kind !== before.phase.kind || view.generation !== before.generation)

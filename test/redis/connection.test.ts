@@ -23,7 +23,7 @@ async function failure(promise: Promise<unknown>): Promise<{ code: string; messa
   throw new Error('It did not fail');
 }
 
-test('open() has a deadline, tells a refusal by its code, and stops when it is told to', async () => {
+test('open() has a deadline, fails with the code of a refusal, and stops when its signal aborts', async () => {
   await withoutLeaks(async () => {
     await using blackhole = await FullBacklog.start();
     assert.deepEqual(await failure(Connection.open(blackhole, 100)), {
@@ -48,7 +48,7 @@ test('open() has a deadline, tells a refusal by its code, and stops when it is t
   });
 });
 
-test('questions are answered in order, without waiting for each other', async () => {
+test('send() returns replies in order, without waiting for earlier ones', async () => {
   await withoutLeaks(async () => {
     await using server = await FakeServer.listen(([, word = '']) => ({ reply: word }), { chunking: 'bytes' });
     const connection = await Connection.open(server, patienceMs);
@@ -61,7 +61,7 @@ test('questions are answered in order, without waiting for each other', async ()
   });
 });
 
-test('a question without an answer takes the connection and every other question with it', async () => {
+test('send() ends the connection and all pending commands when one reply misses its deadline', async () => {
   await withoutLeaks(async () => {
     await using server = await FakeServer.listen(() => 'hang');
     const connection = await Connection.open(server, patienceMs);
@@ -79,7 +79,7 @@ test('a question without an answer takes the connection and every other question
   });
 });
 
-test('a reply that lay unread past its deadline is no answer, though its timer has not rung', async (t) => {
+test('send() rejects a reply that was read after its deadline, even if the timer has not fired', async (t) => {
   await withoutLeaks(async () => {
     let answer: (() => void) | undefined;
     await using server = await FakeServer.listen((_, connection) => {
@@ -100,7 +100,7 @@ test('a reply that lay unread past its deadline is no answer, though its timer h
   });
 });
 
-test('whatever is not the protocol, or was not asked for, ends the connection with what it was', async () => {
+test('an invalid reply, or a reply to no command, ends the connection with an error that quotes it', async () => {
   const cases: readonly (readonly [Answer, string, string])[] = [
     [
       { raw: 'HTTP/1.1 400 Bad Request\r\n' },
@@ -125,7 +125,7 @@ test('whatever is not the protocol, or was not asked for, ends the connection wi
   });
 });
 
-test('a server that refuses and closes is quoted', async () => {
+test('the error of a server that refuses and closes is quoted', async () => {
   await withoutLeaks(async () => {
     await using server = await FakeServer.listen((_, connection) => {
       connection.send('-ERR max number of clients reached\r\n');
@@ -143,7 +143,7 @@ test('a server that refuses and closes is quoted', async () => {
   });
 });
 
-test('a signal closes the connection also after it has opened', async () => {
+test('an aborted signal closes an open connection', async () => {
   await withoutLeaks(async () => {
     await using server = await FakeServer.listen(() => 'hang');
     const controller = new AbortController();
@@ -154,7 +154,7 @@ test('a signal closes the connection also after it has opened', async () => {
   });
 });
 
-test('messages go to their listener, also between replies, and none after the end', async () => {
+test('onMessage() gets messages between replies, and none after the end', async () => {
   await withoutLeaks(async () => {
     const message = '*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\nm\r\n';
     await using server = await FakeServer.listen(() => ({

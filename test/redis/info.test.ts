@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { readReplicationInfo } from '../../src/redis/info.ts';
 import { ReplyError } from '../../src/redis/resp.ts';
 
-test('readReplicationInfo() reads the same from INFO, and nothing of what makes no sense', () => {
+test('readReplicationInfo() reads the replicas that a master lists, and leaves out invalid entries', () => {
   const text = [
     '# Replication',
     'role:master',
@@ -36,7 +36,7 @@ test('readReplicationInfo() reads the same from INFO, and nothing of what makes 
     assert.equal(readReplicationInfo(reply), undefined);
 });
 
-test('what a replica calls itself begins no field of the reply', () => {
+test('readReplicationInfo() takes no field from the address of a replica', () => {
   for (const end of ['\u2028', '\u2029', '\n', '\r']) {
     const text = `role:master\r\nslave0:ip=x${end}master_repl_offset:1${end}role:slave,port=1\r\nmaster_repl_offset:42\r\n`;
     const { role, offset } = readReplicationInfo(text) ?? {};
@@ -44,7 +44,7 @@ test('what a replica calls itself begins no field of the reply', () => {
   }
 });
 
-test('the reply of Redis is read as it is', () => {
+test('readReplicationInfo() reads the reply of redis 7.0.15', () => {
   const text =
     '# Replication\r\nrole:master\r\nconnected_slaves:0\r\nmaster_replid:abc\r\nmaster_replid2:def\r\nmaster_repl_offset:42\r\nsecond_repl_offset:-1\r\n';
   assert.deepEqual(readReplicationInfo(text), {

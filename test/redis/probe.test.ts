@@ -7,7 +7,7 @@ import type { Role } from '../../src/redis/role.ts';
 import { eventually, FakeRedis, freePort, FullBacklog, patienceMs, withoutLeaks } from '../support/index.ts';
 
 const pace = { everyMs: 5, masterEveryMs: 5, silentMs: 200, retryMs: 20 };
-/** Where nobody is silent, so that nobody is taken for it who is merely slow. */
+/** Where unused is silent: a slow server is not taken for a silent one. */
 const patient = { ...pace, silentMs: patienceMs };
 
 /** Since then, one try after the other; a timer may ring a millisecond early. */
@@ -19,54 +19,54 @@ function say(role: Role): string {
   return 'why' in role ? `${role.kind}: ${role.why}` : role.kind;
 }
 
-test('a probe tells every answer, and a promotion within milliseconds', async () => {
+test('a probe reports every answer, and a promotion within milliseconds', async () => {
   await withoutLeaks(async () => {
     await using redis = await FakeRedis.start({ role: 'slave' });
-    const told: string[] = [];
-    const probe = new RoleProbe(redis, patient, { onRole: (role) => told.push(say(role)) });
-    await eventually(() => told.length > 3);
+    const reported: string[] = [];
+    const probe = new RoleProbe(redis, patient, { onRole: (role) => reported.push(say(role)) });
+    await eventually(() => reported.length > 3);
     redis.role = 'master';
-    await eventually(() => told.at(-1) === 'master');
+    await eventually(() => reported.at(-1) === 'master');
     redis.server.cutAll(); // as Sentinel does to the clients of a server it has just promoted
-    const before = told.length;
-    await eventually(() => told.length > before + 3);
-    assert.deepEqual([...new Set(told)], ['replica', 'master']);
+    const before = reported.length;
+    await eventually(() => reported.length > before + 3);
+    assert.deepEqual([...new Set(reported)], ['replica', 'master']);
     probe.close();
   });
 });
 
-test('a probe asks a silent server one question and waits, and hears it when it wakes', async () => {
+test('a probe sends a silent server one command, and gets the reply when it wakes', async () => {
   await withoutLeaks(async () => {
     await using redis = await FakeRedis.start({ answer: () => 'hang' });
-    const told: string[] = [];
-    const probe = new RoleProbe(redis, pace, { onRole: (role) => told.push(say(role)) });
-    await eventually(() => told.length > 0);
+    const reported: string[] = [];
+    const probe = new RoleProbe(redis, pace, { onRole: (role) => reported.push(say(role)) });
+    await eventually(() => reported.length > 0);
     await sleep(500);
-    assert.deepEqual(told, ['unusable: silent for 200 ms']);
+    assert.deepEqual(reported, ['unusable: silent for 200 ms']);
     assert.equal(redis.count('ROLE'), 1);
     for (const connection of redis.server.connections) connection.send('*3\r\n$6\r\nmaster\r\n:1\r\n*0\r\n');
-    await eventually(() => told.at(-1) === 'master');
+    await eventually(() => reported.at(-1) === 'master');
     probe.close();
   });
 });
 
-test('a probe tells a server that refuses, or does not accept, without a hot loop', async () => {
+test('a probe reports a server that refuses or does not accept, without a hot loop', async () => {
   await withoutLeaks(async () => {
-    const told: string[] = [];
-    const nobody = { host: '127.0.0.1', port: await freePort() };
+    const reported: string[] = [];
+    const unused = { host: '127.0.0.1', port: await freePort() };
     const startedMs = performance.now();
-    const refusing = new RoleProbe(nobody, patient, { onRole: (role) => told.push(say(role)) });
-    await eventually(() => told.length > 5);
+    const refusing = new RoleProbe(unused, patient, { onRole: (role) => reported.push(say(role)) });
+    await eventually(() => reported.length > 5);
     refusing.close();
-    assert.ok(told.length <= mostTries(startedMs), `${String(told.length)} tries`);
-    assert.deepEqual([...new Set(told)], ['unusable: connection refused (ECONNREFUSED)']);
+    assert.ok(reported.length <= mostTries(startedMs), `${String(reported.length)} tries`);
+    assert.deepEqual([...new Set(reported)], ['unusable: connection refused (ECONNREFUSED)']);
 
     await using blackhole = await FullBacklog.start();
-    told.length = 0;
-    const hanging = new RoleProbe(blackhole, pace, { onRole: (role) => told.push(say(role)) });
-    await eventually(() => told.length > 0);
+    reported.length = 0;
+    const hanging = new RoleProbe(blackhole, pace, { onRole: (role) => reported.push(say(role)) });
+    await eventually(() => reported.length > 0);
     hanging.close();
-    assert.match(told[0] ?? '', /^unusable: .* has not accepted a connection within 200 ms$/);
+    assert.match(reported[0] ?? '', /^unusable: .* has not accepted a connection within 200 ms$/);
   });
 });
 
@@ -78,33 +78,33 @@ test('a probe does not spin on a server that closes after each answer', async ()
         return 'close';
       },
     });
-    const told: string[] = [];
+    const reported: string[] = [];
     const startedMs = performance.now();
-    const probe = new RoleProbe(redis, patient, { onRole: (role) => told.push(say(role)) });
+    const probe = new RoleProbe(redis, patient, { onRole: (role) => reported.push(say(role)) });
     await eventually(() => redis.accepted > 5);
     probe.close();
     assert.ok(redis.accepted <= mostTries(startedMs), `${String(redis.accepted)} connections`);
-    assert.equal(told[0], 'unverifiable: ERR max number of clients reached');
+    assert.equal(reported[0], 'unverifiable: ERR max number of clients reached');
   });
 });
 
-test('a probe that is closed tells nothing more', async () => {
+test('a closed probe reports nothing', async () => {
   await withoutLeaks(async () => {
     await using redis = await FakeRedis.start();
-    let told = 0;
+    let reported = 0;
     const probe = new RoleProbe(redis, pace, {
       onRole: () => {
-        told += 1;
-        if (told === 3) probe.close();
+        reported += 1;
+        if (reported === 3) probe.close();
       },
     });
-    await eventually(() => told === 3);
+    await eventually(() => reported === 3);
     await sleep(50);
-    assert.equal(told, 3);
+    assert.equal(reported, 3);
   });
 });
 
-test('a server that has answered and now resets connections is at its end, and wants no TLS', () => {
+test('whyUnusable() suggests TLS for a reset only if the server has never answered', () => {
   const text = 'Cannot reach a:1: ECONNRESET before it said anything: does this port want TLS?';
   const cause = Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
   const error = new TunnelError('ST_REDIS_UNREACHABLE', text, { cause });

@@ -32,14 +32,14 @@ test('ReplyDecoder reads every kind of reply, split at every byte', () => {
   }
 });
 
-test('ReplyDecoder gives a reply no sooner than its last byte', () => {
+test('ReplyDecoder returns a reply at its last byte and not before', () => {
   for (const [raw] of whole) {
     const decoder = new ReplyDecoder();
     assert.deepEqual(decoder.push(Buffer.from(raw).subarray(0, -1)), []);
   }
 });
 
-test('ReplyDecoder keeps the order of replies that come in any pieces', () => {
+test('ReplyDecoder returns replies in order, however they are split', () => {
   const bytes = Buffer.from(whole.map(([raw]) => raw).join(''));
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 1, max: 40 }), { maxLength: 60 }), (sizes) => {
@@ -88,7 +88,7 @@ test('ReplyDecoder refuses what is not RESP2, and says what is wrong', () => {
   }
 });
 
-test('ReplyDecoder keeps no more than its bound of a reply that never ends', () => {
+test('ReplyDecoder keeps no more than its limit of an endless reply', () => {
   const endless: readonly (readonly [string, string])[] = [
     ['+', 'x'.repeat(1000)],
     [':', '1'.repeat(1000)],
@@ -105,7 +105,7 @@ test('ReplyDecoder keeps no more than its bound of a reply that never ends', () 
   }
 });
 
-test('ReplyDecoder answers any bytes with replies or its own error, never another', () => {
+test('ReplyDecoder turns any bytes into replies or its own error, and throws no other', () => {
   const bytes = fc.oneof(
     fc.uint8Array({ maxLength: 200 }),
     fc.stringMatching(/^[-+:$*0-9\r\n]{0,60}$/).map((text) => Buffer.from(text)),
@@ -132,7 +132,7 @@ test('encodeCommand() counts bytes, not characters', () => {
   assert.equal(encodeCommand(['GET', 'm\u00fcnz']), '*2\r\n$3\r\nGET\r\n$5\r\nm\u00fcnz\r\n');
 });
 
-test('asMap() pairs names and values and leaves out whatever is none', () => {
+test('asMap() pairs names and values, and leaves out what is not a string', () => {
   assert.deepEqual(
     [...asMap(['a', '1', 'b', 2, 'c', '3', 'odd'])],
     [

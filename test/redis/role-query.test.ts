@@ -30,7 +30,7 @@ const refusals: readonly Answer[] = [
   { raw: '-BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.\r\n' },
 ];
 
-test('HELLO tells the role where ROLE is refused for whatever reason, which is then not asked again', async () => {
+test('role() uses HELLO after any refusal of ROLE, and does not send ROLE again', async () => {
   await withoutLeaks(async () => {
     for (const refusal of refusals) {
       for (const [said, kind] of [
@@ -48,7 +48,7 @@ test('HELLO tells the role where ROLE is refused for whatever reason, which is t
   });
 });
 
-test('INFO replication tells the role where neither ROLE nor HELLO does, and is all that is asked then', async () => {
+test('role() uses INFO replication where ROLE and HELLO fail, and sends only INFO from then on', async () => {
   await withoutLeaks(async () => {
     for (const [said, kind] of [
       ['master', 'master'],
@@ -66,7 +66,7 @@ test('INFO replication tells the role where neither ROLE nor HELLO does, and is 
   });
 });
 
-test('what makes no sense in answer to ROLE is asked in another way before the server is called useless', async () => {
+test('role() tries other commands after an invalid reply to ROLE, before the server is unusable', async () => {
   await withoutLeaks(async () => {
     const odd: Answer = { reply: ['primary'] };
     const hello: Answer = { reply: ['role', 'master'] };
@@ -75,13 +75,13 @@ test('what makes no sense in answer to ROLE is asked in another way before the s
       kind: 'unusable',
       why: 'its reply to ROLE is not valid',
     });
-    // A Sentinel that lets nobody ask for its ROLE has no role in HELLO.
+    // A Sentinel that refuses ROLE has no role in HELLO.
     const sentinel = await ask({ ROLE: forbidden, HELLO: { reply: ['mode', 'sentinel'] } }, 1, {});
     assert.deepEqual(sentinel.role, { kind: 'unusable', why: 'it is a Sentinel' });
   });
 });
 
-test('a server that tells its role in no way cannot be verified, and is asked for its ROLE alone from then on', async () => {
+test('role() is unverifiable where every command fails, and sends only ROLE from then on', async () => {
   await withoutLeaks(async () => {
     const { role, asked } = await ask({ ROLE: forbidden }, 3, {});
     assert.deepEqual(role, {
@@ -92,7 +92,7 @@ test('a server that tells its role in no way cannot be verified, and is asked fo
   });
 });
 
-test('who is not logged in is not refused in three ways', async () => {
+test('role() sends no other command after NOAUTH', async () => {
   await withoutLeaks(async () => {
     const { role, asked } = await ask({ ROLE: { raw: '-NOAUTH Authentication required.\r\n' } }, 2, {});
     assert.deepEqual(role, { kind: 'unverifiable', why: 'NOAUTH Authentication required.' });
@@ -100,7 +100,7 @@ test('who is not logged in is not refused in three ways', async () => {
   });
 });
 
-test('what a server says before it goes away stands, and its silence is not asked in another way', async () => {
+test('role() keeps the first reply of a server that closes, and sends a silent server no other command', async () => {
   await withoutLeaks(async () => {
     for (const then of ['close', 'hang', { raw: 'HTTP/1.1 400 Bad Request\r\n' }] as const) {
       await using server = await FakeServer.listen(([name]) => (name === 'ROLE' ? forbidden : then));
@@ -115,7 +115,7 @@ test('what a server says before it goes away stands, and its silence is not aske
   });
 });
 
-test('the replicas are asked for where the reply that told the role has none, and nobody waits for them', async () => {
+test('count() asks for the replicas where the role reply does not list them, and returns at once', async () => {
   await withoutLeaks(async () => {
     const hello: Answer = { reply: ['role', 'master'] };
     const info: Answer = { reply: 'role:master\r\nslave0:ip=10.0.0.2,port=6379,state=online\r\n' };
@@ -147,7 +147,7 @@ test('the replicas are asked for where the reply that told the role has none, an
   });
 });
 
-test('a real server tells its role as long as one of the three ways is open', async () => {
+test('a real server tells its role as long as it allows one of the three commands', async () => {
   await withoutLeaks(async () => {
     const users = [
       'user blind on >blind-secret -@all +ping',
@@ -193,7 +193,7 @@ test('a real server tells its role as long as one of the three ways is open', as
   });
 });
 
-test('a server that repeats the password in its refusal does not get it into a message', async () => {
+test('a password that a server repeats in its refusal is removed from the message', async () => {
   await withoutLeaks(async () => {
     const { role } = await ask({
       AUTH: { raw: '-WRONGPASS hunter2 is wrong\r\n' },
@@ -206,7 +206,7 @@ test('a server that repeats the password in its refusal does not get it into a m
   });
 });
 
-test('a server that does not answer AUTH is late by name, not by password', async () => {
+test('the error of a late reply to AUTH names the command and not the password', async () => {
   await withoutLeaks(async () => {
     await using server = await FakeServer.listen(() => 'hang');
     await assert.rejects(RoleQuery.open(server, 100, { access: { credentials } }), {
@@ -216,7 +216,7 @@ test('a server that does not answer AUTH is late by name, not by password', asyn
   });
 });
 
-test('Redis before 6 says in other words that it has no password, or that ours is wrong', async () => {
+test('open() understands how Redis before 6 says that it has no password, or that ours is wrong', async () => {
   await withoutLeaks(async () => {
     for (const [said, kind] of [
       ['-ERR Client sent AUTH, but no password is set', 'needless'],

@@ -4,7 +4,7 @@ import { denialLine, refusalLine } from '../../src/relay/core/refusal.ts';
 import { ReplyError, type Reply } from '../../src/redis/resp.ts';
 import { readReplication, readRole, roleCommands, roleFromError } from '../../src/redis/role.ts';
 
-test('readReplication() reads what a master counts, and nothing of what makes no sense', () => {
+test('readReplication() reads the replicas that a master lists, and leaves out invalid entries', () => {
   const replica = ['10.0.0.2', '6379', '3129659'];
   const endpoint = { host: '10.0.0.2', port: 6379 };
   assert.deepEqual(readReplication(['master', 5679, [replica]]), {
@@ -26,7 +26,7 @@ test('readReplication() reads what a master counts, and nothing of what makes no
     assert.equal(readReplication(reply), undefined);
 });
 
-test('readRole() reads what servers call themselves, and nothing of what makes no sense', () => {
+test('readRole() reads the role in the reply to ROLE, and nothing in an invalid reply', () => {
   for (const [reply, kind] of [
     [['master', 5679, []], 'master'],
     [['master', []], 'master'],
@@ -50,7 +50,7 @@ test('readRole() reads what servers call themselves, and nothing of what makes n
     assert.equal(readRole(reply as Reply), undefined);
 });
 
-test('roleFromError() fails open where the role is not for us, and trusts nothing that makes no sense', () => {
+test('roleFromError() is unverifiable for an error reply and unusable for an invalid one', () => {
   const [command] = roleCommands;
   for (const text of ['NOAUTH Authentication required.', 'NOPERM this user', "ERR unknown command 'ROLE'"]) {
     assert.deepEqual(roleFromError(command, new ReplyError(text)), { kind: 'unverifiable', why: text });

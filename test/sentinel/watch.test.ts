@@ -44,7 +44,7 @@ test('hear() steers by a new view before it reports anything, and asks the Senti
   });
 });
 
-test('hear() steers by nothing that changes no view', async () => {
+test('hear() does not steer where the view has not changed', async () => {
   await withoutLeaks(async () => {
     const calls: string[] = [];
     const watch = new MasterWatch(

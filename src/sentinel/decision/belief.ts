@@ -3,7 +3,7 @@ import type { Role } from '../../redis/role.ts';
 import type { Announcement } from '../links/announcement.ts';
 import type { Answer } from '../links/answer.ts';
 import type { Adopted } from './choose.ts';
-import { nobody, type Identities, type PeerList } from './identity.ts';
+import { noIdentities, type Identities, type PeerList } from './identity.ts';
 import { noServers, type Servers } from './servers.ts';
 
 /** What an operator has configured for one database, and times that follow from how Sentinel works. */
@@ -152,7 +152,7 @@ export function newBelief(rules: Rules, { sentinels, seeds }: Roster, nowMs: num
     roster: sentinels,
     seeds: new Set(seeds),
     reports: new Map(),
-    identities: nobody,
+    identities: noIdentities,
     servers: noServers,
     addedSeeds: [],
     round: 0,

@@ -28,7 +28,7 @@ export function announced(belief: Belief, sentinel: string, announcement: Announ
       const { channel } = announcement;
       const isAbort = channel.startsWith('-failover-abort-');
       const next = isAbort ? { ...belief, setback: { by: sentinel, channel } } : belief;
-      return fence?.by === sentinel ? asking(next, `${sentinel} gave the failover up (${channel})`) : next;
+      return fence?.by === sentinel ? asking(next, `${sentinel} aborted the failover (${channel})`) : next;
     }
     case 'demoting': {
       const { server } = announcement;
@@ -162,7 +162,7 @@ export function elapsed(belief: Belief): Belief {
     belief,
     fence.isSubscribed
       ? `${where} was not promoted in ${String(fenceMs)} ms`
-      : `nobody confirmed ${where} after ${fence.by}, which announced it, was lost`,
+      : `no Sentinel confirmed ${where} after the subscription to ${fence.by}, which announced it, had ended`,
   );
 }
 

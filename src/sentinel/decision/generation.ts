@@ -25,6 +25,7 @@ export function withoutDeposed(known: DeposedServers, endpoint: Endpoint): reado
     : deposed;
 }
 
+/** Whether a server may still say `master`. */
 export function isDeposed({ deposed, servers }: DeposedServers, endpoint: Endpoint): boolean {
   return deposed.some((each) => isSameServer(servers, each, endpoint));
 }

@@ -30,7 +30,8 @@ export interface Identities {
   readonly strangers: ReadonlyMap<string, number>;
 }
 
-export const nobody: Identities = {
+/** What is known before any Sentinel has answered. */
+export const noIdentities: Identities = {
   trusted: undefined,
   servers: new Set(),
   peerLists: new Map(),

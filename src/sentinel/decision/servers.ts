@@ -14,6 +14,7 @@ export interface Servers {
   readonly addresses: ReadonlyMap<string, readonly string[]>;
 }
 
+/** What is known of servers before any Sentinel has answered. */
 export const noServers: Servers = { runIds: new Map(), addresses: new Map() };
 
 /** At most this many of each kind are remembered, the latest; a group seldom has more servers. */

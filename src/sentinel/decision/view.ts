@@ -2,7 +2,7 @@ import { formatEndpoint, type Endpoint } from '../../net/endpoint.ts';
 import type { Role } from '../../redis/role.ts';
 import { isUsable, servedBy, type Belief } from './belief.ts';
 import type { Adopted } from './choose.ts';
-import { agreeing, answering, isSame, knowing, latenessMs, voters } from './tally.ts';
+import { agreeing, answering, isFresh, isSame, knowing, latenessMs, voters } from './tally.ts';
 
 /** What is believed about one master now. Frozen, and printed as it is; a new object only where something has changed. */
 export interface MasterView {
@@ -36,6 +36,7 @@ export interface Stranger {
   readonly names: Endpoint;
 }
 
+/** Whether clients are served, and why not. */
 export type Phase =
   /** No master is known: no Sentinel has answered, or none knows the name, or the first address is being verified. */
   | {
@@ -85,15 +86,15 @@ function phaseOf(belief: Belief): Phase {
     };
   }
   if (fence?.kind === 'fenced') {
-    const since = fence.isSubscribed ? '' : ', which cannot be heard any more';
-    const against = fence.isContested ? ', while another Sentinel leads another one' : '';
+    const since = fence.isSubscribed ? '' : '; the subscription to that Sentinel has ended';
+    const against = fence.isContested ? '; another Sentinel leads another failover' : '';
     const reason = `a failover to ${formatEndpoint(fence.candidate)} has begun, announced by ${fence.by}${against}${since}`;
     return { kind: 'fenced', reason, candidate: fence.candidate };
   }
   if (fence?.kind === 'provisional') {
     if (role?.kind === 'unusable') {
       const where = formatEndpoint(fence.candidate);
-      const reason = `${fence.by} has announced ${where}, which has been promoted and cannot be used: ${role.why}`;
+      const reason = `${where} was announced by ${fence.by} and promoted, but cannot be used: ${role.why}`;
       return { kind: 'lost', reason, named: fence.candidate };
     }
     return { kind: 'serving', endpoint: fence.candidate, standing: 'provisional' };
@@ -107,7 +108,7 @@ function phaseOf(belief: Belief): Phase {
     const reason = `${whyUnusable(belief, adopted, role)}${whyNoFailover(belief)}${whyNotReplaced(belief)}`;
     return { kind: 'lost', reason, named: adopted.endpoint };
   }
-  const reason = `verifying ${formatEndpoint(adopted.endpoint)}, the master of "${rules.name}" by the word of ${adopted.by}`;
+  const reason = `verifying ${formatEndpoint(adopted.endpoint)}, the master of "${rules.name}" named by ${adopted.by}`;
   return belief.generation <= 1
     ? { kind: 'unknown', reason, isMissing: false }
     : { kind: 'fenced', reason, candidate: adopted.endpoint };
@@ -134,10 +135,18 @@ function whyUnknown(belief: Belief): { reason: string; isMissing: boolean; isNam
   return { reason: `asking the Sentinels for "${name}"`, isMissing: false };
 }
 
-function whyUnusable({ hasServed }: Belief, { endpoint, by }: Adopted, role: Role): string {
+/** Quotes a Sentinel that still names the address, if there is one. */
+function whyUnusable(belief: Belief, { endpoint, by }: Adopted, role: Role): string {
+  const { hasServed } = belief;
   const where = formatEndpoint(endpoint);
-  if (role.kind === 'replica') return `${by} names ${where}, which says it is a replica`;
-  const reason = `${by} names ${where}, which cannot be used: ${'why' in role ? role.why : role.kind}`;
+  const speaker = [by, ...voters(belief)].find((sentinel) => {
+    const report = belief.reports.get(sentinel);
+    if (report?.answer.kind !== 'address' || !isFresh(belief, report)) return false;
+    return isSame(belief, report.answer.endpoint, endpoint);
+  });
+  const named = speaker === undefined ? `${where}, last named by ${by},` : `${speaker} names ${where}, which`;
+  if (role.kind === 'replica') return `${named} says it is a replica`;
+  const reason = `${named} cannot be used: ${'why' in role ? role.why : role.kind}`;
   // An address that has been served is the right one from here.
   if (hasServed || role.kind !== 'unusable' || !role.isAstray) return reason;
   return `${reason}; if it has another address from here (NAT, containers), write that into addressMap`;
@@ -150,21 +159,21 @@ function whyNoFailover(belief: Belief): string {
   const answers = answering(belief);
   const areHeard = known.every((sentinel) => reports.has(sentinel));
   if (!areHeard || answers * 2 > known.length) return '';
-  return `; only ${String(answers)} of ${String(known.length)} Sentinels answer, and without a majority none begins a failover`;
+  return `; only ${String(answers)} of ${String(known.length)} Sentinels answer, too few for a failover`;
 }
 
 /** What the aborts of failovers mean (redis 7.0.15, sentinel.c). */
 const setbacks: Readonly<Record<string, string>> = {
-  '-failover-abort-no-good-slave': 'no replica is fit to be promoted',
+  '-failover-abort-no-good-slave': 'no replica can be promoted',
   '-failover-abort-not-elected': 'the Sentinel that began it was not elected to lead it',
   '-failover-abort-slave-timeout': 'the replica that was chosen was not promoted in time',
-  '-failover-abort-master-timeout': 'the master could not be told to hand over in time',
+  '-failover-abort-master-timeout': 'the master could not be ordered to hand over in time',
 };
 
 function whyNotReplaced({ setback }: Belief): string {
   if (!setback) return '';
   const { by, channel } = setback;
-  return `; the last failover was given up by ${by}: ${setbacks[channel] ?? channel} (${channel})`;
+  return `; the last failover was aborted by ${by}: ${setbacks[channel] ?? channel} (${channel})`;
 }
 
 function dissenting(belief: Belief): readonly string[] {

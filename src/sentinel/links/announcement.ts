@@ -60,6 +60,7 @@ export const channels = [
 
 /** Published by the elected leader alone, just before it makes the named replica a master. */
 const orderChannel = '+failover-state-wait-promotion';
+/** Published by the elected leader: it selects a replica, and then orders it to become master. */
 export const promotionChannels = ['+failover-state-send-slaveof-noone', orderChannel] as const;
 const promoting = new Set<string>(promotionChannels);
 /**
@@ -67,7 +68,7 @@ const promoting = new Set<string>(promotionChannels);
  * master (`SENTINEL RESET`, `SENTINEL REMOVE`). sentinel.c of Redis 6.0 to 8.4 and Valkey 7.2 to 9.0 has no others
  * (callers of sentinelAbortFailover and sentinelResetMaster); only Valkey 9.0 has `-failover-abort-master-timeout`.
  */
-export const endChannels = [
+const endChannels = [
   '-failover-abort-not-elected',
   '-failover-abort-no-good-slave',
   '-failover-abort-slave-timeout',
@@ -131,11 +132,11 @@ export function effectOfMissing(missing: readonly string[]): string {
   const isMissing = (channel: string): boolean => missing.includes(channel);
   const promotions = promotionChannels.filter(isMissing).length;
   if (promotions === promotionChannels.length) {
-    return 'the failovers that it leads are followed by its answer alone, about a second later, without an early fence';
+    return 'the failovers that it leads are noticed by its answer, about a second later, without an early fence';
   }
   if (promotions > 0) return 'the failovers that it leads may be fenced some 100 ms later';
   if (endChannels.some(isMissing)) {
-    return 'a failover that it gives up keeps clients waiting for up to 5 s';
+    return 'a failover that it aborts keeps clients waiting for up to 5 s';
   }
   return 'failovers are followed as usual, their stories lack these lines';
 }

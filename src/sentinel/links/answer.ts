@@ -77,7 +77,7 @@ export function readAnswer(address: Reply, master: Reply, origin = localOrigin):
     return { kind: 'error', text: 'the answer is not an address' };
   }
   const reported = readReported(host, port, origin);
-  if (!reported) return { kind: 'error', text: `nobody can connect to "${host}" port "${port}"` };
+  if (!reported) return { kind: 'error', text: `"${host}" port "${port}" cannot be dialled` };
   const { endpoint } = reported;
   if (!reported.isReachable) return { kind: 'error', text: whyUnreachable(endpoint), announced: endpoint };
   const fields = asMap(master);
@@ -124,7 +124,7 @@ export function flagsIn(fields: ReadonlyMap<string, string>): readonly string[] 
 }
 
 function whyUnreachable(endpoint: Endpoint): string {
-  return `it reports ${formatEndpoint(endpoint)} from another host, where that means itself: have it monitor the server by an address that others reach, or map that address in addressMap`;
+  return `it reports ${formatEndpoint(endpoint)} from another host, where that address means the host itself: have it monitor the server by an address that others can reach, or map it in addressMap`;
 }
 
 function runIdIn(fields: ReadonlyMap<string, string>): string | undefined {

@@ -27,8 +27,8 @@ export function explainError(text: string): string {
   if (text.startsWith('NOAUTH'))
     return `it asks for a password, set sentinel.password or sentinel.passwordFile (${text})`;
   if (text.startsWith('NOPERM'))
-    return `its ACL does not let us ask, the user needs at least +sentinel|get-master-addr-by-name (${text})`;
+    return `its ACL denies the query, the user needs at least +sentinel|get-master-addr-by-name (${text})`;
   if (isNotSentinel(text))
-    return `it is no Sentinel, and looks like a Redis server: is it the right port? (${text})`;
+    return `it is not a Sentinel but looks like a Redis server: is this the right port? (${text})`;
   return text;
 }

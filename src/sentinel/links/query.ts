@@ -16,11 +16,12 @@ import {
 } from './answer.ts';
 import { denialOf, isUnavailable } from './denial.ts';
 
-/** The queries that a Sentinel answers about itself. */
+/** Asks a Sentinel for its run id. */
 export const myIdCommand: Command = ['SENTINEL', 'MYID'];
+/** Lists the masters that a Sentinel monitors. */
 export const mastersCommand: Command = ['SENTINEL', 'MASTERS'];
 
-/** The queries that a Sentinel answers about one master. */
+/** The queries about one master, by name. */
 export const masterCommands = {
   address: (name: string): Command => ['SENTINEL', 'get-master-addr-by-name', name],
   master: (name: string): Command => ['SENTINEL', 'MASTER', name],

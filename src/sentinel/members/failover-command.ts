@@ -7,8 +7,8 @@ import { querySentinel } from '../links/query.ts';
 
 /** What those errors of `SENTINEL FAILOVER` mean that do not say it, as NOGOODSLAVE and INPROG do (redis 7.0.15, sentinel.c). */
 const meanings: Readonly<Record<string, string>> = {
-  NOPERM: 'the user that we are to Sentinel may not SENTINEL FAILOVER',
-  NOAUTH: 'Sentinel wants a password',
+  NOPERM: 'the user of "sentinel" has no permission for SENTINEL FAILOVER',
+  NOAUTH: 'Sentinel requires a password',
 };
 
 /**

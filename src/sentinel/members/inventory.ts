@@ -16,6 +16,7 @@ export interface Inventory {
   readonly silent: readonly SilentSentinel[];
 }
 
+/** A Sentinel without an answer. */
 export interface SilentSentinel {
   readonly sentinel: Endpoint;
   readonly why: string;

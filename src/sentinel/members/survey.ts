@@ -7,7 +7,7 @@ import type { Command, ServerReplies } from '../../redis/query.ts';
 import { RoleQuery } from '../../redis/role-query.ts';
 import type { Role } from '../../redis/role.ts';
 import { choose, type Adopted, type Vote } from '../decision/choose.ts';
-import { nobody, recognized, withPeerList } from '../decision/identity.ts';
+import { noIdentities, recognized, withPeerList } from '../decision/identity.ts';
 import type { Answer } from '../links/answer.ts';
 import {
   answerFrom,
@@ -124,7 +124,7 @@ interface Asked {
 
 /** The Sentinels that know none of the others and name another master, by the rules of a tunnel that starts. */
 function strangersAmong(asked: readonly Asked[]): ReadonlySet<string> {
-  let identities = nobody;
+  let identities = noIdentities;
   for (const { sentinel, peers } of asked)
     for (const { id, sentinels, replicas } of peers) {
       const others = sentinels?.flatMap((each) => each.id ?? []);

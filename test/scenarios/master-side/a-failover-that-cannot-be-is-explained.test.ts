@@ -26,7 +26,7 @@ clusterScenario(
     );
     assert.match(
       String(lost['reason']),
-      /connection refused .*; the last failover was given up by 127\.0\.0\.1:\d+: no replica is fit to be promoted \(-failover-abort-no-good-slave\)$/,
+      /connection refused .*; the last failover was aborted by 127\.0\.0\.1:\d+: no replica can be promoted \(-failover-abort-no-good-slave\)$/,
     );
   },
 );

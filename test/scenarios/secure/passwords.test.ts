@@ -114,7 +114,7 @@ scenario('Sentinels and Redis with passwords and ACLs', async (t) => {
     [
       'a user without permissions',
       { username: 'useless', password: 'useless-secret' },
-      "ST_SENTINEL_PERMISSION its ACL does not let us ask, the user needs at least +sentinel|get-master-addr-by-name (NOPERM this user has no permissions to run the 'sentinel|get-master-addr-by-name' command)",
+      "ST_SENTINEL_PERMISSION its ACL denies the query, the user needs at least +sentinel|get-master-addr-by-name (NOPERM this user has no permissions to run the 'sentinel|get-master-addr-by-name' command)",
     ],
   ] as const) {
     await t.test(`${what} for a Sentinel is one line per Sentinel, and no hot loop`, async () => {

@@ -29,7 +29,7 @@ for (const forget of [
       await leader.command('SENTINEL', ...forget);
       const channel = forget[0] === 'RESET' ? '+reset-master' : '-monitor';
       const lost = await tunnel.waitFor(({ event }) => event === 'master.lost');
-      assert.ok(String(lost['reason']).includes(`gave the failover up (${channel})`), String(lost['reason']));
+      assert.ok(String(lost['reason']).includes(`aborted the failover (${channel})`), String(lost['reason']));
       await awaitServing(tunnel, name, master.port);
     },
   );
@@ -46,6 +46,6 @@ for (const channel of ['+reset-master', '-monitor', '-failover-abort-no-good-sla
       await eventually(() => leader.publish(channel, `master ${name} ${old.host} ${String(old.port)}`) > 0);
       assert.equal(await whoServes(tunnel), 'old');
       const told = tunnel.events('master.lost')[0];
-      assert.ok(String(told?.['reason']).includes(`gave the failover up (${channel})`), tunnel.log());
+      assert.ok(String(told?.['reason']).includes(`aborted the failover (${channel})`), tunnel.log());
     },
   );

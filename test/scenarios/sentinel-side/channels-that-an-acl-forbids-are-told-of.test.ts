@@ -16,7 +16,7 @@ scenario(
       assert.equal(level, 'warn');
       for (const channel of promotions) assert.ok(String(refused).includes(channel));
       assert.ok(!String(refused).includes('+switch-master'));
-      assert.match(String(effect), /followed by its answer alone, about a second later/);
+      assert.match(String(effect), /noticed by its answer, about a second later/);
     }
 
     const promoted = await cluster.failoverAndSettle();

@@ -45,7 +45,10 @@ scenario(
       const seeds = [`${sentinel.host}:${String(sentinel.port)}`];
       await using tunnel = await startThrough({ name, seeds }, { config: { sentinel: { pollMs: 50 } } });
       const told = await tunnel.waitFor(({ event }) => event === 'sentinel.down');
-      assert.match(String(told['reason']), /^it reports \S+ from another host, where that means itself: /);
+      assert.match(
+        String(told['reason']),
+        /^it reports \S+ from another host, where that address means the host itself: /,
+      );
       await using client = await RespClient.connect(tunnel.port(name));
       client.write('*3\r\n$3\r\nSET\r\n$7\r\nwritten\r\n$1\r\n1\r\n');
       await sleep(500); // ten rounds of questions

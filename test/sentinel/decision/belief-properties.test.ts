@@ -37,7 +37,7 @@ const happening = fc.oneof(
     weight: 4,
     arbitrary: fc.record({ kind: fc.constant('probed' as const), letter, role, late: fc.nat(1) }),
   },
-  // What chance alone would rarely bring about: all agree, a failover of the master in use, a word from who is asked.
+  // What chance alone would rarely produce: all agree, a failover of the served master, an answer from a queried Sentinel.
   { weight: 5, arbitrary: fc.record({ kind: fc.constant('agree' as const), answer }) },
   { weight: 5, arbitrary: fc.record({ kind: fc.constant('lead' as const), sentinel, to: letter }) },
   { weight: 8, arbitrary: fc.record({ kind: fc.constant('verify' as const), role }) },
@@ -99,7 +99,7 @@ function play(scene: Scene, what: Happening): void {
   }
 }
 
-/** Every word that a happening comes down to is looked at by itself. */
+/** Checks after every single event. */
 class WatchedScene extends Scene {
   readonly #look: (scene: WatchedScene, before: WatchedScene['belief']) => void;
 
@@ -108,9 +108,9 @@ class WatchedScene extends Scene {
     this.#look = look;
   }
 
-  override hear(word: Parameters<typeof step>[1]): this {
+  override hear(event: Parameters<typeof step>[1]): this {
     const before = this.belief;
-    super.hear(word);
+    super.hear(event);
     this.#look(this, before);
     return this;
   }
@@ -129,7 +129,7 @@ function servedBy(scene: Scene): string | undefined {
 }
 
 /** Everything at once, so that one history is played once. How often each thing was really put to the test is counted. */
-test('for any interleaving, a belief keeps its promises', () => {
+test('for any interleaving, the invariants of a belief hold', () => {
   let served = 0;
   let provisional = 0;
   let forbidden = 0;
@@ -153,7 +153,7 @@ test('for any interleaving, a belief keeps its promises', () => {
         }
         served += 1;
         if (belief.fence?.kind === 'provisional') provisional += 1;
-        assert.ok(named.has(endpoint), `${endpoint} is served, which nobody named`);
+        assert.ok(named.has(endpoint), `${endpoint} is served, but no Sentinel named it`);
         const { generation } = belief;
         assert.equal(servedUnder.get(generation) ?? endpoint, endpoint, 'two endpoints under one generation');
         servedUnder.set(generation, endpoint);
@@ -200,7 +200,7 @@ test('for any interleaving, a fence ends in time, and what the Sentinels agree o
   assert.ok(fenced > 20, String(fenced));
 });
 
-test('for any interleaving, nobody is served on the word of an announcer that is not heard any more', () => {
+test('for any interleaving, a candidate is not served once the subscription to its announcer has ended', () => {
   fc.assert(
     fc.property(history, (happenings) => {
       const lost = new Set<string>();
@@ -218,7 +218,7 @@ test('for any interleaving, nobody is served on the word of an announcer that is
 });
 
 /** A server that was master, or may have become it, is believed again only after something new has been heard of it. */
-test('for any interleaving, no former master is served provisionally before it was a replica', () => {
+test('for any interleaving, a deposed master is not provisional before it was a replica', () => {
   let refused = 0;
   let provisional = 0;
   fc.assert(
@@ -241,7 +241,7 @@ test('for any interleaving, no former master is served provisionally before it w
         if (master !== undefined && belief.adopted !== before.adopted) stale.delete(master);
         if (fence?.kind === 'provisional' && fenceBefore?.kind !== 'provisional') {
           provisional += 1;
-          assert.ok(!stale.has(letterOf(fence.candidate)), 'a former master is served on its own word');
+          assert.ok(!stale.has(letterOf(fence.candidate)), 'a deposed master is served by ROLE alone');
         }
       });
       scene.answers('M0', 'M0', 'M0').answers('M0', 'M0', 'M0').probed('M', 'master');
@@ -262,7 +262,7 @@ test('for any interleaving, no former master is served provisionally before it w
   assert.ok(refused > 20 && provisional > 50, `${String(refused)} ${String(provisional)}`);
 });
 
-test('the same words always lead to the same belief, and time that goes back changes nothing', () => {
+test('the same events lead to the same belief, and a clock that goes back changes nothing', () => {
   fc.assert(
     fc.property(changes, history, (changed, happenings) => {
       const [one, other] = [new Scene(changed), new Scene(changed)];

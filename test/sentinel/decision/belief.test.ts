@@ -5,26 +5,26 @@ import { noServers } from '../../../src/sentinel/decision/servers.ts';
 import { Scene } from './scene.ts';
 
 describe('a belief: the first address', () => {
-  test('is served once its server says it is master', () => {
+  test('is served once ROLE says that its server is master', () => {
     const scene = new Scene();
     assert.equal(scene.now, 'unknown g0');
     assert.equal(scene.answers('M0', 'M0').now, 'unknown g1');
     assert.equal(scene.probed('M', 'master').now, 'serving M confirmed g1');
   });
 
-  test('is not taken from the first voice while others have yet to answer', () => {
+  test('is not adopted from the first answer while others are awaited', () => {
     const scene = new Scene().answer('s1', 'M0');
     assert.equal(scene.now, 'unknown g0');
     assert.equal(scene.answers('-', 'X1', 'X1').probed('X', 'master').now, 'serving X confirmed g1');
   });
 
-  test('is taken from one voice where nobody is left to wait for', () => {
+  test('is adopted from one answer where no other is awaited', () => {
     const scene = new Scene().answers('unreachable', 'M0', 'unknown').probed('M', 'master');
     assert.equal(scene.now, 'serving M confirmed g1');
     assert.deepEqual(scene.view().degraded, ['only 1 of 3 Sentinels answer']);
   });
 
-  test('is served where ROLE is not for us, and flagged', () => {
+  test('is served, but degraded, where ROLE is refused', () => {
     const scene = new Scene().answers('M', 'M', 'M').probed('M', 'noauth');
     assert.equal(scene.now, 'serving M confirmed g1');
     assert.deepEqual(scene.view().degraded, ['its role cannot be verified: NOAUTH']);
@@ -37,7 +37,7 @@ describe('a belief: the first address', () => {
     assert.equal(scene.probed('M', 'master').now, 'serving M confirmed g1');
   });
 
-  test('is missing for a reason that is told', () => {
+  test('is missing with a reason', () => {
     const reason = (...answers: readonly string[]): string => {
       const { phase } = new Scene().answers(...answers).view();
       return phase.kind === 'unknown' ? phase.reason : phase.kind;
@@ -56,13 +56,13 @@ describe('a belief: the first address', () => {
 });
 
 describe('a belief: a move by answers', () => {
-  test('follows one voice with a higher epoch, cuts, and serves after ROLE', () => {
+  test('follows one answer with a higher epoch, cuts, and serves after ROLE', () => {
     const scene = Scene.serving().answer('s2', 'X1');
     assert.equal(scene.now, 'fenced X g2');
     assert.equal(scene.probed('X', 'master').now, 'serving X confirmed g2');
   });
 
-  test('is made once: the other Sentinels that follow change nothing', () => {
+  test('happens once: the answers of the other Sentinels change nothing', () => {
     const scene = Scene.serving()
       .answer('s2', 'X1')
       .probed('X', 'master')
@@ -80,49 +80,49 @@ describe('a belief: a move by answers', () => {
     assert.equal(scene.answer('s3', 'M0').now, 'serving X confirmed g2');
   });
 
-  test('does not go back with a stale minority heard alone', () => {
+  test('does not go back when only a stale minority answers', () => {
     const scene = Scene.serving().answers('X1', 'X1', 'X1').probed('X', 'master').pass(10_000);
     scene.answers('M0', 'unreachable', 'unreachable').pass(500);
     assert.equal(scene.now, 'serving X confirmed g2');
     assert.deepEqual(scene.view().degraded, ['only 1 of 3 Sentinels answer', 's1 names 127.0.0.1:7001']);
   });
 
-  test('goes to a lower epoch only where a majority is unanimous', () => {
+  test('goes to a lower epoch only if a majority agrees unanimously', () => {
     const scene = Scene.serving({}, 'M7').answers('X0', 'M7', 'X0');
     assert.equal(scene.now, 'serving M confirmed g1');
     assert.equal(scene.answers('X0', 'X0', 'X0').probed('X', 'master').now, 'serving X confirmed g2');
   });
 
-  test('without epochs does not flap back while most Sentinels have yet to hear of it', () => {
+  test('without epochs does not go back while most Sentinels do not know of it yet', () => {
     const scene = Scene.serving({}, 'M').answers('X', 'X', '-').probed('X', 'master');
     assert.equal(scene.now, 'serving X confirmed g2');
     assert.equal(scene.answers('M', 'M', 'X').now, 'serving X confirmed g2');
   });
 
-  test('without epochs is undone when a majority insists', () => {
+  test('without epochs is undone when a majority still names the old master', () => {
     const scene = Scene.serving({}, 'M').answers('X', 'X', 'M').probed('X', 'master').pass(2600);
     assert.equal(scene.answers('M', 'M', 'X').probed('M', 'master').now, 'serving M confirmed g3');
   });
 
-  test('does not happen for an answer that was asked under an older round', () => {
+  test('does not happen for an answer of an older round', () => {
     const scene = Scene.serving().answers('X1', 'X1', 'X1').probed('X', 'master');
     assert.equal(scene.answer('s2', 'Y2', 1).now, 'serving X confirmed g2');
     assert.equal(scene.answer('s2', 'Y2').now, 'fenced Y g3');
   });
 
-  test('takes no ROLE that was asked before it', () => {
+  test('ignores a ROLE that was asked before it', () => {
     const scene = Scene.serving().answers('X1', '-', '-').probed('X', 'master', 1);
     assert.equal(scene.now, 'fenced X g2');
   });
 
-  test('takes no answer from a Sentinel that is not in the roster', () => {
+  test('ignores the answer of a Sentinel that is not in the roster', () => {
     assert.equal(Scene.serving().answer('s9', 'X9').now, 'serving M confirmed g1');
     assert.equal(Scene.serving().rostered('s1', 's2').answer('s3', 'X9').now, 'serving M confirmed g1');
   });
 });
 
 describe('a belief: a fence', () => {
-  test('cuts at the word of the leader, serves by ROLE, is confirmed by the leader', () => {
+  test('cuts at the announcement, serves after ROLE, and is confirmed by the answer of the leader', () => {
     const scene = Scene.serving().promoting('s2', 'X');
     assert.equal(scene.now, 'fenced X g2');
     assert.equal(scene.probed('X', 'replica').now, 'fenced X g2');
@@ -170,7 +170,7 @@ describe('a belief: a fence', () => {
     assert.equal(scene.answer('s2', 'X1', 1).now, 'fenced X g2');
   });
 
-  test('takes no ROLE of another server, nor one asked before it', () => {
+  test('ignores the ROLE of another server, and one that was asked before it', () => {
     const scene = Scene.serving()
       .promoting('s2', 'X')
       .probed('M', 'master')
@@ -179,7 +179,7 @@ describe('a belief: a fence', () => {
     assert.equal(scene.now, 'fenced X g2');
   });
 
-  test('that is aborted goes by the answers of those asked anew', () => {
+  test('that is aborted waits for answers to new queries', () => {
     const scene = Scene.serving().promoting('s2', 'X').aborted('s2');
     assert.equal(scene.now, 'lost M g2');
     assert.equal(scene.answers('M0', 'M0').now, 'fenced M g2');
@@ -197,20 +197,20 @@ describe('a belief: a fence', () => {
     assert.equal(scene.now, 'fenced X g2');
   });
 
-  test('that leads to nothing ends after fenceMs', () => {
+  test('without a promotion ends after fenceMs', () => {
     const scene = Scene.serving().promoting('s2', 'X').pass(4999);
     assert.equal(scene.now, 'fenced X g2');
     assert.equal(scene.pass(1).now, 'lost M g2');
     assert.equal(scene.answers('M0', 'M0', 'M0').probed('M', 'master').now, 'serving M confirmed g2');
   });
 
-  test('has no longer a time for being announced again and again', () => {
+  test('is not prolonged by repeated announcements', () => {
     const scene = Scene.serving().promoting('s2', 'X').pass(3000).promoting('s2', 'X').pass(1999);
     assert.equal(scene.now, 'fenced X g2');
     assert.equal(scene.pass(1).now, 'lost M g2');
   });
 
-  test('has its time anew once the promotion is ordered', () => {
+  test('is prolonged once, when the promotion is ordered', () => {
     const chosen = '+failover-state-send-slaveof-noone';
     const payload = 'slave x 127.0.0.1 7002 @ mymaster 127.0.0.1 7001';
     const scene = Scene.serving().published('s2', chosen, payload).pass(3000).promoting('s2', 'X').pass(4999);
@@ -224,7 +224,7 @@ describe('a belief: a fence', () => {
     assert.equal(scene.pass(1).now, 'lost M g3');
   });
 
-  test('whose provisional master dies is lost until it answers again, and cuts nobody', () => {
+  test('whose provisional master dies is lost until it answers again, without cutting', () => {
     const scene = Scene.serving().promoting('s2', 'X').probed('X', 'master').probed('X', 'silent');
     assert.equal(scene.now, 'lost X g2');
     assert.match(JSON.stringify(scene.view().phase), /s2 has announced 127\.0\.0\.1:7002, which .* silent"/);
@@ -248,13 +248,13 @@ describe('a belief: a fence', () => {
     assert.equal(scene.pass(1).now, 'lost M g3');
   });
 
-  test('waits for more than one stale voice when it has ended', () => {
+  test('that has ended waits for more than one stale answer', () => {
     const scene = Scene.serving().promoting('s2', 'X').probed('X', 'master').pass(2500).answer('s1', 'M0');
     assert.equal(scene.now, 'lost M g3');
     assert.equal(scene.answers('-', 'X1', 'X1').probed('X', 'master').now, 'serving X confirmed g4');
   });
 
-  test('does not take fresh answers from before its end for answers after it', () => {
+  test('that has ended ignores answers to queries from before', () => {
     const scene = Scene.serving()
       .promoting('s2', 'X')
       .answers('M0', 'M0', 'M0')
@@ -264,12 +264,12 @@ describe('a belief: a fence', () => {
     assert.equal(scene.now, 'lost M g2');
   });
 
-  test('of a candidate that says it is a replica again is over', () => {
+  test('ends when its candidate says that it is a replica again', () => {
     const scene = Scene.serving().promoting('s2', 'X').probed('X', 'master').probed('X', 'replica');
     assert.equal(scene.now, 'lost M g3');
   });
 
-  test('whose provisional announcer is lost is closed again until an answer confirms', () => {
+  test('whose announcer is lost while provisional stops serving until an answer confirms it', () => {
     const scene = Scene.serving().promoting('s2', 'X').probed('X', 'master').unlinked('s2');
     assert.equal(scene.now, 'fenced X g3');
     assert.equal(scene.probed('X', 'master').now, 'fenced X g3');
@@ -277,20 +277,23 @@ describe('a belief: a fence', () => {
     assert.equal(scene.answer('s3', 'X1').probed('X', 'master').now, 'serving X confirmed g3');
   });
 
-  test('whose provisional announcer does not answer is closed again, though its connection stands', () => {
+  test('whose announcer does not answer while provisional stops serving, even while subscribed', () => {
     const scene = Scene.serving().promoting('s2', 'X').probed('X', 'master');
     assert.equal(scene.answer('s1', 'unreachable').now, 'serving X provisional g2');
     assert.equal(scene.answer('s2', 'unreachable').now, 'fenced X g3');
   });
 
-  test('whose announcer is lost at once serves nobody on the word of ROLE alone', () => {
+  test('whose announcer is lost is not served by ROLE alone', () => {
     const scene = Scene.serving().promoting('s2', 'X').unlinked('s2').probed('X', 'master');
     assert.equal(scene.now, 'fenced X g2');
-    assert.match(JSON.stringify(scene.view().phase), /announced by s2, which cannot be heard any more/);
+    assert.match(
+      JSON.stringify(scene.view().phase),
+      /announced by s2; the subscription to that Sentinel has ended/,
+    );
     assert.equal(scene.pass(5000).now, 'lost M g2');
   });
 
-  test('whose announcer is back and says it again goes on', () => {
+  test('goes on when its announcer is back and repeats the announcement', () => {
     const scene = Scene.serving()
       .promoting('s2', 'X')
       .unlinked('s2')
@@ -299,17 +302,17 @@ describe('a belief: a fence', () => {
     assert.equal(scene.now, 'serving X provisional g2');
   });
 
-  test('whose announcer leaves the roster counts as unheard', () => {
+  test('whose announcer leaves the roster counts as unsubscribed', () => {
     const scene = Scene.serving().promoting('s2', 'X').probed('X', 'master').rostered('s1', 's3');
     assert.equal(scene.now, 'fenced X g3');
   });
 
-  test('does not mind another Sentinel that is lost', () => {
+  test('is not affected by the loss of another Sentinel', () => {
     const scene = Scene.serving().promoting('s2', 'X').probed('X', 'master').unlinked('s1').unlinked('s3');
     assert.equal(scene.now, 'serving X provisional g2');
   });
 
-  test('is said again by its announcer without cutting again', () => {
+  test('does not cut again when its announcement is repeated', () => {
     const scene = Scene.serving().promoting('s2', 'X').promoting('s2', 'X');
     assert.equal(scene.now, 'fenced X g2');
     assert.equal(scene.probed('X', 'master').promoting('s2', 'X').now, 'serving X provisional g2');
@@ -321,28 +324,28 @@ describe('a belief: a fence', () => {
     assert.equal(scene.probed('X', 'master').now, 'fenced Y g3');
   });
 
-  test('against which another Sentinel leads one of its own serves nobody before an answer tells which has won', () => {
+  test('that is contested by another Sentinel serves only after an answer', () => {
     const scene = Scene.serving().promoting('s2', 'X').probed('X', 'master').promoting('s1', 'Y');
     assert.equal(scene.probed('Y', 'replica').probed('Y', 'master').now, 'fenced Y g3');
     assert.match(
       JSON.stringify(scene.view().phase),
-      /announced by s1, while another Sentinel leads another one/,
+      /announced by s1; another Sentinel leads another failover/,
     );
     assert.equal(scene.answer('s2', 'X1').now, 'fenced X g4');
     assert.equal(scene.probed('X', 'master').now, 'serving X confirmed g4');
   });
 
-  test('that comes after one which was given up is served on ROLE again', () => {
+  test('after an aborted one is served by ROLE again', () => {
     const scene = Scene.serving().promoting('s2', 'X').aborted('s2').promoting('s1', 'Y');
     assert.equal(scene.probed('Y', 'master').now, 'serving Y provisional g3');
   });
 
-  test('gives way to a newer configuration that is neither its candidate nor the old master', () => {
+  test('gives way to a newer configuration with a third server', () => {
     const scene = Scene.serving().promoting('s2', 'X').probed('X', 'master').answer('s1', 'Y2');
     assert.equal(scene.now, 'fenced Y g3');
   });
 
-  test('is not begun for what does not concern the master in use', () => {
+  test('is not begun by an announcement about another master', () => {
     const other = Scene.serving().promoting('s2', 'X', 'M', 'other');
     assert.equal(other.now, 'serving M confirmed g1');
     const elsewhere = Scene.serving().promoting('s2', 'X', 'Y');
@@ -363,20 +366,20 @@ describe('a belief: a fence', () => {
     assert.equal(scene.now, 'serving M confirmed g1');
   });
 
-  test('is not begun late, after the move it announces', () => {
+  test('is not begun after the move that it announces', () => {
     const scene = Scene.serving().answers('X1', 'X1', 'X1').probed('X', 'master').promoting('s2', 'X');
     assert.equal(scene.now, 'serving X confirmed g2');
   });
 
-  test('is not begun where the configuration waits for the answers', () => {
+  test('is not begun with failover: announced', () => {
     const scene = Scene.serving({ failover: 'announced' }).promoting('s2', 'X');
     assert.equal(scene.now, 'serving M confirmed g1');
     assert.equal(scene.answer('s2', 'X1').probed('X', 'master').now, 'serving X confirmed g2');
   });
 });
 
-describe('a belief: a former master as the candidate', () => {
-  /** X serves by everybody's word, and M, which it was promoted in place of, has not been seen demoted. */
+describe('a belief: a deposed master as the candidate', () => {
+  /** All Sentinels name X, and M, which it replaced, has not been seen as a replica. */
   function movedToX(): Scene {
     const scene = Scene.serving().promoting('s2', 'X').probed('X', 'replica').probed('X', 'master');
     scene.answers('X1', 'X1', 'X1').answers('X1', 'X1', 'X1');
@@ -384,13 +387,13 @@ describe('a belief: a former master as the candidate', () => {
     return scene;
   }
 
-  test('is not served on its own word: it may say what it said before it was left', () => {
+  test('is not served by ROLE alone: it may still say master', () => {
     const scene = movedToX().promoting('s1', 'M', 'X').probed('M', 'master');
     assert.equal(scene.now, 'fenced M g3');
     assert.equal(scene.probed('M', 'noauth').probed('M', 'master').now, 'fenced M g3');
   });
 
-  test('is served on its own word once it has said that it is a replica', () => {
+  test('is served by ROLE once it has said that it is a replica', () => {
     const scene = movedToX().promoting('s1', 'M', 'X').probed('M', 'master').probed('M', 'replica');
     assert.equal(scene.now, 'fenced M g3');
     assert.equal(scene.probed('M', 'master').now, 'serving M provisional g3');
@@ -407,14 +410,14 @@ describe('a belief: a former master as the candidate', () => {
     assert.equal(scene.now, 'fenced M g3');
   });
 
-  test('is remembered over several failovers, and by a move without a fence', () => {
+  test('is remembered over several failovers, and after a move without a fence', () => {
     const scene = movedToX().answers('Y2', 'Y2', 'Y2').probed('Y', 'master').answers('Y2', 'Y2', 'Y2');
     assert.equal(scene.now, 'serving Y confirmed g3');
     assert.equal(scene.promoting('s1', 'M', 'Y').probed('M', 'master').now, 'fenced M g4');
     assert.equal(scene.promoting('s3', 'X', 'Y').probed('X', 'master').now, 'fenced X g5');
   });
 
-  test('is also one that was served provisionally and given up', () => {
+  test('is also one that was provisional and abandoned', () => {
     const scene = Scene.serving().promoting('s2', 'X').probed('X', 'master').aborted('s2');
     scene.answers('M0', 'M0', 'M0').answers('M0', 'M0', 'M0').probed('M', 'master');
     assert.equal(scene.now, 'serving M confirmed g3');
@@ -422,7 +425,7 @@ describe('a belief: a former master as the candidate', () => {
     assert.equal(scene.probed('X', 'replica').probed('X', 'master').now, 'serving X provisional g4');
   });
 
-  test('are remembered up to a bound, the latest of them', () => {
+  test('are remembered up to a limit, the latest ones', () => {
     const servers = noServers;
     let deposed: readonly { host: string; port: number }[] = [];
     for (let port = 1; port <= 100; port += 1)
@@ -436,7 +439,7 @@ describe('a belief: a former master as the candidate', () => {
 });
 
 describe('a belief: a reload', () => {
-  test('other Sentinels change nothing as long as they agree, all at once and with `refuse` too', () => {
+  test('other Sentinels that agree change nothing, all at once and with `refuse` too', () => {
     const scene = Scene.serving({ onSentinelLoss: 'refuse' });
     scene.hear({ kind: 'seeds-added', sentinels: ['t1', 't2', 't3'] }).rostered('t1', 't2', 't3');
     assert.equal(scene.probed('M', 'master').now, 'serving M confirmed g1');
@@ -450,11 +453,11 @@ describe('a belief: a reload', () => {
     scene.hear({ kind: 'seeds-added', sentinels: ['t1', 't2'] }).rostered('t1', 't2');
     assert.equal(scene.answer('t1', 'unreachable').now, 'forbidden g2', 'one of two is no majority any more');
     scene.hear({ kind: 'seeds-added', sentinels: ['u1'] }).rostered('u1');
-    assert.equal(scene.now, 'forbidden g2', 'nothing is served on the word of one who has said nothing');
+    assert.equal(scene.now, 'forbidden g2', 'a Sentinel that has not answered does not count');
     assert.equal(scene.answer('u1', 'M0').probed('M', 'master').now, 'serving M confirmed g2');
   });
 
-  test('other rules count at once, and a fence goes on', () => {
+  test('changed rules count at once, and a fence goes on', () => {
     const scene = Scene.serving().answers('M0', 'unreachable', 'unreachable');
     assert.equal(scene.now, 'serving M confirmed g1');
     scene.hear({ kind: 'rules-changed', rules: { ...scene.belief.rules, onSentinelLoss: 'refuse' } });
@@ -477,7 +480,7 @@ describe('a belief: the loss of Sentinels', () => {
     assert.deepEqual(scene.view().sentinels, { known: 3, answering: 0, agreeing: 0 });
   });
 
-  test('an answer that has grown old counts as none', () => {
+  test('an old answer counts as none', () => {
     const scene = Scene.serving().pass(2999);
     assert.equal(scene.view().sentinels.answering, 3);
     assert.equal(scene.pass(1).view().sentinels.answering, 0);
@@ -497,7 +500,7 @@ describe('a belief: the loss of Sentinels', () => {
     assert.equal(scene.answers('-', 'M0', '-').now, 'serving M confirmed g2');
   });
 
-  test('`refuse` counts an answer that has grown old as none', () => {
+  test('`refuse` counts an old answer as none', () => {
     const scene = Scene.serving({ onSentinelLoss: 'refuse' }).pass(3000);
     assert.equal(scene.now, 'forbidden g2');
   });
@@ -517,7 +520,7 @@ describe('a belief: the loss of Sentinels', () => {
     assert.equal(scene.now, 'serving M confirmed g1');
   });
 
-  test('all of them lost during a fence: held, and never back to the old master unasked', () => {
+  test('all of them lost during a fence: clients wait, and the old master is not served', () => {
     const scene = Scene.serving()
       .promoting('s2', 'X')
       .unlinked('s2')

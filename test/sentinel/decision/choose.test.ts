@@ -45,7 +45,7 @@ const table: readonly (readonly [
   ['more votes where no epoch is known', 'a b b', '', 3, 'b by s2'],
   ['an unknown epoch is not older than a known one', 'a0 b b', '', 3, 'b by s2'],
   ['nothing new', 'a1 a1 a1', 'a1', 3, 'a1'],
-  ['one voice with a higher epoch is enough', 'a1 a1 b2', 'a1', 3, 'b2 by s3'],
+  ['one vote with a higher epoch is enough', 'a1 a1 b2', 'a1', 3, 'b2 by s3'],
   ['the highest of two higher epochs', 'c2 b3 a1', 'a1', 3, 'b3 by s2'],
   ['a higher epoch of the same address', 'a2 a1 a1', 'a1', 3, 'a2 by s1'],
   ['a stale minority at a lower epoch', 'a0', 'b1', 3, 'b1'],
@@ -53,19 +53,19 @@ const table: readonly (readonly [
   ['a lower epoch when a majority is unanimous', 'a0 a0', 'b1', 3, 'a0 by s1'],
   ['a lower epoch when a majority is not unanimous', 'a0 a0 c0', 'b1', 3, 'b1'],
   ['a lower epoch of the same address, unanimous', 'a0 a0 a0', 'a5', 3, 'a0 by s1'],
-  ['a lower epoch of the same address, one voice', 'a0', 'a5', 3, 'a5'],
+  ['a lower epoch of the same address, one vote', 'a0', 'a5', 3, 'a5'],
   ['the same epoch needs a majority', 'b1', 'a1', 3, 'a1'],
   ['the same epoch has a majority', 'b1 b1 a1', 'a1', 3, 'b1 by s1'],
   ['half is no majority', 'b b', 'a', 4, 'a'],
   ['of two Sentinels, one is no majority', 'b', 'a', 2, 'a'],
   ['a single Sentinel is all there is', 'b', 'a', 1, 'b by s1'],
   ['without epochs a majority moves', 'b b a', 'a', 3, 'b by s1'],
-  ['without epochs one voice does not', 'b a a', 'a', 3, 'a'],
+  ['without epochs one vote does not', 'b a a', 'a', 3, 'a'],
   ['an epoch that becomes known for the adopted address', 'a4', 'a', 3, 'a4 by s1'],
   ['a known epoch elsewhere is not newer than an unknown one', 'b0', 'a', 3, 'a'],
   ['a known epoch elsewhere with a majority', 'b0 b0', 'a', 3, 'b0 by s1'],
   ['an epoch that becomes known, and another that is newer', 'a1 b2 a1', 'a', 3, 'b2 by s2'],
-  ['an epoch that is no longer told', 'a a a', 'a3', 3, 'a3'],
+  ['an epoch that is no longer readable', 'a a a', 'a3', 3, 'a3'],
   ['unknown epochs against a known one need all who answer', 'b b a', 'a3', 3, 'a3'],
   ['unknown epochs, a majority and unanimous', 'b b', 'a3', 3, 'b by s1'],
   ['a newer epoch counts also beside unknown ones', 'a a b4', 'a3', 3, 'b4 by s3'],
@@ -81,7 +81,7 @@ const voteText = fc
   .tuple(fc.constantFrom('a', 'b', 'c'), fc.constantFrom('', '0', '1', '2'))
   .map((parts) => parts.join(''));
 
-test('choose() only ever gives what is adopted or what somebody named', () => {
+test('choose() returns the adopted address or a named one, never another', () => {
   fc.assert(
     fc.property(fc.array(voteText, { maxLength: 5 }), fc.option(voteText, { nil: '' }), (votes, adopted) => {
       const [choice = ''] = chosen(votes.join(' '), adopted, Math.max(3, votes.length)).split(' ');
@@ -100,10 +100,10 @@ test('choose() never leaves the adopted address by less than a majority at an ep
       const letter = choice.slice(0, 1);
       if (letter === adopted.slice(0, 1)) return;
       // Where the adopted epoch was not known, the votes for the address may tell it.
-      const told = votes
+      const epochs = votes
         .filter((vote) => vote.startsWith(adopted.slice(0, 1)))
         .map((vote) => said(vote).epoch ?? -1);
-      const newest = Math.max(-1, ...told);
+      const newest = Math.max(-1, ...epochs);
       const epoch = said(adopted).epoch ?? (newest === -1 ? undefined : newest);
       const isHigher = votes.some(
         (vote) => vote.startsWith(letter) && epoch !== undefined && (said(vote).epoch ?? -1) > epoch,
@@ -114,7 +114,7 @@ test('choose() never leaves the adopted address by less than a majority at an ep
   );
 });
 
-test('choose() is settled by its own choice', () => {
+test('choose() keeps its own choice', () => {
   fc.assert(
     fc.property(fc.array(voteText, { maxLength: 5 }), fc.option(voteText, { nil: '' }), (votes, adopted) => {
       const before: Adopted | undefined = adopted === '' ? undefined : { ...said(adopted), by: 's0' };

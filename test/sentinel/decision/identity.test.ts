@@ -26,7 +26,7 @@ class Cast extends Scene {
   }
 
   /** The Sentinel `id` says at an address which others and which replicas it knows. */
-  introduces(sentinel: string, id: string, others: readonly string[], replicas = ''): this {
+  lists(sentinel: string, id: string, others: readonly string[], replicas = ''): this {
     const servers = Array.from(replicas).map((letter) => ({
       endpoint: answerOf(letter, 0).endpoint,
       runId: runIdOf(letter),
@@ -40,8 +40,8 @@ class Cast extends Scene {
     const cast = new Cast();
     for (const round of [1, 2])
       for (const n of ['1', '2', '3']) cast.says(`s${n}`, `a${n}`, 'M', round > 0 ? 1 : 0);
-    cast.introduces('s1', 'a1', ['a2', 'a3'], 'XY').introduces('s2', 'a2', ['a1', 'a3'], 'XY');
-    return cast.introduces('s3', 'a3', ['a1', 'a2'], 'XY').probed('M', 'master');
+    cast.lists('s1', 'a1', ['a2', 'a3'], 'XY').lists('s2', 'a2', ['a1', 'a3'], 'XY');
+    return cast.lists('s3', 'a3', ['a1', 'a2'], 'XY').probed('M', 'master');
   }
 
   get strangers(): readonly string[] {
@@ -51,13 +51,13 @@ class Cast extends Scene {
 
 describe('a stranger at the address of a Sentinel', () => {
   test('has no vote, whatever its epoch', () => {
-    const cast = Cast.trio().says('s3', 'b1', 'P', 57).introduces('s3', 'b1', []).says('s3', 'b1', 'P', 57);
+    const cast = Cast.trio().says('s3', 'b1', 'P', 57).lists('s3', 'b1', []).says('s3', 'b1', 'P', 57);
     assert.equal(cast.now, 'serving M confirmed g1');
     assert.deepEqual(cast.strangers, ['s3']);
     assert.equal(cast.view().sentinels.known, 2);
   });
 
-  test('is shown once the others have had time to name it', () => {
+  test('is shown once the others have had time to list it', () => {
     const cast = Cast.trio().says('s3', 'b1', 'P', 57);
     assert.deepEqual(cast.view().strangers, []);
     cast.pass(3500);
@@ -75,7 +75,7 @@ describe('a stranger at the address of a Sentinel', () => {
     assert.equal(cast.promoting('s3', 'X').now, 'serving M confirmed g1');
   });
 
-  test('is not listened to either where only the connection that is listened to leads to it', () => {
+  test('is not heard where only the subscription leads to it', () => {
     const cast = Cast.trio();
     cast.ids = { s3: 'b1' };
     assert.equal(cast.promoting('s3', 'X').now, 'serving M confirmed g1');
@@ -83,10 +83,10 @@ describe('a stranger at the address of a Sentinel', () => {
     assert.equal(cast.promoting('s3', 'X').now, 'fenced X g2');
   });
 
-  test('is none once another Sentinel names it', () => {
+  test('is no stranger any more once another Sentinel lists it', () => {
     const cast = Cast.trio().says('s3', 'a4', 'P', 2);
     assert.equal(cast.now, 'serving M confirmed g1');
-    cast.introduces('s1', 'a1', ['a2', 'a3', 'a4'], 'XY').says('s3', 'a4', 'P', 2);
+    cast.lists('s1', 'a1', ['a2', 'a3', 'a4'], 'XY').says('s3', 'a4', 'P', 2);
     assert.deepEqual(cast.strangers, []);
     // It is heard, and is alone with a server that none of the others knows as a replica: a majority has to follow.
     assert.equal(cast.now, 'serving M confirmed g1');
@@ -94,7 +94,7 @@ describe('a stranger at the address of a Sentinel', () => {
     assert.equal(cast.belief.adopted?.endpoint.port, 8001);
   });
 
-  test('is none where it names a server that is known: a Sentinel that has lost its file', () => {
+  test('is no stranger where it names a known server: a Sentinel that has lost its file', () => {
     const cast = Cast.trio().says('s3', 'a9', 'M', 1);
     assert.deepEqual(cast.strangers, []);
     // So is one that comes back after a failover that the others have seen.
@@ -102,13 +102,13 @@ describe('a stranger at the address of a Sentinel', () => {
     assert.equal(cast.now, 'serving X confirmed g2');
   });
 
-  test('is none where it names the master in use, and cannot yet tell the run id of that server', () => {
+  test('is no stranger where it names the served master without a run id', () => {
     const cast = Cast.trio();
     const answer = namelessAnswerOf('M', 1);
     assert.deepEqual(cast.answered('s3', answer, { id: 'a9' }).strangers, []);
   });
 
-  test('stays one while the others cannot be reached: it alone is not the deployment', () => {
+  test('stays a stranger while the others cannot be reached', () => {
     const cast = Cast.trio().says('s3', 'b1', 'P', 57);
     for (const sentinel of ['s1', 's2'])
       cast.answered(sentinel, { kind: 'unreachable', text: 'ECONNREFUSED' }).pass(4000);
@@ -126,34 +126,34 @@ describe('before the first master is adopted', () => {
       const cast = new Cast();
       for (let round = 0; round < 2; round += 1)
         for (const n of order) {
-          if (n === 3) cast.says('s3', 'b1', 'P', 57).introduces('s3', 'b1', []);
+          if (n === 3) cast.says('s3', 'b1', 'P', 57).lists('s3', 'b1', []);
           else cast.says(`s${String(n)}`, `a${String(n)}`, 'M', 1);
-          if (n < 3) cast.introduces(`s${String(n)}`, `a${String(n)}`, [`a${String(3 - n)}`], 'X');
+          if (n < 3) cast.lists(`s${String(n)}`, `a${String(n)}`, [`a${String(3 - n)}`], 'X');
         }
       assert.equal(cast.probed('M', 'master').now, 'serving M confirmed g1');
       assert.deepEqual(cast.strangers, ['s3']);
     });
 
-  test('two who know each other are no strangers, though one has seen a failover that the other has not', () => {
+  test('two Sentinels that know each other are no strangers, even if only one has seen a failover', () => {
     const cast = new Cast({}, ['s1', 's2']).says('s1', 'a1', 'M', 1).says('s2', 'a2', 'X', 2);
     assert.equal(cast.now, 'unknown g0');
-    cast.introduces('s1', 'a1', ['a2']).introduces('s2', 'a2', ['a1']);
+    cast.lists('s1', 'a1', ['a2']).lists('s2', 'a2', ['a1']);
     for (let round = 0; round < 2; round += 1) cast.says('s1', 'a1', 'M', 1).says('s2', 'a2', 'X', 2);
     assert.equal(cast.probed('X', 'master').now, 'serving X confirmed g1');
   });
 
-  test('nobody is waited for where all agree', () => {
+  test('no peer list is awaited where all agree', () => {
     const cast = new Cast().says('s1', 'a1', 'M', 1).says('s2', 'a2', 'M', 1);
     assert.equal(cast.probed('M', 'master').now, 'serving M confirmed g1');
   });
 });
 
-describe('where everything was deployed again', () => {
-  test('the configured addresses decide anew, at a lower epoch too', () => {
+describe('where the deployment was replaced', () => {
+  test('the configured addresses decide again, at a lower epoch too', () => {
     const cast = Cast.trio();
     for (const n of ['1', '2', '3']) {
       assert.equal(cast.now, 'serving M confirmed g1');
-      cast.says(`s${n}`, `b${n}`, 'P', 0).introduces(`s${n}`, `b${n}`, ['b1', 'b2', 'b3']);
+      cast.says(`s${n}`, `b${n}`, 'P', 0).lists(`s${n}`, `b${n}`, ['b1', 'b2', 'b3']);
     }
     for (const n of ['1', '2', '3']) cast.says(`s${n}`, `b${n}`, 'P', 0);
     cast.hear({
@@ -167,10 +167,10 @@ describe('where everything was deployed again', () => {
     assert.deepEqual(cast.strangers, []);
   });
 
-  test('those that were only learnt and are gone have no say any more', () => {
+  test('learnt Sentinels that are gone have no vote any more', () => {
     const cast = new Cast({}, ['s1']);
     for (let round = 0; round < 2; round += 1) cast.says('s1', 'a1', 'M', 1);
-    cast.introduces('s1', 'a1', ['a2', 'a3'], 'X');
+    cast.lists('s1', 'a1', ['a2', 'a3'], 'X');
     cast.hear({ kind: 'roster-changed', roster: { sentinels: ['s1', 'l2', 'l3'], seeds: ['s1'] } });
     cast.says('l2', 'a2', 'M', 1).says('l3', 'a3', 'M', 1).probed('M', 'master');
     assert.equal(cast.now, 'serving M confirmed g1');
@@ -184,18 +184,18 @@ describe('where everything was deployed again', () => {
   });
 });
 
-test('where a reload brings seeds of another deployment alone, these are followed', () => {
+test('a reload that brings only seeds of another deployment follows them', () => {
   const cast = Cast.trio();
   cast.hear({ kind: 'roster-changed', roster: { sentinels: ['b1', 'b2'], seeds: ['b1', 'b2'] } });
   assert.equal(cast.now, 'serving M confirmed g1');
   for (let round = 0; round < 2; round += 1)
-    for (const id of ['b1', 'b2']) cast.says(id, id, 'P', 0).introduces(id, id, ['b1', 'b2']);
+    for (const id of ['b1', 'b2']) cast.says(id, id, 'P', 0).lists(id, id, ['b1', 'b2']);
   assert.equal(cast.belief.adopted?.endpoint.port, 8001);
   assert.deepEqual(cast.strangers, []);
 });
 
-describe('where no Sentinel may say whom it knows', () => {
-  test('one that is new counts, and what it announces, as long as nothing speaks against it', () => {
+describe('where no Sentinel may list its peers', () => {
+  test('a new one has a vote and is heard, unless something proves it a stranger', () => {
     const cast = new Cast();
     const ofMaster = namelessAnswerOf('M', 1);
     const ofReplica = namelessAnswerOf('X', 2);
@@ -208,18 +208,18 @@ describe('where no Sentinel may say whom it knows', () => {
   });
 });
 
-test('of more run ids than are remembered, those that answer stay', () => {
+test('the run ids of Sentinels that answer are not forgotten', () => {
   const cast = Cast.trio();
   for (let round = 0; round < 10; round += 1)
     for (const n of ['1', '2', '3']) {
       const gone = Array.from({ length: 200 }, (_, index) => `gone-${n}-${String(round)}-${String(index)}`);
-      cast.introduces(`s${n}`, `a${n}`, gone);
+      cast.lists(`s${n}`, `a${n}`, gone);
       const answer = namelessAnswerOf('X', 2);
       assert.deepEqual(cast.answered(`s${n}`, { ...answer, epoch: 0 }, { id: `a${n}` }).strangers, []);
     }
 });
 
-describe('Sentinels that do not tell who they are', () => {
+describe('Sentinels that do not tell their run id', () => {
   test('count by their addresses, as before Redis 6.2', () => {
     const scene = Scene.serving().answer('s3', 'X1').probed('X', 'master');
     assert.equal(scene.now, 'serving X confirmed g2');
@@ -289,12 +289,7 @@ test('for any interleaving, the served server is never one that only a stranger 
         if (kind === 'ours') cast.says(id === 'a1' ? 's1' : where, id, letter, number);
         if (kind === 'stranger') cast.says(where, id, letter, number);
         if (kind === 'peers-listed')
-          cast.introduces(
-            where,
-            id,
-            id === 'a1' ? ['a2', 'a3'] : ['b1', 'b2'],
-            'PQ'.repeat(id === 'a1' ? 0 : 1),
-          );
+          cast.lists(where, id, id === 'a1' ? ['a2', 'a3'] : ['b1', 'b2'], 'PQ'.repeat(id === 'a1' ? 0 : 1));
         if (kind === 'promoting') {
           cast.ids = { [where]: 'b1' };
           const from = cast.belief.adopted?.endpoint.port ?? 0;

@@ -76,9 +76,9 @@ export class Scene {
     this.belief = newBelief({ ...rules, ...changes }, rosterOf(roster), this.nowMs);
   }
 
-  /** A scene in which M serves, by the word of all three under epoch 0. */
+  /** A scene in which M serves, named by all three with epoch 0. */
   static serving(changes: Partial<Rules> = {}, answer = 'M0'): Scene {
-    // Twice: the move to the first address makes whatever was asked before it stale, and all are asked anew.
+    // Twice: the move to the first address makes all earlier answers stale, and the Sentinels are queried again.
     return new Scene(changes)
       .answers(answer, answer, answer)
       .answers(answer, answer, answer)
@@ -90,12 +90,12 @@ export class Scene {
     return this;
   }
 
-  /** One Sentinel answers, asked under the present round or one `late` turns before it. */
+  /** One Sentinel answers, to a query of the present round or of one `late` rounds before it. */
   answer(sentinel: string, text: string, late = 0): this {
     return this.answered(sentinel, answerOf(text), { round: this.belief.round - late });
   }
 
-  /** One Sentinel answers, asked under the present round, at once, and as whom it is known to be. */
+  /** One Sentinel answers at once, in the present round, with its known run id. */
   answered(
     sentinel: string,
     answer: Answer,
@@ -104,7 +104,7 @@ export class Scene {
     return this.hear({ kind: 'answered', sentinel, answer, round, tookMs, id });
   }
 
-  /** The Sentinels of the roster answer in order, all asked now; a `-` stands for none. */
+  /** The Sentinels of the roster answer in order, in the present round; `-` is no answer. */
   answers(...texts: readonly string[]): this {
     const { round } = this.belief;
     for (const [index, text] of texts.entries()) {

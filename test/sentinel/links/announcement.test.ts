@@ -4,7 +4,7 @@ import { readAnnouncement } from '../../../src/sentinel/links/announcement.ts';
 
 const promotion = 'slave 127.0.0.1:17003 127.0.0.1 17003 @ mymaster 127.0.0.1 17001';
 
-test('readAnnouncement() reads who is about to be promoted, in place of whom', () => {
+test('readAnnouncement() reads the candidate and the master of a promotion', () => {
   for (const channel of ['+failover-state-send-slaveof-noone', '+failover-state-wait-promotion']) {
     assert.deepEqual(readAnnouncement(channel, promotion), {
       kind: 'promoting',
@@ -52,7 +52,7 @@ test('readAnnouncement() finds the master name wherever the payload has it', () 
   }
 });
 
-test('readAnnouncement() has nothing to say of what names no master', () => {
+test('readAnnouncement() ignores messages that name no master', () => {
   const payloads = [
     ['+tilt', '#tilt mode entered'],
     ['+switch-master', ''],

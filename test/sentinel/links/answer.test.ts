@@ -27,7 +27,7 @@ test('readAnswer() takes the address from one reply and the epoch from the other
   });
 });
 
-test('readAnswer() takes IPv6 addresses and host names as they are said', () => {
+test('readAnswer() reads IPv6 addresses and host names as Sentinel prints them', () => {
   for (const host of ['::1', 'fd00::2', 'redis-0.redis.default.svc', 'localhost']) {
     const answer = readAnswer([host, '6379'], null);
     assert.deepEqual(answer, {
@@ -39,7 +39,7 @@ test('readAnswer() takes IPv6 addresses and host names as they are said', () => 
   }
 });
 
-test('readAnswer() has no epoch where it is refused or makes no sense', () => {
+test('readAnswer() has no epoch where SENTINEL MASTER is refused or invalid', () => {
   for (const master of [
     new ReplyError('NOPERM'),
     null,
@@ -53,7 +53,7 @@ test('readAnswer() has no epoch where it is refused or makes no sense', () => {
   }
 });
 
-test('readAnswer() tells a name that is not monitored from a Sentinel that is of no use', () => {
+test('readAnswer() tells an unknown name from an error', () => {
   assert.deepEqual(readAnswer(null, noSuchMaster), { kind: 'unknown' });
   for (const text of ['IDONTKNOW I have not enough information', 'LOADING', 'DENIED']) {
     assert.deepEqual(readAnswer(new ReplyError(text), new ReplyError(text)), { kind: 'error', text });
@@ -85,17 +85,17 @@ test('readAnswer() tells a name that is not monitored from a Sentinel that is of
   for (const reply of senseless) assert.equal(readAnswer(reply, null).kind, 'error', JSON.stringify(reply));
 });
 
-test('readAnswer() says that a Redis server in the place of a Sentinel is none', () => {
+test('readAnswer() recognizes a Redis server in place of a Sentinel', () => {
   for (const text of ["ERR unknown command 'SENTINEL', with args", 'ERR unknown command `SENTINEL`']) {
     const answer = readAnswer(new ReplyError(text), new ReplyError(text));
     assert.match(
       JSON.stringify(answer),
-      /^\{"kind":"error","text":"it is no Sentinel, and looks like a Redis server: /,
+      /^\{"kind":"error","text":"it is not a Sentinel but looks like a Redis server: /,
     );
   }
 });
 
-test('readSentinels() reads the others, and which of them are up', () => {
+test('readSentinels() reads the other Sentinels, and whether they are up', () => {
   const entry = (flags: string, ip = '10.0.0.9'): Reply => [
     'name',
     'x',

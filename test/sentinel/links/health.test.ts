@@ -9,17 +9,17 @@ const denied: Answer = { kind: 'error', text: 'NOAUTH Authentication required.',
 const silent: Answer = { kind: 'unreachable', text: 'connection refused (ECONNREFUSED)' };
 const well: Answer = { kind: 'unknown' };
 
-test('a Sentinel that refuses us and is not reached in turn is told of at every change, and only then', () => {
-  const told: string[] = [];
+test('each change between a refusing and an unreachable Sentinel is logged once', () => {
+  const reported: string[] = [];
   function tell(event: string, fields: Readonly<Record<string, unknown>> = {}): void {
     const { reason } = fields;
-    told.push(typeof reason === 'string' ? `${event} ${reason}` : event);
+    reported.push(typeof reason === 'string' ? `${event} ${reason}` : event);
   }
   const log: Log = { isDebugging: false, debug: tell, info: tell, warn: tell, error: tell };
   const health = new Health(log);
   for (const answer of [denied, denied, silent, silent, denied, denied, silent, well, well, denied, well])
     health.answered('127.0.0.1:26379', 'mymaster', answer);
-  assert.deepEqual(told, [
+  assert.deepEqual(reported, [
     'sentinel.down NOAUTH Authentication required.',
     'sentinel.down connection refused (ECONNREFUSED)',
     'sentinel.down NOAUTH Authentication required.',
@@ -30,7 +30,7 @@ test('a Sentinel that refuses us and is not reached in turn is told of at every 
   ]);
 });
 
-test('the account of a Sentinel says that it is down while it refuses our credentials, as the log does', () => {
+test('the state of a Sentinel is down while it refuses our credentials', () => {
   const stats = new SentinelStats();
   const states = [denied, well, { kind: 'error', text: 'ERR no' } as const, silent].map((answer) => {
     stats.answered('mymaster', answer, 1);

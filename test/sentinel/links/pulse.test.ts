@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { Pulse } from '../../../src/sentinel/links/pulse.ts';
 import { eventually } from '../../support/index.ts';
 
-test('a pulse that is woken without end keeps its floor', async () => {
+test('a pulse that is woken all the time keeps its floor', async () => {
   const begun: number[] = [];
   const pulse = new Pulse(50, () => {
     begun.push(performance.now());
@@ -22,7 +22,7 @@ test('a pulse that is woken without end keeps its floor', async () => {
   assert.ok(begun.length <= 1 + lastedMs / 49, `${String(begun.length)} runs in ${String(lastedMs)} ms`);
 });
 
-test('a wake during a run brings one more after it, however many there were', async () => {
+test('wakes during a run cause one more run', async () => {
   let runs = 0;
   let finish: ((waitMs: number) => void) | undefined;
   const pulse = new Pulse(0, () => {

@@ -18,7 +18,7 @@ function ports(...rows: readonly (readonly string[])[]): readonly (number | unde
     .map(({ announced }) => announced.port);
 }
 
-test('every replica that is up may be promoted, but none of priority 0', () => {
+test('every replica that is up may be promoted, except with priority 0', () => {
   assert.deepEqual(ports(row(1), row(2), row(3, { 'slave-priority': '0' })), [1, 2]);
   assert.deepEqual(ports(row(1, { 'slave-priority': '0' })), []);
   assert.deepEqual(ports(), []);
@@ -34,7 +34,7 @@ test('a replica that has been without its master for ten times down-after-millis
   assert.deepEqual(ports(row(1, { 'master-link-down-time': '10000' }), row(2)), [1, 2]);
 });
 
-test('of several priorities only the best may be promoted, but not by one that is unfit', () => {
+test('only the best priority may be promoted, and replicas that are down do not count', () => {
   assert.deepEqual(ports(row(1, { 'slave-priority': '90' }), row(2)), [1]);
   assert.deepEqual(ports(row(1, { 'slave-priority': '90', flags: 's_down,slave' }), row(2)), [2]);
 });
@@ -58,7 +58,7 @@ test('whyNotPromotable() asks nothing of the link for as long as the master has 
   assert.equal(whyNotPromotable(lost, 6_000), undefined);
 });
 
-test('one that cannot be dialled from here is listed all the same', () => {
+test('a replica that cannot be dialled from here is listed', () => {
   const [only] = readPromotable([row(1, { ip: '127.0.0.1' })], { map: [], isRemote: true }) ?? [];
   assert.deepEqual(only, {
     announced: { host: '127.0.0.1', port: 1 },
@@ -67,6 +67,6 @@ test('one that cannot be dialled from here is listed all the same', () => {
   });
 });
 
-test('a reply that is no list says nothing', () => {
+test('an invalid reply gives no list', () => {
   for (const reply of [null, 'OK', 5]) assert.equal(readPromotable(reply, localOrigin), undefined);
 });

@@ -9,7 +9,6 @@ import {
   withoutLearnt,
   type Member,
 } from '../../../src/sentinel/members/roster.ts';
-import { votersOf } from '../../../src/sentinel/members/voters.ts';
 import type { ListedSentinel } from '../../../src/sentinel/links/answer.ts';
 
 const seeds = seedRoster([
@@ -17,7 +16,7 @@ const seeds = seedRoster([
   { host: 's2', port: 2 },
 ]);
 
-function named(host: string, port: number, more: Partial<ListedSentinel> = {}): ListedSentinel {
+function listed(host: string, port: number, more: Partial<ListedSentinel> = {}): ListedSentinel {
   return { endpoint: { host, port }, id: `id of ${host}`, isUp: true, ...more };
 }
 
@@ -25,26 +24,26 @@ function keys(roster: readonly Member[]): string[] {
   return roster.map(({ endpoint, isSeed }) => `${formatEndpoint(endpoint)}${isSeed ? '' : ' learnt'}`);
 }
 
-test('withListed() adds the unknown ones at the end', () => {
-  const roster = withListed(seeds, [named('s2', 2), named('s3', 3), named('::1', 4)]);
+test('withListed() adds unknown Sentinels at the end', () => {
+  const roster = withListed(seeds, [listed('s2', 2), listed('s3', 3), listed('::1', 4)]);
   assert.deepEqual(keys(roster), ['s1:1', 's2:2', 's3:3 learnt', '[::1]:4 learnt']);
-  assert.equal(withListed(roster, [named('s3', 3)]), roster);
+  assert.equal(withListed(roster, [listed('s3', 3)]), roster);
 });
 
-test('withListed() leaves out those that are down, and those known under another address', () => {
-  assert.equal(withListed(seeds, [named('s3', 3, { isUp: false })]), seeds);
+test('withListed() leaves out Sentinels that are down or known under another address', () => {
+  assert.equal(withListed(seeds, [listed('s3', 3, { isUp: false })]), seeds);
   const known = withId(seeds, { host: 's1', port: 1 }, 'one');
-  assert.equal(withListed(known, [named('10.0.0.1', 1, { id: 'one' })]), known);
+  assert.equal(withListed(known, [listed('10.0.0.1', 1, { id: 'one' })]), known);
 });
 
-test('withListed() stops at its bound, whatever is named', () => {
-  const many = Array.from({ length: 1000 }, (_, index) => named('h', index + 1, { id: undefined }));
+test('withListed() stops at its limit', () => {
+  const many = Array.from({ length: 1000 }, (_, index) => listed('h', index + 1, { id: undefined }));
   assert.equal(withListed(seeds, many).length, 32);
 });
 
-test('withId() drops a learnt member that turns out to be one already known', () => {
+test('withId() drops a learnt member that turns out to be a known one', () => {
   const roster = withId(
-    withListed(seeds, [named('10.0.0.1', 1, { id: 'one' })]),
+    withListed(seeds, [listed('10.0.0.1', 1, { id: 'one' })]),
     { host: 's1', port: 1 },
     'one',
   );
@@ -52,9 +51,9 @@ test('withId() drops a learnt member that turns out to be one already known', ()
   assert.equal(roster[0]?.id, 'one');
 });
 
-test('withId() drops the learnt member also when it is the one that tells', () => {
+test('withId() drops the learnt member even if it is the one that tells its run id', () => {
   const roster = withId(
-    withListed(seeds, [named('10.0.0.1', 1, { id: undefined })]),
+    withListed(seeds, [listed('10.0.0.1', 1, { id: undefined })]),
     { host: 's1', port: 1 },
     'one',
   );
@@ -67,7 +66,7 @@ test('withId() keeps seeds, also two that are the same Sentinel', () => {
 });
 
 test('withId() drops a learnt member also where two seeds are the same Sentinel', () => {
-  const learnt = withListed(seeds, [named('10.0.0.1', 1, { id: 'one' })]);
+  const learnt = withListed(seeds, [listed('10.0.0.1', 1, { id: 'one' })]);
   const [first, second] = [
     { host: 's1', port: 1 },
     { host: 's2', port: 2 },
@@ -77,52 +76,28 @@ test('withId() drops a learnt member also where two seeds are the same Sentinel'
   assert.equal(withId(both, first, 'one'), both);
 });
 
-test('withListedIds() takes the ids that others give for those that tell none, and for no other', () => {
-  const told = withId(seeds, { host: 's1', port: 1 }, 'one');
-  const roster = withListedIds(told, [
-    named('s1', 1, { id: 'another' }),
-    named('s2', 2, { id: 'two' }),
-    named('s9', 9),
+test('withListedIds() sets the run ids of members that do not tell theirs, and of no other', () => {
+  const identified = withId(seeds, { host: 's1', port: 1 }, 'one');
+  const roster = withListedIds(identified, [
+    listed('s1', 1, { id: 'another' }),
+    listed('s2', 2, { id: 'two' }),
+    listed('s9', 9),
   ]);
   assert.deepEqual(
     roster.map(({ id }) => id),
     ['one', 'two'],
   );
-  assert.equal(withListedIds(roster, [named('s2', 2, { id: 'three' })]), roster);
+  assert.equal(withListedIds(roster, [listed('s2', 2, { id: 'three' })]), roster);
 });
 
-test('votersOf() gives one address per Sentinel the vote: the first that answers', () => {
-  const aliases = withId(withId(seeds, { host: 's1', port: 1 }, 'one'), { host: 's2', port: 2 }, 'one');
-  const roster = withListed(aliases, [named('s3', 3), named('s4', 4)]);
-  const counts = (key: string): boolean => key === 's3:3';
-  const voters = (...up: readonly string[]): unknown => {
-    const { keys: voting, aliases: silent } = votersOf(roster, counts, (key) => up.includes(key));
-    return [[...voting], Object.fromEntries(silent)];
-  };
-  assert.deepEqual(voters(), [['s1:1', 's3:3'], { 's2:2': 's1:1' }]);
-  assert.deepEqual(voters('s1:1', 's2:2'), [['s1:1', 's3:3'], { 's2:2': 's1:1' }]);
-  assert.deepEqual(voters('s2:2'), [['s2:2', 's3:3'], { 's1:1': 's2:2' }]);
-});
-
-test('votersOf() lets those vote whose ids are not known, each for itself', () => {
-  assert.deepEqual(
-    votersOf(
-      seeds,
-      () => false,
-      () => true,
-    ).keys,
-    ['s1:1', 's2:2'],
-  );
-});
-
-test('withId() of a member that is not there, or that is known already, changes nothing', () => {
+test('withId() changes nothing for an unknown member, or for a known run id', () => {
   assert.equal(withId(seeds, { host: 'gone', port: 1 }, 'x'), seeds);
   const once = withId(seeds, { host: 's1', port: 1 }, 'one');
   assert.equal(withId(once, { host: 's1', port: 1 }, 'one'), once);
 });
 
 test('withoutLearnt() drops learnt members and never a seed', () => {
-  const roster = withListed(seeds, [named('s3', 3)]);
+  const roster = withListed(seeds, [listed('s3', 3)]);
   assert.deepEqual(keys(withoutLearnt(roster, { host: 's3', port: 3 })), ['s1:1', 's2:2']);
   assert.deepEqual(keys(withoutLearnt(roster, { host: 's1', port: 1 })), keys(roster));
 });

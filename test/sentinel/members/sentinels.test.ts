@@ -6,7 +6,7 @@ import type { Fields, Log } from '../../../src/telemetry/log.ts';
 import { eventually, FakeRedis, FakeSentinel, freePort, withoutLeaks } from '../../support/index.ts';
 
 const rules = { name: 'mymaster', failover: 'promoted', onSentinelLoss: 'serve' } as const;
-/** A watch that nobody listens to. */
+/** Callbacks that do nothing. */
 const silent = { steer: () => undefined, report: () => undefined };
 const config = { discover: true, replyMs: 1000, pollMs: 50 };
 
@@ -40,7 +40,7 @@ function clock(t: TestContext): (ms: number) => void {
   };
 }
 
-test('closing leaves nothing behind, whatever the links are doing', async () => {
+test('close() leaves nothing behind, whatever the links are doing', async () => {
   await withoutLeaks(async () => {
     await using redis = await FakeRedis.start();
     for (const hung of ['MYID', 'get-master-addr-by-name', 'SUBSCRIBE', '']) {
@@ -61,7 +61,7 @@ test('closing leaves nothing behind, whatever the links are doing', async () => 
   });
 });
 
-test('two databases with one master name are asked about by themselves and both served', async () => {
+test('two databases with one master name are queried and served separately', async () => {
   await withoutLeaks(async () => {
     await using redis = await FakeRedis.start();
     await using sentinel = await FakeSentinel.start({
@@ -98,7 +98,7 @@ test('hints wake the Sentinels no more often than their floor', async () => {
   });
 });
 
-test('a learnt Sentinel that never answers is forgotten after a minute, and not taken up again when named', async (t) => {
+test('a learnt Sentinel that never answers is forgotten after a minute, and not added again when listed', async (t) => {
   await withoutLeaks(async () => {
     const pass = clock(t);
     const log = new Recorder();
@@ -130,7 +130,7 @@ test('a learnt Sentinel that never answers is forgotten after a minute, and not 
   t.mock.restoreAll();
 });
 
-test('cut off with a minority, the learnt majority is not forgotten', async (t) => {
+test('a tunnel that is cut off with a minority does not forget the learnt majority', async (t) => {
   await withoutLeaks(async () => {
     const pass = clock(t);
     const log = new Recorder();
@@ -158,7 +158,7 @@ test('cut off with a minority, the learnt majority is not forgotten', async (t) 
   t.mock.restoreAll();
 });
 
-test('a Sentinel that is no seed any more is listened to all the while where another that stays names it', async () => {
+test('a Sentinel that is no seed any more stays subscribed to where a remaining seed lists it', async () => {
   await withoutLeaks(async () => {
     await using redis = await FakeRedis.start();
     const master = { host: redis.host, port: redis.port };
