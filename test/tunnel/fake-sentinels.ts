@@ -1,8 +1,8 @@
 import type { Endpoint } from '../../src/net/endpoint.ts';
 import type { Promotable } from '../../src/sentinel/members/promotable.ts';
-import type { Sentinels, WatchRules } from '../../src/sentinel/members/sentinels.ts';
+import type { Sentinels } from '../../src/sentinel/members/sentinels.ts';
 import type { MasterView, Phase } from '../../src/sentinel/decision/view.ts';
-import type { MasterWatch, WatchEvent } from '../../src/sentinel/watch.ts';
+import type { MasterWatch, WatchCallbacks, WatchRules } from '../../src/sentinel/watch.ts';
 
 /** What a tunnel uses of the Sentinels and of a watch: the names and types are those of the real ones. */
 type SentinelsOfTunnel = Pick<Sentinels, 'watch' | 'unwatch' | 'failover' | 'promotable'>;
@@ -28,8 +28,8 @@ export class FakeSentinels implements SentinelsOfTunnel {
     return found;
   }
 
-  watch(rules: WatchRules, tell: (event: WatchEvent) => void): MasterWatch {
-    const watch = new FakeWatch(rules, tell);
+  watch(rules: WatchRules, callbacks: WatchCallbacks): MasterWatch {
+    const watch = new FakeWatch(rules, callbacks);
     this.watches.push(watch);
     const typed: WatchOfTunnel = watch;
     return typed as MasterWatch;
@@ -57,7 +57,7 @@ function asSentinels(fake: SentinelsOfTunnel): Sentinels {
 /** A watch that believes what a test says. */
 export class FakeWatch implements WatchOfTunnel {
   rules: WatchRules;
-  readonly tell: (event: WatchEvent) => void;
+  readonly callbacks: WatchCallbacks;
   isClosed = false;
   /** The endpoints that were called suspect. */
   readonly suspected: Endpoint[] = [];
@@ -68,9 +68,9 @@ export class FakeWatch implements WatchOfTunnel {
   renewals = 0;
   #view: MasterView;
 
-  constructor(rules: WatchRules, tell: (event: WatchEvent) => void) {
+  constructor(rules: WatchRules, callbacks: WatchCallbacks) {
     this.rules = rules;
-    this.tell = tell;
+    this.callbacks = callbacks;
     this.#view = viewOf(rules.name, 0, {
       kind: 'unknown',
       reason: 'no Sentinel has answered',
@@ -82,7 +82,8 @@ export class FakeWatch implements WatchOfTunnel {
   turn(generation: number, phase: Phase, more: Partial<MasterView> = {}): void {
     const before = this.#view;
     this.#view = viewOf(this.rules.name, generation, phase, more);
-    this.tell({ kind: 'view', view: this.#view, before });
+    this.callbacks.steer(this.#view);
+    this.callbacks.report({ kind: 'view', view: this.#view, before });
   }
 
   view(): MasterView {
