@@ -227,7 +227,10 @@ describe('a belief: a fence', () => {
   test('whose provisional master dies is lost until it answers again, without cutting', () => {
     const scene = Scene.serving().promoting('s2', 'X').probed('X', 'master').probed('X', 'silent');
     assert.equal(scene.now, 'lost X g2');
-    assert.match(JSON.stringify(scene.view().phase), /s2 has announced 127\.0\.0\.1:7002, which .* silent"/);
+    assert.match(
+      JSON.stringify(scene.view().phase),
+      /127\.0\.0\.1:7002 was announced by s2 and promoted, .* silent"/,
+    );
     assert.equal(scene.probed('X', 'master').now, 'serving X provisional g2');
     assert.equal(scene.probed('X', 'silent').probed('X', 'noauth').now, 'serving X provisional g2');
   });
