@@ -57,7 +57,7 @@ for (const [what, redisConfig, redis] of [
 }
 
 clusterScenario(
-  'servers that tell their role in no way are served on the word of the Sentinels, and said to be',
+  'servers that do not tell their role are served because the Sentinels name them, and shown as degraded',
   {
     cluster: { replicas: 1, redisConfig: [...noHello, ...users] },
     tunnel: {

@@ -42,7 +42,7 @@ async function heldWhilePromoted({ old, candidate, trio }: Lab, tunnel: TunnelPr
 }
 
 scenario(
-  'at the word of the leader sessions are cut and new ones held; the promoted replica gets them; its word is confirmed',
+  'when the leader announces a promotion, sessions are cut and new ones held; the promoted replica gets them and is confirmed',
   async () => {
     await using lab = await startLab();
     const { old, candidate, trio } = lab;
@@ -95,7 +95,7 @@ scenario(
 );
 
 scenario(
-  'when its announcer is lost a new master is not served on its own word, only once it is confirmed',
+  'when its announcer is lost a new master that says it is one is not served until it is confirmed',
   async () => {
     await using lab = await startLab();
     const { candidate, trio } = lab;

@@ -6,7 +6,7 @@ const rounds = 1_500;
 const payload = 'x'.repeat(50_000);
 
 fakeScenario(
-  'promotions without end and words of 50 kB fill neither the log nor the memory of failovers',
+  'endless promotions and messages of 50 kB fill neither the log nor the memory of failovers',
   { nextRole: 'slave', tunnel: { config: { admin: { listen: 0 } } } },
   async ({ redis: old, next: candidate, trio, tunnel }) => {
     const [leader] = trio.sentinels;

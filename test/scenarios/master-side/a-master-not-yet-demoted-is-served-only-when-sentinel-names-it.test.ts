@@ -13,7 +13,7 @@ async function saysMaster(server: RedisProcess): Promise<boolean> {
 }
 
 clusterScenario(
-  'a failover back to a master that nobody has demoted yet is served by the word of Sentinel',
+  'after a failover back to a master that nobody has demoted yet it is served once Sentinel names it',
   { cluster: { replicas: 1 } },
   async ({ cluster, tunnel }) => {
     const first = cluster.master;

@@ -10,7 +10,7 @@ import {
 import { isAlive } from '../../support/trio.ts';
 
 scenario(
-  'while a replica cannot follow, the leader of a failover is late by seconds, and its word cuts nobody',
+  'while a replica cannot follow, the leader announces the end seconds late, and that cuts nobody',
   async () => {
     await using cluster = await startCluster({ replicas: 2, failoverTimeoutMs: 6000 });
     // A password that the next master does not want: whichever replica is not promoted cannot follow the other.
