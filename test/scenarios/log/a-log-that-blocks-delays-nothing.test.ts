@@ -23,6 +23,8 @@ import {
 } from '../../support/index.ts';
 
 const writers = 5;
+/** Between two writes: all tunnels of an engine have their clients in this one process, in milliseconds. */
+const pauseMs = 20;
 const engines = ['streams', 'epoll', 'io_uring'] as const;
 type Engine = (typeof engines)[number];
 /** A tunnel that knows of a promotion by its own probes serves the next master in milliseconds; a blocked one never does. */
@@ -79,7 +81,10 @@ class Blocked implements AsyncDisposable {
       ...(output && { prefix: withUnreadOutput(output) }),
     });
     await eventually(async () => (await statusOf(admin))?.ready === true);
-    const crowd = Array.from({ length: writers }, (_, index) => new Writer(port, `${admin}-${index}`, 5));
+    const crowd = Array.from(
+      { length: writers },
+      (_, index) => new Writer(port, `${admin}-${index}`, pauseMs),
+    );
     for (const writer of crowd) await writer.awaitAcknowledged(20);
     return new Blocked(outlet, { tunnel, configured, admin, disk, file, crowd });
   }
