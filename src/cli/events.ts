@@ -9,7 +9,7 @@ import { adminPlaceOf, type AdminFlags } from './admin-place.ts';
 import { exitCodes } from './exit-codes.ts';
 import { wholeNumber } from './failovers.ts';
 import type { Host } from './host.ts';
-import { count } from './plain.ts';
+import { count } from '../admin/wording.ts';
 import { inLocalTime } from '../telemetry/local-time.ts';
 import { printable, printableJson } from '../printable.ts';
 

@@ -7,11 +7,11 @@ import { databaseOf, readFailovers, readStatus } from './admin-reads.ts';
 import { exitCodes } from './exit-codes.ts';
 import { wholeNumber } from './failovers.ts';
 import type { Host } from './host.ts';
-import { orderOf, strange, type OperateFlags } from './operate.ts';
-import { count, grouped, painter } from './plain.ts';
-import { printable, printableJson } from '../printable.ts';
-import { isNumber, isText, mapping, orNone } from './shape.ts';
-import { storyText } from './story-text.ts';
+import { orderOf, type OperateFlags } from './operate.ts';
+import { count, grouped } from '../admin/wording.ts';
+import { painter } from './plain.ts';
+import { printable, printableJson, withPrintableTexts } from '../printable.ts';
+import { failoverText } from './status-text.ts';
 
 export interface FailoverFlags extends OperateFlags {
   readonly graceful?: boolean;
@@ -36,13 +36,6 @@ interface Outcome {
     readonly why: string;
   } | null;
 }
-
-const isOutcome = mapping({
-  sentinel: isText,
-  quiescence: orNone(mapping({ resting: isNumber, busy: isNumber })),
-  catchUp: orNone(mapping({ replicas: isNumber, tookMs: isNumber })),
-  lost: orNone(mapping({ writes: orNone(isNumber), bytes: orNone(isNumber), why: isText })),
-});
 
 /** A planned failover takes Sentinel two seconds; a slow one is ended by its `failover-timeout` of a minute or more. */
 const usualWaitMs = 60_000;
@@ -87,9 +80,7 @@ export async function failover(name: string, flags: FailoverFlags, host: Host): 
     ...(maxLagWaitMs !== undefined && { maxLagWaitMs }),
   };
   const deadlineMs = performance.now() + waitMs;
-  const body = await orderOf(client, name, 'failover', wishes, waitMs);
-  if (!isOutcome(body)) throw strange(client);
-  const outcome = body as Outcome;
+  const outcome = await orderOf<Outcome>(client, name, 'failover', wishes, waitMs);
   if (!outcome.story) {
     const who = printable(outcome.sentinel);
     host.stderr.write(`${printable(name)}: ${who} has begun a failover, waiting for the next master\n`);
@@ -123,7 +114,7 @@ async function served(
 function tell(flags: FailoverFlags, host: Host, outcome: Outcome, story: FailoverStory | undefined): number {
   if (!story) return exitCodes.failed;
   const isMoved = story.from !== story.to;
-  const { sentinel, quiescence = null, catchUp = null, lost = null } = outcome;
+  const { sentinel, quiescence = null, catchUp = null, lost = null } = withPrintableTexts(outcome);
   if (flags.json) {
     host.stdout.write(`${printableJson({ sentinel, quiescence, catchUp, lost, story }, 2)}\n`);
   } else {
@@ -131,9 +122,9 @@ function tell(flags: FailoverFlags, host: Host, outcome: Outcome, story: Failove
       ...(quiescence ? [`At rest before it began: ${sessionsOf(quiescence)}`] : []),
       ...(catchUp ? [`Replicas that had everything before it began: ${caughtUpOf(catchUp)}`] : []),
       `Acknowledged writes lost: ${lossOf(lost)}`,
-      ...(isMoved ? [] : ['It came to nothing: the master is the one of before']),
+      ...(isMoved ? [] : ['The failover was called off: the master has not changed']),
     ];
-    const text = storyText(story, new Date(), painter(host.stdout.isColoured));
+    const text = failoverText(withPrintableTexts(story), new Date(), painter(host.stdout.isColoured));
     host.stdout.write(`${text}${lines.join('\n')}\n`);
   }
   return isMoved ? exitCodes.done : exitCodes.failed;

@@ -6,7 +6,7 @@ import { exitCodes } from './exit-codes.ts';
 import type { Host } from './host.ts';
 import { painter } from './plain.ts';
 import { printable, printableJson, withPrintableTexts } from '../printable.ts';
-import { storyText } from './story-text.ts';
+import { failoverText } from './status-text.ts';
 
 export interface FailoversFlags extends AdminFlags {
   readonly last?: string;
@@ -45,7 +45,7 @@ export async function failovers(
   }
   host.stdout.write(
     withPrintableTexts(shown)
-      .map((story) => storyText(story, now, paint))
+      .map((story) => failoverText(story, now, paint))
       .join('\n'),
   );
   return exitCodes.done;

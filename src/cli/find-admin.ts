@@ -2,7 +2,6 @@ import { TunnelError } from '../errors.ts';
 import { usualAdminPlaces } from '../net/admin-places.ts';
 import { formatListenAddress, type ListenAddress } from '../net/endpoint.ts';
 import { AdminClient } from './admin-client.ts';
-import { isFlag, isText, listOf, mapping } from './shape.ts';
 
 /** A probe is answered within a second, unless this machine is very busy, in milliseconds. */
 const answerMs = 3_000;
@@ -27,8 +26,9 @@ async function isTunnelAt(address: ListenAddress): Promise<boolean> {
     const { text } = await new AdminClient({ address, token: undefined }).ask('/livez', {
       withinMs: answerMs,
     });
-    return mapping({ live: isFlag, silent: listOf(isText) })(JSON.parse(text));
+    const { live } = JSON.parse(text) as { readonly live?: unknown };
+    return typeof live === 'boolean';
   } catch {
-    return false; // nobody, or somebody else
+    return false; // nobody, or another program
   }
 }

@@ -4,11 +4,11 @@ import { adminPlaceOf, type AdminFlags } from './admin-place.ts';
 import { databaseOf, readStatus } from './admin-reads.ts';
 import { exitCodes } from './exit-codes.ts';
 import { wholeNumber } from './failovers.ts';
+import type { HoldView } from '../tunnel/operator-hold.ts';
 import type { Host } from './host.ts';
-import { count, lasting } from './plain.ts';
+import { count, lasting } from '../admin/wording.ts';
 import { clock } from '../telemetry/local-time.ts';
-import { printable, printableJson } from '../printable.ts';
-import { isFlag, isNumber, isText, listOf, mapping, type Check } from './shape.ts';
+import { printable, printableJson, withPrintableTexts } from '../printable.ts';
 
 export interface OperateFlags extends AdminFlags {
   readonly json?: boolean;
@@ -27,10 +27,8 @@ const reloadMs = 30_000;
 export async function hold(name: string, flags: HoldFlags, host: Host): Promise<number> {
   const forMs =
     flags.forMs === undefined ? undefined : wholeNumber(flags.forMs, '--for-ms', 1, longestHoldMs);
-  const isHold = mapping({ hold: mapping({ until: isText, reason: isText, holdMs: isNumber }) });
-  const body = await act(name, 'hold', flags, host, isHold, forMs === undefined ? {} : { forMs });
-  const { until, holdMs } = (body as { readonly hold: { readonly until: string; readonly holdMs: number } })
-    .hold;
+  const body = await act<{ hold: HoldView }>(name, 'hold', flags, host, forMs === undefined ? {} : { forMs });
+  const { until, holdMs } = withPrintableTexts(body).hold;
   return done(
     flags,
     host,
@@ -41,8 +39,8 @@ export async function hold(name: string, flags: HoldFlags, host: Host): Promise<
 
 /** Ends a hold. */
 export async function release(name: string, flags: OperateFlags, host: Host): Promise<number> {
-  const body = await act(name, 'release', flags, host, mapping({ released: isFlag }));
-  const { released } = body as { readonly released: boolean };
+  const body = await act<{ released: boolean }>(name, 'release', flags, host);
+  const { released } = body;
   return done(
     flags,
     host,
@@ -53,65 +51,58 @@ export async function release(name: string, flags: OperateFlags, host: Host): Pr
 
 /** Cuts every session of a database. */
 export async function cut(name: string, flags: OperateFlags, host: Host): Promise<number> {
-  const body = await act(name, 'cut', flags, host, mapping({ cut: isNumber }));
-  const { cut: many } = body as { readonly cut: number };
+  const body = await act<{ cut: number }>(name, 'cut', flags, host);
+  const { cut: many } = withPrintableTexts(body);
   return done(flags, host, body, `${printable(name)}: ${count(many, 'session')} cut`);
 }
 
 /** Has the tunnel read its configuration file again. */
 export async function reload(flags: OperateFlags, host: Host): Promise<number> {
   const client = new AdminClient(await adminPlaceOf(flags, host.env));
-  const body = await client.json('/reload', { method: 'POST', withinMs: reloadMs, inLines: true });
-  if (!mapping({ changes: listOf(isText) })(body)) throw strange(client);
-  const { changes } = body as { readonly changes: readonly string[] };
+  const body = await client.json<{ changes: readonly string[] }>('/reload', {
+    method: 'POST',
+    withinMs: reloadMs,
+    inLines: true,
+  });
+  const { changes } = withPrintableTexts(body);
   const lines = [
     changes.length === 0 ? 'Reloaded: nothing has changed' : `Reloaded: ${count(changes.length, 'change')}`,
   ];
-  return done(flags, host, body, [...lines, ...changes.map((change) => `  ${printable(change)}`)].join('\n'));
+  return done(flags, host, body, [...lines, ...changes.map((change) => `  ${change}`)].join('\n'));
 }
 
-/** Has an action done to a database, and gives the answer, which fits. */
-async function act(
+/** Has an action done to a database, and gives the answer. */
+async function act<T>(
   name: string,
   action: string,
   flags: OperateFlags,
   host: Host,
-  fits: Check,
   wishes: object = {},
-): Promise<unknown> {
+): Promise<T> {
   const client = new AdminClient(await adminPlaceOf(flags, host.env));
-  const body = await orderOf(client, name, action, wishes);
-  if (!fits(body)) throw strange(client);
-  return body;
+  return await orderOf<T>(client, name, action, wishes);
 }
 
 /** @throws TunnelError as the client does, and `ST_USAGE` with the names that there are */
-export async function orderOf(
+export async function orderOf<T>(
   client: AdminClient,
   name: string,
   action: string,
   wishes: object,
   withinMs?: number,
-): Promise<unknown> {
+): Promise<T> {
   try {
-    return await client.json(`/databases/${encodeURIComponent(name)}/${action}`, {
+    return await client.json<T>(`/databases/${encodeURIComponent(name)}/${action}`, {
       method: 'POST',
       body: wishes,
       ...(withinMs !== undefined && { withinMs }),
     });
   } catch (error) {
-    // The server does not list the names; who misspelt one wants to see them.
+    // The server does not list the names, which help with a misspelt one.
     if (error instanceof TunnelError && error.code === 'ST_ADMIN_REFUSED')
       databaseOf(await readStatus(client), name);
     throw error;
   }
-}
-
-export function strange(client: AdminClient): TunnelError {
-  return new TunnelError(
-    'ST_ADMIN_UNREACHABLE',
-    `What answers at ${client.where} is no Sentinel Tunnel of this version`,
-  );
 }
 
 export function done({ json }: OperateFlags, host: Host, body: unknown, text: string): number {

@@ -42,5 +42,3 @@ export function table(rows: readonly (readonly Cell[])[], paint: Paint): string[
     return cells.join('  ').trimEnd();
   });
 }
-
-export { bytes, count, grouped, lasting } from '../admin/wording.ts';

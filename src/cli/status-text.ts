@@ -1,10 +1,20 @@
 import type { DatabaseStatus, SaidStatus, SentinelStatus, Status } from '../admin/status.ts';
-import { absentWords, count, grouped, lasting, subscriptionWords, untilWords } from '../admin/wording.ts';
-import { table, type Cell, type Paint, type Style } from './plain.ts';
-import { clock, inLocalTime } from '../telemetry/local-time.ts';
+import {
+  absentWords,
+  count,
+  databaseWording,
+  grouped,
+  lasting,
+  saidWording,
+  subscriptionWords,
+  untilWords,
+  type Drain,
+} from '../admin/wording.ts';
 import { printable } from '../printable.ts';
-import { saidText, stateOf } from './state-text.ts';
-import { storyLine } from './story-text.ts';
+import { clock, inLocalTime } from '../telemetry/local-time.ts';
+import { courseOf, roundMs, stepsOf } from '../tunnel/steps.ts';
+import type { FailoverStory } from '../tunnel/story.ts';
+import { table, type Cell, type Paint, type Style } from './plain.ts';
 
 /**
  * The status for a person: the databases one by one, then who says what.
@@ -100,7 +110,7 @@ function databaseLines(database: DatabaseStatus, program: Status['program'], pai
           },
     ]),
     [{ text: '  sessions' }, { text: counters ? sessionWords(counters) : 'none: it does not listen' }],
-    [{ text: '  failover' }, { text: lastFailover ? storyLine(lastFailover, now) : 'none seen' }],
+    [{ text: '  failover' }, { text: lastFailover ? failoverLine(lastFailover, now) : 'none seen' }],
   ];
   const style: Style = word === 'SERVING' ? 'good' : 'bad';
   const title = `${paint('strong', printable(name))}  ${paint(style, titleOf(word, meaning))}`;
@@ -181,4 +191,64 @@ function saidCell(said: SaidStatus, standing: DatabaseStatus['standing'], withNa
   const { text, tone } = saidText(said, standing);
   const name = withName ? `${printable(said.database)}: ` : '';
   return { text: `${name}${text}`, ...(tone === 'odd' && { style: 'bad' as const }) };
+}
+
+/** The state of a database for a terminal: its word in capitals, since not all have colours. */
+export interface State {
+  readonly word: string;
+  readonly meaning: string;
+  /** Why it is so; `undefined` where all is well. */
+  readonly reason: string | undefined;
+  /** Since when, ISO 8601. */
+  readonly since: string;
+}
+
+export function stateOf(database: DatabaseStatus, now: Date, program?: Drain): State {
+  const { word, meaning, reason, since } = databaseWording(database, now, program);
+  return {
+    word: printable(word).toUpperCase(),
+    meaning: printable(meaning),
+    reason: reason === undefined ? undefined : printable(reason),
+    since,
+  };
+}
+
+export interface SaidText {
+  readonly text: string;
+  /** `well`: it names the server that is served, and has nothing against it. */
+  readonly tone: 'well' | 'plain' | 'odd';
+}
+
+/** What a Sentinel says of a database; in capitals what is wrong with the Sentinel. */
+export function saidText(said: SaidStatus, standing: DatabaseStatus['standing']): SaidText {
+  const { tone, word, detail, isFault } = saidWording(said, standing);
+  const text = printable(isFault ? `${word.toUpperCase()}: ${detail}` : detail);
+  if (tone === 'good') return { text, tone: 'well' };
+  return { text, tone: tone === 'bad' || tone === 'poor' ? 'odd' : 'plain' };
+}
+
+/** A failover in one line. */
+function failoverLine(story: Omit<FailoverStory, 'lines'>, now: Date): string {
+  const { from, to, servedMs, cut, held, trigger, at } = story;
+  const outcome = from === to ? `back on ${printable(to)}` : `${printable(from)} -> ${printable(to)}`;
+  const gap = typeof servedMs === 'number' ? `, not served for ${roundMs(servedMs)} ms` : ', NOT SERVED';
+  return `${clock(at, now)} ${outcome}${gap}, ${String(cut)} cut, ${String(held)} held, because ${printable(trigger)}`;
+}
+
+/** A failover with everything that was said and done. */
+export function failoverText(story: FailoverStory, now: Date, paint: Paint): string {
+  const { database, generation, cut, held, trigger, at } = story;
+  const times = stepsOf(story).map(({ word, ms }) => `${word} ${roundMs(ms)} ms`);
+  const rows = story.lines.map(({ ms, who, what }): Cell[] => [
+    { text: `  ${ms.toFixed(1)} ms`, isNumber: true, style: 'faint' },
+    { text: printable(who), style: who === 'tunnel' ? 'strong' : 'plain' },
+    { text: printable(what) },
+  ]);
+  return [
+    `${clock(at, now)} ${paint('strong', printable(database))} ${printable(courseOf(story))}, generation ${String(generation)}`,
+    `  because ${printable(trigger)}`,
+    `  ${String(cut)} cut, ${String(held)} held; ${times.length === 0 ? 'NOT SERVED' : times.join(', ')}`,
+    ...table(rows, paint),
+    '',
+  ].join('\n');
 }

@@ -2,10 +2,11 @@ import type { DatabaseStatus, Status } from '../admin/status.ts';
 import { stepsOf, type Step } from '../tunnel/steps.ts';
 import type { FailoverStory } from '../tunnel/story.ts';
 import { eventLine, type ReadEvent } from './events.ts';
-import { bytes, count, grouped, lasting, type Paint, type Style } from './plain.ts';
+import { bytes, count, grouped, lasting } from '../admin/wording.ts';
+import { type Paint, type Style } from './plain.ts';
 import { clock, inLocalTime } from '../telemetry/local-time.ts';
 import { printable } from '../printable.ts';
-import { saidText, stateOf } from './state-text.ts';
+import { saidText, stateOf } from './status-text.ts';
 
 /** All that one frame shows. */
 export interface Look {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { SaidStatus, SentinelStatus } from '../../src/admin/status.ts';
 import { bytes, count, databaseWording, lasting, saidWording } from '../../src/admin/wording.ts';
 import { answerOf, signs, wordingOf } from '../../src/admin/dashboard/words.ts';
-import { stateOf } from '../../src/cli/state-text.ts';
+import { stateOf } from '../../src/cli/status-text.ts';
 import { clock } from '../../src/telemetry/local-time.ts';
 import { database, now, sentinel } from '../cli/status-values.ts';
 

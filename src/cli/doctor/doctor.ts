@@ -5,7 +5,6 @@ import { adminPlaceOf } from '../admin-place.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { findAdmin } from '../find-admin.ts';
 import type { Host } from '../host.ts';
-import { isFlag, isText, listOf, mapping } from '../shape.ts';
 import { configOf, type Flags } from '../sources.ts';
 import { diagnose } from './diagnose.ts';
 import { worst, type Finding } from './finding.ts';
@@ -78,11 +77,11 @@ interface Running {
 async function runningTunnel(flags: Flags, { env }: Host): Promise<Running | undefined> {
   try {
     const client = new AdminClient(await placeOf(flags, env));
-    const body: unknown = JSON.parse((await client.ask('/readyz')).text);
-    if (!mapping({ ready: isFlag, reasons: listOf(isText) })(body)) return undefined;
-    const { ready, reasons } = body as { readonly ready: boolean; readonly reasons: readonly string[] };
-    return { where: client.where, isReady: ready, reasons };
+    const { text } = await client.ask('/readyz');
+    const { ready, reasons } = JSON.parse(text) as { readonly ready?: unknown; readonly reasons?: unknown };
+    if (typeof ready !== 'boolean' || !Array.isArray(reasons)) return undefined;
+    return { where: client.where, isReady: ready, reasons: reasons.map(String) };
   } catch {
-    return undefined; // nobody, or somebody else
+    return undefined; // nobody, or another program
   }
 }

@@ -1,4 +1,4 @@
-import { count } from '../plain.ts';
+import { count } from '../../admin/wording.ts';
 import { formatEndpoint } from '../../net/endpoint.ts';
 import { isRefusal } from '../../net/refusal.ts';
 import { readInfo } from '../../redis/info.ts';

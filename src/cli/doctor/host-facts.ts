@@ -9,6 +9,7 @@ import { names } from '../../net/names.ts';
 import { configuredConnections, descriptorBudget } from '../../descriptor-budget.ts';
 import { descriptorLimit, type DescriptorBudget } from '../../relay/core/descriptor-limit.ts';
 import { AdminClient } from '../admin-client.ts';
+import { readStatus } from '../admin-reads.ts';
 import { reachable } from '../admin-place.ts';
 import { findAdmin } from '../find-admin.ts';
 import { whyNoFolder } from './folder.ts';
@@ -176,36 +177,16 @@ async function runningTunnel({ listen, isUsual, token }: AdminConfig): Promise<R
   try {
     const address = isUsual ? await findAdmin() : reachable(listen);
     const client = new AdminClient({ address, token });
-    const status = await client.json('/status', { withinMs: adminMs });
-    const listening = listenersOf(status);
-    return listening && { listening, descriptorLimit: limitOf(status) };
+    const { databases, program } = await readStatus(client, adminMs);
+    return {
+      listening: databases.flatMap(({ listen }) =>
+        listen.flatMap(({ address, open }) => (open ? [address] : [])),
+      ),
+      descriptorLimit: program.descriptors?.limit,
+    };
   } catch {
-    return undefined; // nobody, or somebody else: who holds the port is told apart from this
+    return undefined; // nobody, or another program or version: who holds the port is found separately
   }
-}
-
-/** The addresses in the answer to /status; `undefined` where that is none. */
-function listenersOf(status: unknown): readonly string[] | undefined {
-  if (!isRecord(status) || !Array.isArray(status['databases'])) return undefined;
-  return (status['databases'] as unknown[]).flatMap((database) => {
-    const listen = isRecord(database) ? database['listen'] : undefined;
-    if (!Array.isArray(listen)) return [];
-    return (listen as unknown[]).flatMap((each) =>
-      isRecord(each) && each['open'] === true && typeof each['address'] === 'string' ? [each['address']] : [],
-    );
-  });
-}
-
-/** A tunnel of an earlier version does not say. */
-function limitOf(status: unknown): number | undefined {
-  const program = isRecord(status) ? status['program'] : undefined;
-  const descriptors = isRecord(program) ? program['descriptors'] : undefined;
-  const limit = isRecord(descriptors) ? descriptors['limit'] : undefined;
-  return typeof limit === 'number' ? limit : undefined;
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null;
 }
 
 /** Whether a tunnel that runs has this address. */

@@ -3,8 +3,7 @@ import { test } from 'node:test';
 import type { SaidStatus } from '../../src/admin/status.ts';
 import { eventLine } from '../../src/cli/events.ts';
 import { painter } from '../../src/cli/plain.ts';
-import { saidText, stateOf } from '../../src/cli/state-text.ts';
-import { statusText } from '../../src/cli/status-text.ts';
+import { saidText, stateOf, statusText } from '../../src/cli/status-text.ts';
 import { frame } from '../../src/cli/top-frame.ts';
 import { database, lookAt, now, sentinel } from './status-values.ts';
 
