@@ -119,7 +119,10 @@ async function runCommand(argv: readonly string[], host: Host): Promise<number> 
   withFlags(configured(checks, host))
     .option('--against <file>', 'the configuration in force: prints what a reload would change')
     .action(async (flags: Flags & { readonly against?: string }) => {
-      const [{ check }, { configOf }] = await Promise.all([import('./check.ts'), import('./sources.ts')]);
+      const [{ check }, { configOf }] = await Promise.all([
+        import('./doctor/check.ts'),
+        import('./sources.ts'),
+      ]);
       const config = await configOf(flags, host.env);
       const { against: file } = flags;
       const against = file === undefined ? undefined : await configOf({ ...flags, config: file }, host.env);

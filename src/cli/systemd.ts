@@ -5,7 +5,7 @@ import { printable } from '../printable.ts';
 import type { MasterView } from '../sentinel/decision/view.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Host } from './host.ts';
-import { openNotify, type Notify } from './notify-socket.ts';
+import { openNotify, type Notify } from '../os/notify-socket.ts';
 
 /** What a stop may take beside the drain, in milliseconds. */
 const partingMs = 5_000;

@@ -1,7 +1,7 @@
-import { diagnose } from '../../src/cli/doctor/diagnose.ts';
-import type { Finding, FindingCode } from '../../src/cli/doctor/finding.ts';
-import { gather } from '../../src/cli/doctor/gather.ts';
-import { parseConfig } from '../../src/config/parse.ts';
+import { diagnose } from '../../../src/cli/doctor/diagnose.ts';
+import type { Finding, FindingCode } from '../../../src/cli/doctor/finding.ts';
+import { gather } from '../../../src/cli/doctor/gather.ts';
+import { parseConfig } from '../../../src/config/parse.ts';
 
 /** What doctor finds with a configuration. */
 export async function diagnosed(config: object): Promise<readonly Finding[]> {

@@ -3,12 +3,12 @@ import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { platform } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { Finding } from '../../src/cli/doctor/finding.ts';
-import { hostFindings } from '../../src/cli/doctor/find-host.ts';
-import { listenersIn } from '../../src/cli/doctor/port-holder.ts';
-import { unitsIn } from '../../src/cli/doctor/socket-unit.ts';
-import { parseConfig } from '../../src/config/parse.ts';
-import { call, inFolder } from '../cli/call.ts';
+import type { Finding } from '../../../src/cli/doctor/finding.ts';
+import { hostFindings } from '../../../src/cli/doctor/find-host.ts';
+import { listenersIn } from '../../../src/cli/doctor/port-holder.ts';
+import { unitsIn } from '../../../src/cli/doctor/socket-unit.ts';
+import { parseConfig } from '../../../src/config/parse.ts';
+import { call, inFolder } from '../call.ts';
 import {
   Certificates,
   FakeRedis,
@@ -18,7 +18,7 @@ import {
   RedisProcess,
   TunnelProcess,
   withoutLeaks,
-} from '../support/index.ts';
+} from '../../support/index.ts';
 import { codesOf, diagnosed, found } from './diagnosed.ts';
 
 test('what this machine has against a configuration is found', async (t) => {

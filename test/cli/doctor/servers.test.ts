@@ -12,11 +12,11 @@ import {
   unresolvable,
   withoutLeaks,
   type FakeMaster,
-} from '../support/index.ts';
-import { masterFindings } from '../../src/cli/doctor/find-masters.ts';
-import type { Interview } from '../../src/cli/doctor/interview.ts';
-import { parseConfig } from '../../src/config/parse.ts';
-import type { DatabaseSurvey } from '../../src/sentinel/members/survey.ts';
+} from '../../support/index.ts';
+import { masterFindings } from '../../../src/cli/doctor/find-masters.ts';
+import type { Interview } from '../../../src/cli/doctor/interview.ts';
+import { parseConfig } from '../../../src/config/parse.ts';
+import type { DatabaseSurvey } from '../../../src/sentinel/members/survey.ts';
 import { codesOf, diagnosed, found } from './diagnosed.ts';
 
 /** Sentinels are reached at 127.0.0.2 in some of these, so that they are on another host than the master. */

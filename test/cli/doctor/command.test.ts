@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { Report } from '../../src/cli/doctor/report.ts';
-import { assertNoTrace, call, inFolder } from '../cli/call.ts';
-import { FakeRedis, FakeSentinel, serveThrough, startCluster, withoutLeaks } from '../support/index.ts';
+import type { Report } from '../../../src/cli/doctor/report.ts';
+import { assertNoTrace, call, inFolder } from '../call.ts';
+import { FakeRedis, FakeSentinel, serveThrough, startCluster, withoutLeaks } from '../../support/index.ts';
 
 const quiet = { SENTINEL_TUNNEL_ADMIN: 'off' };
 

@@ -1,18 +1,20 @@
-import type { Config } from '../config/types.ts';
-import { changeLine, diffConfigs } from '../config/diff.ts';
-import { formatEndpoint, formatListenAddress } from '../net/endpoint.ts';
-import { printable } from '../printable.ts';
-import type { Role } from '../redis/role.ts';
-import { takeInventory, type Inventory } from '../sentinel/members/inventory.ts';
-import { type DatabaseSurvey, survey } from '../sentinel/members/survey.ts';
-import type { Answer } from '../sentinel/links/answer.ts';
-import { minorityOf, verdictOf } from './doctor/verdict.ts';
-import { hostFindings } from './doctor/find-host.ts';
-import type { Finding } from './doctor/finding.ts';
-import { hostFacts } from './doctor/host-facts.ts';
-import { monitoredNames } from './doctor/monitored-names.ts';
-import { exitCodes } from './exit-codes.ts';
-import type { Host } from './host.ts';
+import { count } from '../../admin/wording.ts';
+import type { Config } from '../../config/types.ts';
+import { changeLine, diffConfigs } from '../../config/diff.ts';
+import { formatEndpoint, formatListenAddress } from '../../net/endpoint.ts';
+import { printable } from '../../printable.ts';
+import type { Role } from '../../redis/role.ts';
+import { takeInventory, type Inventory } from '../../sentinel/members/inventory.ts';
+import { type DatabaseSurvey, survey } from '../../sentinel/members/survey.ts';
+import type { Answer } from '../../sentinel/links/announcement.ts';
+import { minorityOf, verdictOf } from './verdict.ts';
+import { hostFindings } from './find-host.ts';
+import type { Finding } from './finding.ts';
+import { hostFacts } from './host-facts.ts';
+import { monitoredNames } from './monitored-names.ts';
+import { exitCodes } from '../exit-codes.ts';
+import type { Host } from '../host.ts';
+import { painter, table } from '../plain.ts';
 
 /**
  * The short form of `doctor`: asks the live Sentinels, and prints per database what each says.
@@ -92,7 +94,10 @@ function describeSurvey(
   const epoch = adopted?.epoch === undefined ? '' : `, epoch ${String(adopted.epoch)}`;
   const lines = [
     `${database.name} (${database.listen.map(({ address }) => formatListenAddress(address)).join(', ')})`,
-    ...table(rows).map((row) => `  ${row}`),
+    ...table(
+      rows.map((row) => row.map((text) => ({ text }))),
+      painter(false),
+    ).map((row) => `  ${row}`),
     trouble === undefined && adopted
       ? `  servable: ${formatEndpoint(adopted.endpoint)}${epoch}`
       : `  NOT SERVABLE: ${trouble ?? 'nothing is known'}`,
@@ -140,24 +145,4 @@ function describeRole(role: Role): string {
     case 'unusable':
       return `cannot be used: ${role.why}`;
   }
-}
-
-function table(rows: readonly (readonly string[])[]): string[] {
-  const widths: number[] = [];
-  for (const row of rows) {
-    // A row that ends early may be a sentence; it must not push the columns of the others apart.
-    for (const [column, cell] of row.slice(0, -1).entries()) {
-      widths[column] = Math.max(cell.length, widths[column] ?? 0);
-    }
-  }
-  return rows.map((row) =>
-    row
-      .map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0)))
-      .join('  ')
-      .trimEnd(),
-  );
-}
-
-function count(many: number, what: string): string {
-  return `${String(many)} ${what}${many === 1 ? '' : 's'}`;
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { startCluster, withoutLeaks } from '../support/index.ts';
+import { startCluster, withoutLeaks } from '../../support/index.ts';
 import { codesOf, diagnosed, found } from './diagnosed.ts';
 
 const asking =

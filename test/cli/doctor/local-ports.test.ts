@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { endianness, platform } from 'node:os';
 import { test } from 'node:test';
-import { localPortFindings } from '../../src/cli/doctor/find-ports.ts';
-import { localPorts, remotesOf } from '../../src/cli/doctor/local-ports.ts';
-import { eventually, withoutLeaks } from '../support/index.ts';
+import { localPortFindings } from '../../../src/cli/doctor/find-ports.ts';
+import { localPorts, remotesOf } from '../../../src/cli/doctor/local-ports.ts';
+import { eventually, withoutLeaks } from '../../support/index.ts';
 
 const onLinux = { skip: platform() === 'linux' ? false : 'connections are counted from /proc' };
 

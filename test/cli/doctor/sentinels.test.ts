@@ -9,7 +9,7 @@ import {
   runIdOf,
   startCluster,
   withoutLeaks,
-} from '../support/index.ts';
+} from '../../support/index.ts';
 import { codesOf, diagnosed, found } from './diagnosed.ts';
 
 test('why no Sentinel answers is as bad as that none does, and comes before it', async () => {

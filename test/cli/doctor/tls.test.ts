@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect, type AddressInfo } from 'node:net';
 import { createServer, type Server } from 'node:tls';
 import { test } from 'node:test';
-import { Certificates, RedisProcess, withoutLeaks } from '../support/index.ts';
+import { Certificates, RedisProcess, withoutLeaks } from '../../support/index.ts';
 import { codesOf, diagnosed, found } from './diagnosed.ts';
 
 test('what is wrong with TLS is found, on real servers', async (t) => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { nearestFirst } from '../../src/cli/doctor/monitored-names.ts';
-import { whyNoCandidate } from '../../src/cli/doctor/find-replicas.ts';
+import { nearestFirst } from '../../../src/cli/doctor/monitored-names.ts';
+import { whyNoCandidate } from '../../../src/cli/doctor/find-replicas.ts';
 
 test('whyNoCandidate() tells by its row why a replica would not be promoted', () => {
   const sound = { flags: 'slave', 'slave-priority': '100', 'master-link-status': 'ok' };
