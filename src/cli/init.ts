@@ -13,7 +13,7 @@ import { printable } from '../printable.ts';
 import { takeInventory } from '../sentinel/members/inventory.ts';
 import { survey, type DatabaseSurvey } from '../sentinel/members/survey.ts';
 import { fileTrouble } from '../telemetry/file-trouble.ts';
-import { verdictOf } from './doctor/verdict.ts';
+import { diagnosisOf } from './doctor/diagnosis.ts';
 import { exitCodes } from './exit-codes.ts';
 import type { Host } from './host.ts';
 import { configurationText, type Access, type Draft } from './init-text.ts';
@@ -106,7 +106,7 @@ async function tried(draft: Draft): Promise<{ readonly text: string; readonly re
   // As `run` will read it, in an environment in which no name has a value: nothing of it may refer to one.
   const written = parseConfig(parseText(text, 'what was written'), 'what was written', { env: {} });
   const surveys = await survey(written);
-  return { text, results: surveys.map((each) => ({ ...each, trouble: verdictOf(each)?.what })) };
+  return { text, results: surveys.map((each) => ({ ...each, trouble: diagnosisOf(each)?.what })) };
 }
 
 type Result = DatabaseSurvey & { readonly trouble: string | undefined };

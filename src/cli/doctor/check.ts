@@ -7,11 +7,11 @@ import type { Role } from '../../redis/role.ts';
 import { takeInventory, type Inventory } from '../../sentinel/members/inventory.ts';
 import { type DatabaseSurvey, survey } from '../../sentinel/members/survey.ts';
 import type { Answer } from '../../sentinel/links/announcement.ts';
-import { minorityOf, verdictOf } from './verdict.ts';
+import { minorityOf, diagnosisOf } from './diagnosis.ts';
 import { hostFindings } from './find-host.ts';
 import type { Finding } from './finding.ts';
 import { hostFacts } from './host-facts.ts';
-import { monitoredNames } from './monitored-names.ts';
+import { monitoredNames } from './diagnosis.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { Host } from '../host.ts';
 import { painter, table } from '../plain.ts';
@@ -30,12 +30,12 @@ export async function check(config: Config, host: Host, against?: Against): Prom
   for (const warning of config.warnings) host.stdout.write(`Warning: ${printable(warning)}\n`);
   if (against) host.stdout.write(`\n${describeChanges(against, config)}`);
   const [surveys, obstacles] = await Promise.all([survey(config), obstaclesHere(config, against?.config)]);
-  const isNameWrong = surveys.some((each) => verdictOf(each)?.code === 'master-unknown');
+  const isNameWrong = surveys.some((each) => diagnosisOf(each)?.code === 'master-unknown');
   const inventory = isNameWrong ? await takeInventory(sentinels, config.sentinel) : undefined;
   for (const each of surveys) host.stdout.write(`\n${describeSurvey(each, inventory, obstacles)}`);
   const atStart = obstacles.filter(({ database }) => database === undefined);
   for (const { what } of atStart) host.stdout.write(`\nCANNOT START: ${printable(what)}\n`);
-  const isWell = obstacles.length === 0 && surveys.every((each) => !verdictOf(each));
+  const isWell = obstacles.length === 0 && surveys.every((each) => !diagnosisOf(each));
   return isWell ? exitCodes.done : exitCodes.failed;
 }
 
@@ -79,8 +79,8 @@ function describeSurvey(
   obstacles: readonly Finding[],
 ): string {
   const { database, sentinels, adopted, role } = survey;
-  const verdict = verdictOf(survey);
-  const trouble = verdict?.what;
+  const diagnosis = diagnosisOf(survey);
+  const trouble = diagnosis?.what;
   const rows = sentinels.map(({ sentinel, answer, sameAs, isStranger }) =>
     sameAs === undefined
       ? [
@@ -104,7 +104,8 @@ function describeSurvey(
   ];
   const minority = trouble === undefined ? minorityOf(survey)?.what : undefined;
   if (minority !== undefined) lines.push(`  ${minority}`);
-  if (verdict?.code === 'master-unknown' && inventory) lines.push(`  ${namesLine(database.name, inventory)}`);
+  if (diagnosis?.code === 'master-unknown' && inventory)
+    lines.push(`  ${namesLine(database.name, inventory)}`);
   const ofThis = obstacles.filter((each) => each.database === database.name);
   lines.push(...ofThis.map(({ what }) => `  CANNOT LISTEN: ${what}`));
   return `${lines.map(printable).join('\n')}\n`;

@@ -24,8 +24,8 @@ export interface DoctorFlags extends Flags {
 export async function doctor(flags: DoctorFlags, host: Host): Promise<number> {
   const findings = await findingsFor(flags, host);
   host.stdout.write(flags.json ? jsonReport(findings) : textReport(findings, host.stdout));
-  const verdict = worst(findings);
-  return { ok: exitCodes.done, degraded: exitCodes.failed, broken: exitCodes.mistaken }[verdict];
+  const severity = worst(findings);
+  return { ok: exitCodes.done, degraded: exitCodes.failed, broken: exitCodes.mistaken }[severity];
 }
 
 async function findingsFor(flags: DoctorFlags, host: Host): Promise<readonly Finding[]> {

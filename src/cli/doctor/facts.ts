@@ -32,7 +32,7 @@ export interface DatabaseFacts {
   readonly master: Interview | undefined;
   readonly replicas: readonly ReplicaFacts[];
   /** Other addresses at which the master may be, where it cannot be reached: the hosts of the Sentinels. */
-  readonly detours: readonly Interview[];
+  readonly alternates: readonly Interview[];
 }
 
 /** A replica, as the Sentinel that decided names it. */

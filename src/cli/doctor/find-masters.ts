@@ -1,46 +1,46 @@
 import { type Endpoint, formatEndpoint, isLoopback } from '../../net/endpoint.ts';
 import { addressBytes, networkHolds, parseNetwork } from '../../net/network.ts';
 import type { Reply } from '../../redis/resp.ts';
-import { causeOf } from './failures.ts';
+import { causeOf } from './find-tls.ts';
 import type { DatabaseFacts, Facts } from './facts.ts';
 import type { Evidence, Finding } from './finding.ts';
 import { questionsOf, rowsOf } from './gather.ts';
 import { errorTo, replyTo, said, toldRole, type Interview } from './interview.ts';
-import { monitoredNames } from './monitored-names.ts';
-import { minorityOf, verdictOf } from './verdict.ts';
+import { monitoredNames } from './diagnosis.ts';
+import { minorityOf, diagnosisOf } from './diagnosis.ts';
 
 /** What keeps a database from being served, with all that is known of why. */
 export function masterFindings(facts: Facts): readonly Finding[] {
   return facts.databases.flatMap((each): readonly Finding[] => {
-    const verdict = verdictOf(each.survey);
-    const minority = verdict ? undefined : minorityOf(each.survey);
+    const diagnosis = diagnosisOf(each.survey);
+    const minority = diagnosis ? undefined : minorityOf(each.survey);
     return [
-      ...(verdict ? [explained(verdict, each, facts)] : []),
+      ...(diagnosis ? [explained(diagnosis, each, facts)] : []),
       ...(minority ? [minority] : []),
-      ...(verdict?.code === 'master-unknown' ? [] : partlyUnknown(each, facts)),
+      ...(diagnosis?.code === 'master-unknown' ? [] : partlyUnknown(each, facts)),
     ];
   });
 }
 
-function explained(verdict: Finding, each: DatabaseFacts, facts: Facts): Finding {
-  switch (verdict.code) {
+function explained(diagnosis: Finding, each: DatabaseFacts, facts: Facts): Finding {
+  switch (diagnosis.code) {
     case 'master-unknown':
-      return withNames(verdict, each.database.name, facts);
+      return withNames(diagnosis, each.database.name, facts);
     case 'master-unreachable':
-      return withCause(verdict, each, facts);
+      return withCause(diagnosis, each, facts);
     default:
-      return verdict;
+      return diagnosis;
   }
 }
 
 /** The most names that are evidence. */
 const mostNames = 12;
 
-function withNames(verdict: Finding, name: string, { sentinels }: Facts): Finding {
+function withNames(diagnosis: Finding, name: string, { sentinels }: Facts): Finding {
   const lists = sentinels.flatMap(({ masters }) => (masters ? [masters] : []));
   const names = new Set(lists.flatMap((asked) => namesIn(replyTo(asked, 'SENTINEL', 'MASTERS'))));
   const evidence: readonly Evidence[] = [
-    ...verdict.evidence,
+    ...diagnosis.evidence,
     ...lists.map((asked): Evidence => {
       const refusal = errorTo(asked, 'SENTINEL', 'MASTERS') ?? asked.failure?.text;
       const own = namesIn(replyTo(asked, 'SENTINEL', 'MASTERS'));
@@ -48,8 +48,8 @@ function withNames(verdict: Finding, name: string, { sentinels }: Facts): Findin
       return { by: asked.by, asked: 'SENTINEL MASTERS', answered: refusal ?? listed };
     }),
   ];
-  if (names.size === 0) return { ...verdict, evidence };
-  return { ...verdict, evidence, remedy: monitoredNames(name, names) };
+  if (names.size === 0) return { ...diagnosis, evidence };
+  return { ...diagnosis, evidence, remedy: monitoredNames(name, names) };
 }
 
 function namesIn(reply: Reply | undefined): readonly string[] {
@@ -102,22 +102,22 @@ function isInner(host: string): boolean {
 }
 
 function withCause(
-  verdict: Finding,
-  { database, survey, master, replicas, detours }: DatabaseFacts,
+  diagnosis: Finding,
+  { database, survey, master, replicas, alternates }: DatabaseFacts,
   facts: Facts,
 ): Finding {
-  if (!master?.failure || !survey.adopted) return verdict;
+  if (!master?.failure || !survey.adopted) return diagnosis;
   const cause = causeOf(master, database.redis, 'redis');
   if (cause) {
-    const evidence = [...verdict.evidence.slice(0, 1), ...cause.evidence];
-    return { ...verdict, ...cause, what: `the master ${master.by} ${cause.what}`, evidence };
+    const evidence = [...diagnosis.evidence.slice(0, 1), ...cause.evidence];
+    return { ...diagnosis, ...cause, what: `the master ${master.by} ${cause.what}`, evidence };
   }
   const evidence = [
-    ...verdict.evidence,
-    ...detours.map((asked) => (asked.failure ? notThere(asked) : said(asked, 'ROLE'))),
+    ...diagnosis.evidence,
+    ...alternates.map((asked) => (asked.failure ? notThere(asked) : said(asked, 'ROLE'))),
   ];
   const announced = announcedBy(survey.adopted.by, database, facts) ?? survey.adopted.endpoint;
-  const found = detours.find(isMaster);
+  const found = alternates.find(isMaster);
   if (found) {
     // The ports are the same there, so one line is right for all that is announced under this address.
     const isShared = replicas.some((replica) => replica.announced.host === announced.host);
@@ -128,7 +128,7 @@ function withCause(
       ? ', and a line for each replica'
       : '';
     return {
-      ...verdict,
+      ...diagnosis,
       evidence,
       remedy: `It answers as master at ${found.by}: write ${line}${more}; or let Redis announce an address that is good from here (replica-announce-ip)`,
     };
@@ -136,21 +136,21 @@ function withCause(
   const decider = facts.sentinels.find(({ asked }) => asked.by === survey.adopted?.by)?.asked.endpoint;
   const { host } = announced;
   if (!decider || decider.host === host || (isLoopback(decider.host) && isLoopback(host))) {
-    return { ...verdict, evidence };
+    return { ...diagnosis, evidence };
   }
   if (isLoopback(host)) {
     return {
-      ...verdict,
+      ...diagnosis,
       evidence,
       remedy: `"${host}" is the machine of the Sentinel and not this one: give its "sentinel monitor" an address that others can reach, or write ${mapLine(announced, { host: decider.host, port: announced.port })}`,
     };
   }
   if (!isInner(host)) {
-    const remedy = `If it has another address from here (NAT, containers), write addressMap: { "${formatEndpoint(announced)}": "HOST:PORT" }; otherwise ${lowered(verdict.remedy)}`;
-    return { ...verdict, evidence, remedy };
+    const remedy = `If it has another address from here (NAT, containers), write addressMap: { "${formatEndpoint(announced)}": "HOST:PORT" }; otherwise ${lowered(diagnosis.remedy)}`;
+    return { ...diagnosis, evidence, remedy };
   }
   return {
-    ...verdict,
+    ...diagnosis,
     evidence,
     remedy: `"${host}" is of a network that cannot be reached from here (containers, NAT), while the Sentinel was reached at "${decider.host}": publish the port of Redis and write ${mapLine(announced, { host: decider.host, port: announced.port })} with the published port, or announce a reachable address (replica-announce-ip)`,
   };

@@ -4,7 +4,7 @@ import { asMap } from '../../redis/resp.ts';
 import { readReplicationInfo, type Replication } from '../../redis/info.ts';
 import { readReplication } from '../../redis/role.ts';
 import { backlogBytes } from '../../tunnel/fitness.ts';
-import { causeOf } from './failures.ts';
+import { causeOf } from './find-tls.ts';
 import type { DatabaseFacts, Facts, ReplicaFacts } from './facts.ts';
 import type { Finding } from './finding.ts';
 import { questionsOf } from './gather.ts';
@@ -115,10 +115,10 @@ function candidateFindings(facts: DatabaseFacts, { sentinels }: Facts): readonly
 
 function reachFindings(
   { announced, row, asked }: ReplicaFacts,
-  { database, detours }: DatabaseFacts,
+  { database, alternates }: DatabaseFacts,
 ): readonly Finding[] {
   const isDown = whyNotPromotable(row) === 'it is down';
-  if (!asked.failure || isDown || detours.length > 0) return [];
+  if (!asked.failure || isDown || alternates.length > 0) return [];
   const cause = causeOf(asked, database.redis, 'redis');
   const where = formatEndpoint(announced);
   const what = `the replica ${where} ${cause?.what ?? `cannot be reached from here: ${asked.failure.text}`}; after a failover to it nobody could be served`;

@@ -6,7 +6,7 @@ import { isNotSentinel } from '../../sentinel/links/denial.ts';
 import { asMap } from '../../redis/resp.ts';
 import { votersIn } from '../../sentinel/members/survey.ts';
 import { readRole } from '../../redis/role.ts';
-import { causeOf } from './failures.ts';
+import { causeOf } from './find-tls.ts';
 import type { DatabaseFacts, Facts, SentinelFacts } from './facts.ts';
 import type { Evidence, Finding } from './finding.ts';
 import { questionsOf, rowsOf } from './gather.ts';

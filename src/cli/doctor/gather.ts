@@ -86,7 +86,7 @@ async function askServers(
   config: Config,
 ): Promise<DatabaseFacts> {
   const { database, adopted } = surveyed;
-  if (!adopted) return { database, survey: surveyed, master: undefined, replicas: [], detours: [] };
+  if (!adopted) return { database, survey: surveyed, master: undefined, replicas: [], alternates: [] };
   const own = new OwnListeners(() =>
     config.databases.flatMap(({ listen }) => listen.map(({ address }) => address)),
   );
@@ -119,8 +119,8 @@ async function askServers(
       }),
     ),
   ]);
-  const detours = master.failure ? await Promise.all(detoursOf(adopted.endpoint, config).map(ask)) : [];
-  return { database, survey: surveyed, master, replicas, detours };
+  const alternates = master.failure ? await Promise.all(alternatesOf(adopted.endpoint, config).map(ask)) : [];
+  return { database, survey: surveyed, master, replicas, alternates };
 }
 
 /** The rows of SENTINEL REPLICAS, by whichever name it is known. */
@@ -141,11 +141,11 @@ function endpointOf(row: ReadonlyMap<string, string>): Endpoint | undefined {
 }
 
 /** The same port at the hosts of the Sentinels: where containers and NAT usually put a master. */
-function detoursOf(endpoint: Endpoint, { sentinels }: Config): readonly Endpoint[] {
+function alternatesOf(endpoint: Endpoint, { sentinels }: Config): readonly Endpoint[] {
   const tried = new Map<string, Endpoint>();
   for (const { host } of sentinels) {
-    const detour = { host, port: endpoint.port };
-    if (!sameEndpoint(detour, endpoint)) tried.set(formatEndpoint(detour), detour);
+    const alternate = { host, port: endpoint.port };
+    if (!sameEndpoint(alternate, endpoint)) tried.set(formatEndpoint(alternate), alternate);
   }
   return [...tried.values()].slice(0, mostAsked);
 }

@@ -12,10 +12,10 @@ import { AdminClient } from '../admin-client.ts';
 import { readStatus } from '../admin-reads.ts';
 import { reachable } from '../admin-place.ts';
 import { findAdmin } from '../find-admin.ts';
-import { whyNoFolder } from './folder.ts';
-import { logObjection, type LogObjection } from './log-objection.ts';
+import { whyNoFolder } from './writable.ts';
+import { logObjection, type LogObjection } from './writable.ts';
 import { holderOf, isTunnel, type Holder } from './port-holder.ts';
-import { socketUnitsOf } from './socket-unit.ts';
+import { socketUnitsOf } from './port-holder.ts';
 
 /** What this machine says of what the configuration asks of it. */
 export interface HostFacts {

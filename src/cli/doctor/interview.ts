@@ -7,7 +7,7 @@ import { Connection, type Login } from '../../redis/connection.ts';
 import { ReplyError, type Reply } from '../../redis/resp.ts';
 import { roleCommands, type Role, type RoleCommand } from '../../redis/role.ts';
 import type { Evidence } from './finding.ts';
-import { glance, type Glance } from './glance.ts';
+import { probeTls, type TlsProbe } from './tls-probe.ts';
 
 /** One question that was answered. */
 export interface Answered {
@@ -35,7 +35,7 @@ export interface Interview {
   /** By the words of the question, with spaces between them. */
   readonly answers: ReadonlyMap<string, Answered>;
   /** What else was seen at the port: its certificate, or that it speaks the other way. */
-  readonly glance: Glance | undefined;
+  readonly tlsProbe: TlsProbe | undefined;
 }
 
 export interface Manner {
@@ -86,9 +86,9 @@ export async function interview(
     failure,
     login,
     answers,
-    glance:
+    tlsProbe:
       isWorthALook && !isUnreached(failure)
-        ? await glance(endpoint, access.tls, failure !== undefined, ms)
+        ? await probeTls(endpoint, access.tls, failure !== undefined, ms)
         : undefined,
   };
 }

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import type { Finding } from '../../../src/cli/doctor/finding.ts';
 import { hostFindings } from '../../../src/cli/doctor/find-host.ts';
 import { listenersIn } from '../../../src/cli/doctor/port-holder.ts';
-import { unitsIn } from '../../../src/cli/doctor/socket-unit.ts';
+import { unitsIn } from '../../../src/cli/doctor/port-holder.ts';
 import { parseConfig } from '../../../src/config/parse.ts';
 import { call, inFolder } from '../call.ts';
 import {

@@ -221,7 +221,7 @@ test('an address behind NAT or of containers gets an addressMap line, also where
   const by = '127.0.0.1:26379';
   const silent: Interview = {
     ...{ by, endpoint: { host: '127.0.0.1', port: 26379 }, failure: undefined },
-    ...{ login: { kind: 'none' }, answers: new Map(), glance: undefined },
+    ...{ login: { kind: 'none' }, answers: new Map(), tlsProbe: undefined },
   };
   const remedyFor = (host: string): string => {
     const endpoint = { host, port: 6379 };
@@ -244,7 +244,7 @@ test('an address behind NAT or of containers gets an addressMap line, also where
     const found = masterFindings({
       ...{ config, nowMs: 0 },
       sentinels: [{ asked: silent, subscribed: silent, masters: undefined }],
-      databases: [{ database, survey, master, replicas: [], detours: [] }],
+      databases: [{ database, survey, master, replicas: [], alternates: [] }],
       localPorts: [],
       host: {
         ...{ listeners: [], admin: undefined, running: undefined, log: undefined },

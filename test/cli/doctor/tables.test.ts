@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { nearestFirst } from '../../../src/cli/doctor/monitored-names.ts';
+import { nearestFirst } from '../../../src/cli/doctor/diagnosis.ts';
 import { whyNoCandidate } from '../../../src/cli/doctor/find-replicas.ts';
 
 test('whyNoCandidate() tells by its row why a replica would not be promoted', () => {

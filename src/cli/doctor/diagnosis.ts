@@ -2,12 +2,13 @@ import { formatEndpoint } from '../../net/endpoint.ts';
 import { whyOwn } from '../../net/own-listeners.ts';
 import { votersIn, type DatabaseSurvey } from '../../sentinel/members/survey.ts';
 import type { Evidence, Finding, FindingCode } from './finding.ts';
+import { closest } from '../../config/problems.ts';
 
 /**
  * Why a database could not be served now, by what was asked once of everybody; `undefined` where it could. What `check` prints,
  * and where `doctor` begins.
  */
-export function verdictOf(survey: DatabaseSurvey): Finding | undefined {
+export function diagnosisOf(survey: DatabaseSurvey): Finding | undefined {
   const { database, adopted, role } = survey;
   const { name, onSentinelLoss } = database;
   const broken = (
@@ -121,4 +122,34 @@ export function minorityOf(survey: DatabaseSurvey): Finding | undefined {
     evidence,
     remedy: 'Bring the other Sentinels back; the master is served meanwhile',
   };
+}
+
+/** The most names that are listed, and the longest part of each that is shown. */
+const mostNames = 12;
+const longestName = 80;
+
+/** Which names the Sentinels monitor, and which of them was probably meant by one that they do not. */
+export function monitoredNames(wanted: string, monitored: ReadonlySet<string>): string {
+  const names = nearestFirst(wanted, monitored);
+  const [first] = names;
+  if (first === undefined) return 'They monitor nothing';
+  const isNear = closest(wanted, [first]) !== undefined;
+  const more = names.length > mostNames ? `, and ${String(names.length - mostNames)} more` : '';
+  const listed = names.slice(0, mostNames).map(quoted).join(', ');
+  return `${isNear ? `Did you mean ${quoted(first)}? ` : ''}They monitor: ${listed}${more}`;
+}
+
+/** The one that was probably meant first, the rest in the order of the alphabet. */
+export function nearestFirst(text: string, words: ReadonlySet<string>): readonly string[] {
+  const rest = [...words].toSorted();
+  const sorted: string[] = [];
+  for (let near = closest(text, rest); near !== undefined; near = closest(text, rest)) {
+    sorted.push(near);
+    rest.splice(rest.indexOf(near), 1);
+  }
+  return [...sorted, ...rest];
+}
+
+function quoted(name: string): string {
+  return `"${name.length > longestName ? `${name.slice(0, longestName)}…` : name}"`;
 }

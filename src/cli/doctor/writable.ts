@@ -1,8 +1,7 @@
 import { writeSync } from 'node:fs';
-import { constants, open, stat, statfs } from 'node:fs/promises';
+import { access, constants, open, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fileTrouble } from '../../telemetry/file-trouble.ts';
-import { whyNoFolder } from './folder.ts';
 
 /** What would keep the log file from being written. */
 export interface LogObjection {
@@ -49,4 +48,18 @@ async function scarcityOf(path: string, isNew: boolean): Promise<string | undefi
   return leftBytes === 0
     ? 'no space is left on its disk'
     : `${String(Math.floor(leftBytes / 1024))} KiB are left on its disk`;
+}
+
+/** Why no file can be made in a folder, as the end of a sentence; `undefined` where one can. Makes none. */
+export async function whyNoFolder(folder: string): Promise<string | undefined> {
+  try {
+    if (!(await stat(folder)).isDirectory()) return `"${folder}" is not a folder`;
+    await access(folder, constants.W_OK | constants.X_OK);
+    return undefined;
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    return code === 'ENOENT'
+      ? `its folder "${folder}" does not exist`
+      : `nothing may be written in its folder "${folder}" (${String(code)})`;
+  }
 }

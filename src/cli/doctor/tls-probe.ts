@@ -5,7 +5,7 @@ import { lookupAny } from '../../net/names.ts';
 import type { ClientTls } from '../../net/tls.ts';
 
 /** What is seen of a port by those who only look: nothing secret is said. */
-export type Glance =
+export type TlsProbe =
   | {
       readonly kind: 'tls';
       readonly subject: string;
@@ -25,12 +25,12 @@ export type Glance =
  * @param hasFailed whether it was spoken to in vain the way `tls` says
  * @param ms deadline of each look, in milliseconds
  */
-export async function glance(
+export async function probeTls(
   endpoint: Endpoint,
   tls: ClientTls | undefined,
   hasFailed: boolean,
   ms: number,
-): Promise<Glance | undefined> {
+): Promise<TlsProbe | undefined> {
   // A plain port lets a handshake hang, and answers a plain word at once.
   const word = tls && hasFailed ? await plainWordOf(endpoint, ms) : undefined;
   return word ?? (await certificateAt(endpoint, tls, ms));
@@ -41,7 +41,7 @@ function certificateAt(
   { host, port }: Endpoint,
   tls: ClientTls | undefined,
   ms: number,
-): Promise<Glance | undefined> {
+): Promise<TlsProbe | undefined> {
   const identity = tls?.identity;
   const socket = connect({
     host,
@@ -73,7 +73,7 @@ function certificateAt(
   });
 }
 
-function plainWordOf({ host, port }: Endpoint, ms: number): Promise<Glance | undefined> {
+function plainWordOf({ host, port }: Endpoint, ms: number): Promise<TlsProbe | undefined> {
   const socket = connectPlain({ host, port, lookup: lookupAny });
   return seenAt(socket, ms, (settle) => {
     socket.once('data', (chunk) => {
@@ -88,10 +88,10 @@ function plainWordOf({ host, port }: Endpoint, ms: number): Promise<Glance | und
 function seenAt(
   socket: Socket,
   ms: number,
-  look: (settle: (seen?: Glance) => void) => void,
-): Promise<Glance | undefined> {
+  look: (settle: (seen?: TlsProbe) => void) => void,
+): Promise<TlsProbe | undefined> {
   return new Promise((resolve) => {
-    const settle = (seen?: Glance): void => {
+    const settle = (seen?: TlsProbe): void => {
       clearTimeout(timer);
       socket.destroy();
       resolve(seen);
