@@ -95,7 +95,7 @@ async function runCommand(argv: readonly string[], host: Host): Promise<number> 
     );
   const healths = program
     .command('health')
-    .description('ask the tunnel that runs here whether it is well; exit 1 if it is not')
+    .description('ask the tunnel on this machine whether it is well; exit 1 if it is not')
     .option('--ready', 'whether every database can be used now, rather than whether it is alive')
     .option('--started', 'whether every database has once found its master');
   withAdminFlags(configured(healths, host)).action(async (flags: HealthFlags) => {

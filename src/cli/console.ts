@@ -44,12 +44,12 @@ export function addConsole(
   };
   const json = ['--json', 'print what the tunnel answers'] as const;
 
-  command('status', ' [name]', 'what a running tunnel believes and does; exit 1 if a database is not served')
+  command('status', ' [name]', 'the state of a running tunnel; exit 1 if a database is not served')
     .option(...json)
     .action(async (name: string | undefined, flags: StatusFlags) => {
       await act(async () => (await import('./status.ts')).status(name, flags, host));
     });
-  command('top', '', 'the same and its rates, live in a terminal')
+  command('top', '', 'the same with rates, live in a terminal')
     .option('--interval <seconds>', 'between two looks; 1 unless given')
     .action(async (flags: TopFlags) => {
       await act(async () => (await import('./top.ts')).top(flags, host));
@@ -69,7 +69,7 @@ export function addConsole(
     .action(async (name: string | undefined, flags: FailoversFlags) => {
       await act(async () => (await import('./failovers.ts')).failovers(name, flags, host));
     });
-  command('hold', ' <name>', 'let new clients of a database wait; open sessions go on')
+  command('hold', ' <name>', 'make new clients of a database wait; open sessions go on')
     .option('--for-ms <ms>', 'how long at most; ten minutes unless given')
     .option(...json)
     .action(async (name: string, flags: HoldFlags) => {
@@ -85,7 +85,7 @@ export function addConsole(
     .action(async (name: string, flags: OperateFlags) => {
       await act(async () => (await import('./operate.ts')).cut(name, flags, host));
     });
-  command('failover', ' <name>', 'have Sentinel begin a failover, and wait until the next master is served')
+  command('failover', ' <name>', 'make Sentinel begin a failover, and wait until the new master is served')
     .option('--graceful', 'first hold new clients, finish running replies and wait for the replicas')
     .option(
       '--force',
@@ -101,7 +101,7 @@ export function addConsole(
     .action(async (name: string, flags: FailoverFlags) => {
       await act(async () => (await import('./failover.ts')).failover(name, flags, host));
     });
-  command('reload', '', 'have it read its configuration file again')
+  command('reload', '', 'make it read its configuration file again')
     .option(...json)
     .action(async (flags: OperateFlags) => {
       await act(async () => (await import('./operate.ts')).reload(flags, host));
@@ -112,5 +112,5 @@ export function addConsole(
 export function withAdminFlags(command: Command): Command {
   return command
     .option('--admin <address>', 'where its admin listener is; also SENTINEL_TUNNEL_ADMIN')
-    .option('--config <file>', 'where its admin listener is told of; also SENTINEL_TUNNEL_CONFIG');
+    .option('--config <file>', 'a configuration that names its admin listener; also SENTINEL_TUNNEL_CONFIG');
 }

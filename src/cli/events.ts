@@ -116,7 +116,7 @@ class Printer {
     }
     if (this.#skipped > 0) {
       this.#host.stderr.write(
-        `sentinel-tunnel: Left out ${count(this.#skipped, 'event')}: nobody read the output\n`,
+        `sentinel-tunnel: Skipped ${count(this.#skipped, 'event')}: the output was not read\n`,
       );
       this.#skipped = 0;
     }
@@ -156,7 +156,7 @@ async function follow(
   let lost = false;
   const told = (frame: Frame): void => {
     if (frame.kind === 'hello' && lost) {
-      host.stderr.write(`sentinel-tunnel: In touch with ${client.where} again\n`);
+      host.stderr.write(`sentinel-tunnel: Connected to ${client.where} again\n`);
       lost = false;
       backoff.reset();
     }
@@ -169,7 +169,7 @@ async function follow(
     for (;;) {
       const why = await untilLost(client, `/events?level=${level}`, lastId, told, signal);
       if (signal.aborted) return;
-      if (!lost) host.stderr.write(`sentinel-tunnel: Lost touch, trying again: ${why}\n`);
+      if (!lost) host.stderr.write(`sentinel-tunnel: Connection lost, retrying: ${why}\n`);
       lost = true;
       await sleep(backoff.next(), signal).catch(() => undefined); // the only reason is that it is to end
     }
@@ -184,7 +184,7 @@ async function untilLost(
 ): Promise<string> {
   try {
     await client.follow(path, lastId, told, signal);
-    return `${client.where} has ended the stream`;
+    return `${client.where} ended the stream`;
   } catch (error) {
     if (!(error instanceof TunnelError) || error.code !== 'ST_ADMIN_UNREACHABLE') throw error;
     return error.message;

@@ -20,7 +20,7 @@ const answerMs = 4_000;
  */
 export async function health(flags: HealthFlags, host: Host): Promise<number> {
   if (flags.ready && flags.started) {
-    throw new TunnelError('ST_USAGE', 'Give --ready or --started, not both: each is a question of its own');
+    throw new TunnelError('ST_USAGE', 'Give --ready or --started, not both');
   }
   const client = new AdminClient(await adminPlaceOf(flags, host.env, false));
   const [path, word] = flags.ready

@@ -39,7 +39,7 @@ const firstPort = 6379;
  */
 export async function init(flags: InitFlags, host: Host): Promise<number> {
   if (!flags.sentinel) {
-    throw new TunnelError('ST_USAGE', 'Nobody to ask: give --sentinel HOST:PORT, once or more often');
+    throw new TunnelError('ST_USAGE', 'No Sentinel to ask: give --sentinel HOST:PORT, at least once');
   }
   const warn = (text: string): void => {
     host.stderr.write(`Warning: ${printable(text)}\n`);

@@ -168,7 +168,7 @@ test('init writes nothing where there is nothing to write', async () => {
   });
   const unasked = await call(['init']);
   assert.equal(unasked.code, 2);
-  assert.match(unasked.stderr, /Nobody to ask: give --sentinel HOST:PORT/);
+  assert.match(unasked.stderr, /No Sentinel to ask: give --sentinel HOST:PORT/);
   const silent = await call(['init', '--sentinel', '127.0.0.1:1', denying.seed]);
   assert.equal(silent.code, 1);
   assert.match(silent.stderr, /^Warning: Cannot reach 127\.0\.0\.1:1: connection refused \(ECONNREFUSED\)$/m);

@@ -142,7 +142,7 @@ function describeRole(role: Role): string {
     case 'active-replica':
       return 'says it is an active replica, which takes writes';
     case 'unverifiable':
-      return `does not tell its role (${role.why}), taken on the word of the Sentinels`;
+      return `does not tell its role (${role.why}), trusted because the Sentinels name it`;
     case 'unusable':
       return `cannot be used: ${role.why}`;
   }

@@ -41,13 +41,13 @@ export function diagnosisOf(survey: DatabaseSurvey): Finding | undefined {
           'master-unknown',
           `no Sentinel that answers monitors "${name}"`,
           answers,
-          `Write the name as it stands in "sentinel monitor NAME", upper and lower case included`,
+          `Write the name exactly as in "sentinel monitor NAME", upper and lower case included`,
         )
       : broken(
           'no-sentinel-answers',
           'no Sentinel gives an answer',
           answers,
-          'See what is said of each Sentinel; until one answers no master can be found',
+          'See the findings for each Sentinel; until one answers, no master can be found',
         );
   }
   const answering = voters.filter(({ answer }) => answer.kind === 'address').length;
@@ -57,7 +57,7 @@ export function diagnosisOf(survey: DatabaseSurvey): Finding | undefined {
       'majority-missing',
       what,
       answers,
-      'Bring the other Sentinels back, or let it go on with onSentinelLoss: serve',
+      'Start the other Sentinels, or serve without them: onSentinelLoss: serve',
     );
   }
   const where = formatEndpoint(adopted.endpoint);
@@ -70,7 +70,7 @@ export function diagnosisOf(survey: DatabaseSurvey): Finding | undefined {
       'master-is-replica',
       `${where} says it is a replica`,
       evidence,
-      'During a failover this passes. If it stays, somebody has changed the roles behind the back of the Sentinels: SENTINEL FAILOVER, or REPLICAOF NO ONE on the server that shall be master',
+      'During a failover this passes. If it stays, the roles were changed without the Sentinels: run SENTINEL FAILOVER, or REPLICAOF NO ONE on the server that should be master',
     );
   }
   if (role?.kind !== 'unusable') return undefined;
@@ -92,14 +92,14 @@ export function diagnosisOf(survey: DatabaseSurvey): Finding | undefined {
       'master-not-redis',
       what,
       evidence,
-      'Another program has the address that the Sentinels announce: look at what runs there, and at addressMap',
+      'Another program has the address that the Sentinels announce: check what runs there, and addressMap',
     );
   }
   return broken(
     'master-unreachable',
     what,
     evidence,
-    'Look at routes and firewalls between here and there, and whether that server runs',
+    'Check routes and firewalls between here and there, and whether that server runs',
   );
 }
 
@@ -120,7 +120,7 @@ export function minorityOf(survey: DatabaseSurvey): Finding | undefined {
     database: survey.database.name,
     what: `only ${String(answering)} of ${String(voters.length)} Sentinel${voters.length === 1 ? '' : 's'} answer: a failover may not be possible`,
     evidence,
-    remedy: 'Bring the other Sentinels back; the master is served meanwhile',
+    remedy: 'Start the other Sentinels; the master is served meanwhile',
   };
 }
 

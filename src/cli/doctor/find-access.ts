@@ -35,7 +35,7 @@ function sentinelAccess({ asked, subscribed }: SentinelFacts, { config }: Facts)
       {
         code: 'sentinel-password-missing',
         severity: 'degraded',
-        what: `${by} asks for a password, and has been given none`,
+        what: `${by} requires a password, but none is configured`,
         evidence: [said(asked, ...first.address)],
         remedy: 'Set sentinel.password or sentinel.passwordFile, and sentinel.username for an ACL user',
       },
@@ -53,7 +53,7 @@ function needlessFinding(by: string, user: string, key: string): Finding {
   return {
     code: 'password-needless',
     severity: 'degraded',
-    what: `${by} has no password, and was given one`,
+    what: `${by} requires no password, but one is configured`,
     evidence: [{ by, asked: `AUTH ${user} [redacted]`, answered: 'no password is set' }],
     remedy: `It is another server than was meant, or has lost its configuration; if it shall have none, leave the password of "${key}" out`,
   };
@@ -62,7 +62,7 @@ function needlessFinding(by: string, user: string, key: string): Finding {
 /** What follows where a question of these may not be asked, by its second word. */
 const consequences: Readonly<Record<string, string>> = {
   'get-master-addr-by-name': 'nothing can be learnt from it',
-  MASTER: 'its epoch is unknown, so that it cannot be told whether it is behind',
+  MASTER: 'its epoch is unknown, so nobody knows whether it is behind',
   SENTINELS: 'the Sentinels that it knows cannot be learnt from it',
 };
 
@@ -126,7 +126,7 @@ function redisAccess({ database, master }: DatabaseFacts): readonly Finding[] {
   const { by, login } = master;
   const { name, redis } = database;
   const user = redis.credentials?.username ?? 'default';
-  const later = 'it is served on the word of the Sentinels, and a failover takes about a second longer';
+  const later = 'it is served because the Sentinels name it, and a failover takes about a second longer';
   if (login.kind === 'refused') {
     const evidence = [{ by, asked: `AUTH ${user} [redacted]`, answered: login.why }];
     return [
@@ -148,7 +148,7 @@ function redisAccess({ database, master }: DatabaseFacts): readonly Finding[] {
         code: 'redis-password-missing',
         severity: 'degraded',
         database: name,
-        what: `the master ${by} asks for a password, and "redis" has none: ${later}`,
+        what: `the master ${by} requires a password, but "redis" has none: ${later}`,
         evidence: [said(master, 'ROLE')],
         remedy: 'Set redis.password or redis.passwordFile; a user with "-@all +role" is enough',
       },

@@ -187,7 +187,7 @@ export function configurationFindings({ config }: Facts): readonly Finding[] {
           code: 'listener-exposed',
           severity: 'degraded',
           database: name,
-          what: `whoever reaches ${text} reaches Redis: it is no loopback address, and has no "allow"`,
+          what: `every host that reaches ${text} reaches Redis: it is not a loopback address, and has no "allow"`,
           evidence: [{ by: 'configuration', asked: `databases[${name}].listen`, answered: text }],
           remedy: `Listen on 127.0.0.1, or write { address: "${text}", allow: ["10.0.0.0/8"] } with the networks of the clients`,
         },

@@ -51,12 +51,12 @@ function reachFindings(asked: Interview, access: Facts['config']['sentinel']): r
 function remedyOfSilence(cause: string | undefined, by: string): string {
   switch (cause) {
     case 'ECONNREFUSED':
-      return `Nobody listens there: start that Sentinel, look at its "bind" and "port", or correct ${by} under "sentinels"`;
+      return `Nothing listens there: start that Sentinel, check its "bind" and "port", or correct ${by} under "sentinels"`;
     case 'EHOSTUNREACH':
     case 'ENETUNREACH':
-      return 'There is no way to it from here: look at routes and at the address';
+      return 'There is no route to it: check routes and the address';
     default:
-      return 'Look whether it runs and is not frozen, and whether a firewall or a network policy drops what is sent to it';
+      return 'Check whether it runs and is not frozen, and whether a firewall or a network policy drops packets to it';
   }
 }
 
@@ -104,7 +104,7 @@ function ageFindings(asked: Interview): readonly Finding[] {
   const isAncient = major < 2 || (major === 2 && (minor < 8 || (minor === 8 && patch < 12)));
   const what = isAncient
     ? `${asked.by} has version ${version}: servers of that age know neither ROLE nor HELLO, and are asked for their role by INFO alone`
-    : `${asked.by} has version ${version}, which has no SENTINEL MYID: two addresses of one Sentinel cannot be told`;
+    : `${asked.by} has version ${version}, which has no SENTINEL MYID: two addresses of one Sentinel cannot be recognised`;
   const evidence = [{ by: asked.by, asked: 'INFO server', answered: `redis_version ${version}` }];
   return [
     {
@@ -216,9 +216,7 @@ function disagreementFindings({ database, survey }: DatabaseFacts, { sentinels }
     return { by: sentinel, asked: asked.join(' '), answered: `${formatEndpoint(answer.endpoint)}, ${epoch}` };
   });
   const newest = sentinels.length > 0 && survey.adopted ? survey.adopted : undefined;
-  const followed = newest
-    ? `; ${formatEndpoint(newest.endpoint)} is followed, by the word of ${newest.by}`
-    : '';
+  const followed = newest ? `; ${formatEndpoint(newest.endpoint)} is served, as ${newest.by} says` : '';
   const remedy =
     'During a failover this passes within seconds. If it stays, a Sentinel is cut off from the others or was set up apart: compare SENTINEL MASTER on each, and SENTINEL RESET the one that is behind';
   const isAddress = addresses.size > 1;
@@ -241,7 +239,7 @@ function quorumFindings({ database }: DatabaseFacts, { sentinels }: Facts): read
   const refusing = sentinels.filter(({ asked }) => errorTo(asked, ...quorum)?.startsWith('NOQUORUM'));
   const { name } = database;
   const remedy =
-    'Start the Sentinels that are down or mend the network between them; the quorum of "sentinel monitor" must not exceed how many there are';
+    'Start the Sentinels that are down or repair the network between them; the quorum of "sentinel monitor" must not exceed their number';
   if (refusing.length > 0) {
     const evidence = refusing.map(({ asked }) => said(asked, ...quorum));
     return [

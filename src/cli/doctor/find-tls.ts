@@ -67,12 +67,17 @@ export function causeOf(asked: Interview, access: Access, key: string): Cause | 
   }
   if (!access.tls && (tlsProbe?.kind === 'tls' || failure.code === 'ST_TLS_FAILED')) {
     const remedy = `Set ${key}.tls: true, with tls.ca if its CA is your own`;
-    return { code: 'tls-wanted', what: 'wants TLS, and is spoken to without', evidence, remedy };
+    return { code: 'tls-wanted', what: 'requires TLS, but the configuration has none', evidence, remedy };
   }
   if (!access.tls || failure.code !== 'ST_TLS_FAILED') return undefined;
   if (tlsProbe?.kind === 'plain') {
     const remedy = `Leave ${key}.tls out, or use its TLS port`;
-    return { code: 'tls-unwanted', what: 'speaks no TLS, and is spoken to in TLS', evidence, remedy };
+    return {
+      code: 'tls-unwanted',
+      what: 'does not speak TLS, but the configuration says so',
+      evidence,
+      remedy,
+    };
   }
   return { ...tlsCause(failure.cause ?? '', failure.text, asked, access, key), evidence };
 }
@@ -118,13 +123,13 @@ function tlsCause(
   if (tlsProbe?.kind === 'tls' && !access.tls?.identity) {
     return {
       code: 'tls-failed',
-      what: `shows its certificate and then breaks off, as those do who ask for a client certificate: ${text}`,
+      what: `shows its certificate and then closes the connection, which usually means that it requires a client certificate: ${text}`,
       remedy: `Set ${key}.tls.cert and ${key}.tls.key to a certificate that it accepts`,
     };
   }
   return {
     code: 'tls-failed',
-    what: `cannot be spoken to in TLS: ${text}`,
+    what: `does not complete the TLS handshake: ${text}`,
     remedy: `Compare ${key}.tls with what that server asks for: client certificate, CA, versions`,
   };
 }

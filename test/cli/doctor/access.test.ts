@@ -55,7 +55,7 @@ test('what is wrong with passwords and permissions is found, on real servers', a
         ];
         const sentences = findings.map(({ what, remedy }) => `${what}; ${remedy}`).join('\n');
         assert.match(sentences, /WRONGPASS invalid username-password pair/);
-        assert.match(sentences, /asks for a password/);
+        assert.match(sentences, /requires a password/);
         const text = sentences + JSON.stringify(findings.map(({ evidence }) => evidence));
         assert.doesNotMatch(text.replace(/AUTH default \[redacted\]/g, ''), /redacted/);
       }

@@ -261,5 +261,5 @@ test('an address behind NAT or of containers gets an addressMap line, also where
     remedyFor('172.18.0.3'),
     /publish the port of Redis and write addressMap: \{ "172\.18\.0\.3:6379": "127\.0\.0\.1:6379"/,
   );
-  assert.match(remedyFor('127.0.0.1'), /^Look at routes/);
+  assert.match(remedyFor('127.0.0.1'), /^Check routes/);
 });

@@ -96,7 +96,7 @@ test('what is wrong with TLS is found, on real servers', async (t) => {
       assert.equal(found(both, 'tls-unwanted').evidence[1]?.answered, '+PONG');
       const inTls = found(await look(watcher, false, tls), 'tls-unwanted', 'a');
       assert.equal(inTls.severity, 'broken');
-      assert.match(inTls.what, new RegExp(`^the master 127\\.0\\.0\\.1:${plain.port} speaks no TLS`));
+      assert.match(inTls.what, new RegExp(`^the master 127\\.0\\.0\\.1:${plain.port} does not speak TLS`));
     });
 
     await t.test('a server that asks for a client certificate', async () => {

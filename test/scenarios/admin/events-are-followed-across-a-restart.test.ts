@@ -50,10 +50,10 @@ scenario(
     );
 
     await first.stop();
-    await eventually(() => said.some((line) => line.includes('Lost touch, trying again: ')));
+    await eventually(() => said.some((line) => line.includes('Connection lost, retrying: ')));
     const before = seen.length;
     await using second = await serveThrough(cluster, { config });
-    await eventually(() => said.includes(`sentinel-tunnel: In touch with ${admin} again`));
+    await eventually(() => said.includes(`sentinel-tunnel: Connected to ${admin} again`));
     await eventually(() => seen.slice(before).some(({ event }) => event === 'master.serving'));
     assert.equal(seen.slice(before).filter(({ event }) => event === 'tunnel.started').length, 1);
     assert.equal(new Set(seen.map(({ id }) => id)).size, seen.length, 'nothing is told twice');
