@@ -148,7 +148,7 @@ export class AdminClient {
         ...headers,
       },
     });
-    sent.on('error', () => undefined); // whoever waits for it has a listener of its own
+    sent.on('error', () => undefined); // callers that wait for it have a listener of their own
     sent.end(body);
     return sent;
   }
@@ -293,6 +293,6 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    return undefined; // whoever asked says what there was instead
+    return undefined; // the caller reports what was answered instead
   }
 }

@@ -65,7 +65,7 @@ function addressFrom(said: unknown, from: string): ListenAddress {
   return address;
 }
 
-/** The address at which one asks whoever listens on this one: this machine, where that is everywhere. */
+/** The address at which to reach a listener on this address: loopback, where it listens everywhere. */
 export function reachable(address: ListenAddress): ListenAddress {
   return address.kind === 'unix' ? address : { ...address, host: dialled[address.host] ?? address.host };
 }

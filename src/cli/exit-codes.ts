@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../errors.ts';
 
-/** What the process tells whoever started it. They are an interface: `docs/errors.md` lists them. */
+/** The exit codes of the process. They are an interface: `docs/errors.md` lists them. */
 export const exitCodes = {
   /** Stopped after a drain, or nothing was wrong. */
   done: 0,

@@ -49,7 +49,7 @@ const lookMs = 100;
 const lookAnswerMs = 5_000;
 
 /**
- * Has Sentinel begin a failover, waits until the next master is served, and prints the story.
+ * Has Sentinel begin a failover, waits until the new master is served, and prints the failover record.
  *
  * @returns the exit code: failed where it came to nothing, or was not served in time
  */
@@ -95,7 +95,7 @@ export async function failover(name: string, flags: FailoverFlags, host: Host): 
   return tell(flags, host, outcome, (await readFailovers(client, name, 1)).at(-1));
 }
 
-/** Looks until another story than before is told of, and the database is served. */
+/** Waits until there is a newer failover record than before, and the database is served. */
 async function served(
   client: AdminClient,
   name: string,

@@ -25,7 +25,7 @@ export interface Draft {
   readonly schema: string | undefined;
 }
 
-/** A configuration with a comment for whoever reads it next. */
+/** A configuration with a comment for each key. */
 export function configurationText(draft: Draft): string {
   const { sentinels, access, redis, silent, databases, adminPort, schema } = draft;
   return [
@@ -54,7 +54,7 @@ export function configurationText(draft: Draft): string {
   ].join('\n');
 }
 
-/** Without a token whoever reaches the listener may look, and nobody may steer. */
+/** Without a token, anyone who reaches the listener may look, and nobody may act. */
 function adminLines(port: number | undefined): readonly string[] {
   const taken = [
     '# The usual port, 9121, was taken when this was written; redis_exporter has it too.',

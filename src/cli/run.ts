@@ -13,7 +13,7 @@ import { Supervisor } from './systemd.ts';
  * Runs the tunnel until a signal stops it. The first SIGTERM or SIGINT drains, the second cuts at once. SIGHUP
  * opens the log file anew and reads the configuration anew.
  *
- * @param read gives the configuration, each time from where it stands
+ * @param read gives the configuration, each time read anew
  * @param configFile the file that it is read from, where there is one, for people
  * @returns the exit code
  */
@@ -76,7 +76,7 @@ export async function run(
   }
 }
 
-/** There is nobody else to tell that standard error cannot be written to. */
+/** Nothing can report that standard error cannot be written to. */
 const silentSink: SinkPort = { troubled: () => undefined, resumed: () => undefined };
 
 /** What the last words on standard error may take, in milliseconds. */

@@ -55,7 +55,7 @@ function headLines({ program, ready, reasons, databases }: Status, where: string
   return [
     parts.join(', '),
     ready ? paint('good', 'READY') : `${paint('bad', 'NOT READY')}: ${rest}`,
-    // Optional: a tunnel of before this was told may be asked.
+    // Older tunnels do not report it.
     ...((program.logTrouble as string | null | undefined)
       ? [paint('bad', `LOG NOT WRITTEN: ${printable(program.logTrouble ?? '')}`)]
       : []),
@@ -70,7 +70,7 @@ function headLines({ program, ready, reasons, databases }: Status, where: string
   ];
 }
 
-/** Optional: a tunnel of before this was told may be asked. */
+/** Older tunnels do not report it. */
 function descriptorLines({ descriptors }: Partial<Status['program']>): string[] {
   if (!descriptors) return [];
   const { connections, limit, reserved } = descriptors;
@@ -92,7 +92,7 @@ function databaseLines(database: DatabaseStatus, program: Status['program'], pai
       { text: '  number' },
       { text: `generation ${String(generation)}, epoch ${epoch === null ? 'not readable' : String(epoch)}` },
     ],
-    // Optional: a tunnel of before this was told may be asked.
+    // Older tunnels do not report it.
     ...((database.replicas as readonly string[] | undefined)?.length
       ? [[{ text: '  replicas' }, { text: printable(database.replicas.join(', ')) }]]
       : []),
@@ -182,7 +182,7 @@ function sentinelLines(
 }
 
 function heardWords(subscription: SentinelStatus['subscription']): string {
-  // A newer tunnel may have other words.
+  // A newer tunnel may report others.
   const words = (subscriptionWords as Readonly<Record<string, string>>)[subscription] ?? subscription;
   return subscription === 'subscribed' ? words : printable(words).toUpperCase();
 }

@@ -33,7 +33,7 @@ const paper = { columns: 120, rows: 60 } as const;
 export async function top(flags: TopFlags, host: Host): Promise<number> {
   const intervalMs = intervalOf(flags.interval);
   const client = new AdminClient(await adminPlaceOf(flags, host.env));
-  // Whoever asks for the wrong tunnel is told before the screen is taken.
+  // A wrong address is reported before the screen is taken.
   const first = await readStatus(client);
   const { terminal } = host;
   const seen = new Seen(client, first, intervalMs);
@@ -179,7 +179,7 @@ class Seen {
     }
   }
 
-  /** Follows the events until the signal ends it; what moves a database is told at once. */
+  /** Follows the events until the signal ends it; events of a database are reported at once. */
   async follow(signal: AbortSignal, hurried: () => void): Promise<void> {
     let lastId: string | undefined;
     const path = '/events?level=info&last=50';

@@ -59,13 +59,13 @@ export const limits = Object.fromEntries(
 export const clientTls = z.strictObject(
   {
     ca: file(
-      'The CA certificates to trust, a PEM file. Without it those that Node brings. A self-signed certificate may stand here itself.',
+      'The CA certificates to trust, a PEM file. Without it those that Node brings. A self-signed certificate may be its own CA.',
     ),
     cert: file('The certificate to show to a server that asks for one, a PEM file.'),
     key: file('Its private key, a PEM file, not encrypted.'),
     servername: z.string(textWanted).min(1, textWanted).optional().meta({
       description:
-        'The name that the certificate of the server has to be for. Without it, the host that is connected to, be it a name or an IP address.',
+        'The name that the certificate of the server has to be for. Without it, the host that is connected to, whether a name or an IP address.',
     }),
     minVersion: choice(...tlsVersions)
       .default('TLSv1.2')
@@ -129,7 +129,7 @@ export const serverTls = z.strictObject(
       .min(1, fileWanted)
       .meta({ description: 'Its private key, a PEM file, not encrypted.' }),
     clientCa: file(
-      'Whoever connects has to show a certificate of these CAs, a PEM file. Without it nobody has to show one.',
+      'The CAs of client certificates, a PEM file: every client must show one of them. Without it no client has to show a certificate.',
     ),
     allowNames: z
       .array(z.string(namesWanted).min(1, namesWanted), namesWanted)
@@ -166,7 +166,7 @@ export const listener = z
         .optional()
         .meta({
           description:
-            'Permissions of the file of a unix socket, in octal, as `"0660"`: who may write to it may connect. As the umask has it unless given.',
+            'Permissions of the file of a unix socket, in octal, as `"0660"`: who may write to it may connect. By the umask unless given.',
         }),
       tls: serverTls
         .optional()
@@ -177,7 +177,7 @@ export const listener = z
         .optional()
         .meta({
           description:
-            'Owner of the file of a unix socket: `"user"`, `"user:group"` or `":group"`, by name or number. Whoever runs the tunnel unless given.',
+            'Owner of the file of a unix socket: `"user"`, `"user:group"` or `":group"`, by name or number. The user of the tunnel unless given.',
         }),
     },
     listenWanted,

@@ -37,7 +37,7 @@ const database = z.strictObject(
       }),
     failover: choice('promoted', 'announced').default('promoted').meta({
       description:
-        '`promoted`: cut and hold at the first word of a failover, and serve the new master once it says that it is one. `announced`: wait for the answer of Sentinel.',
+        '`promoted`: cut and hold clients at the first announcement of a failover, and serve the new master as soon as it says that it is master. `announced`: wait until Sentinel answers with the new address.',
     }),
     onSentinelLoss: choice('serve', 'refuse').default('serve').meta({
       description: 'While fewer than a majority of the known Sentinels answer: go on serving, or refuse.',
@@ -62,7 +62,7 @@ const admin = z.strictObject(
     }),
     token: z.string(tokenWanted).optional().meta({
       description:
-        'Who sends it as `Authorization: Bearer TOKEN` may see everything and act; at least 16 characters. Without one everybody who can connect may see, and nobody may act.',
+        'A request with `Authorization: Bearer TOKEN` may read everything and act; at least 16 characters. Without a token, everyone who can connect may read, and nobody may act.',
     }),
     tokenFile: z
       .string({ error: 'a path' })
@@ -74,7 +74,7 @@ const admin = z.strictObject(
       .default([])
       .meta({
         description:
-          'Names under which it is reached, besides `localhost` and the address it listens on: a browser that comes under another name is turned away.',
+          'Names under which it is reached, besides `localhost` and the address it listens on: a browser that uses another name is refused.',
       }),
   },
   adminWanted,
@@ -143,17 +143,17 @@ export const configSchema = z
       databases: z
         .array(database, databasesWanted)
         .min(1, databasesWanted)
-        .meta({ description: 'The masters to lead to, and where to listen for each.' }),
+        .meta({ description: 'The masters, and where to listen for each.' }),
       addressMap: z.record(z.string(), mapTarget, mapWanted).superRefine(assertSources).default({}).meta({
         description:
-          'Where to connect to servers that are announced under addresses which cannot be reached from here (NAT, containers): from `"host:port"`, `"host"` or a network (`"172.18.0.0/16"`) to `"host:port"`, `"host"` or `":port"`. The most specific key counts. For a host or a network, `":port"` is for servers of Redis alone, not for Sentinels.',
+          'Where to connect to servers whose announced addresses cannot be reached from here (NAT, containers): from `"host:port"`, `"host"` or a network (`"172.18.0.0/16"`) to `"host:port"`, `"host"` or `":port"`. The most specific key wins. For a host or a network, `":port"` is for servers of Redis alone, not for Sentinels.',
       }),
       admin: z
         .union([z.literal('off'), z.literal(false), admin], adminWanted)
         .optional()
         .meta({
           description:
-            'The listener for probes, metrics and operators: `off` (`false` says the same), or an object with the keys below. There is one with `sentinel-tunnel run` unless it says so, and none with the call of the original unless it is configured.',
+            'The listener for probes, metrics and operators: `off` (`false` says the same), or an object with the keys below. `sentinel-tunnel run` has one unless this says `off`; the call of the original has none unless it is configured.',
         }),
       engine: choice('auto', 'io_uring', 'epoll', 'streams').default('auto').meta({
         description: 'What carries the bytes. `auto` takes the fastest that works here and says so.',
@@ -173,7 +173,7 @@ export const configSchema = z
           {
             level: choice(...logLevels)
               .default('info')
-              .meta({ description: 'The least important events to log.' }),
+              .meta({ description: 'Log events of this level and above.' }),
             format: choice('auto', 'json', 'pretty')
               .default('auto')
               .meta({ description: '`auto`: sentences on a terminal, JSON lines otherwise.' }),

@@ -23,7 +23,7 @@ export interface Config {
   /** How long sessions may go on after a stop was asked for, in milliseconds. */
   readonly drainMs: number;
   readonly log: LogConfig;
-  /** What is worth a person's look and keeps nothing from working, such as a password that everybody may read. */
+  /** What a person should look at although everything works, such as a password that everybody may read. */
   readonly warnings: readonly string[];
 }
 
@@ -111,7 +111,7 @@ export interface ListenerConfig {
   readonly allowReplication: boolean;
   /** Permissions of a unix socket's file; `undefined` leaves them to the umask. */
   readonly mode: number | undefined;
-  /** Owner of a unix socket's file, `user`, `user:group` or `:group`; `undefined` for whoever runs the tunnel. */
+  /** Owner of a unix socket's file, `user`, `user:group` or `:group`; `undefined` for the user of the tunnel. */
   readonly owner: string | undefined;
   /** Clients speak TLS; plain without it. */
   readonly tls?: ServerTls;

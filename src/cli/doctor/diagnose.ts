@@ -97,7 +97,7 @@ const roleWord = /^(?:active-replica|master|slave|replica|sentinel)\b/;
 /** Who speaks in our own words. */
 const ourselves: ReadonlySet<string> = new Set(['configuration', thisMachine]);
 
-/** A server may say what it was told. */
+/** A server may repeat what it was sent. */
 function cleanerFor({ sentinel, databases, admin }: Config): Clean {
   const secrets = [sentinel, ...databases.map(({ redis }) => redis)].flatMap(({ credentials }) =>
     credentials ? [credentials.password.reveal()] : [],

@@ -12,7 +12,7 @@ export interface Facts {
   readonly sentinels: readonly SentinelFacts[];
   readonly databases: readonly DatabaseFacts[];
   readonly host: HostFacts;
-  /** For each master that the Sentinels lead to; empty where that cannot be told. */
+  /** For each master that the Sentinels lead to; empty where that is not known. */
   readonly localPorts: readonly LocalPorts[];
 }
 

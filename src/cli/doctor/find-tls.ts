@@ -42,7 +42,7 @@ export function certificateFindings({ sentinels, databases, nowMs }: Facts): rea
   });
 }
 
-/** What a failure to speak with a server comes from, where that can be told, and what to do. */
+/** Why a server could not be spoken to, where that is known, and what to do. */
 export interface Cause extends Pick<Finding, 'code' | 'remedy'> {
   /** Goes after the name of the server. */
   readonly what: string;

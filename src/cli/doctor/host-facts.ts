@@ -38,7 +38,7 @@ export interface RunningFacts {
 }
 
 export interface HostDescriptors extends DescriptorBudget {
-  /** Whose limit it is: that of the tunnel, where one runs; else that of whoever asks. */
+  /** Whose limit it is: that of the tunnel, where one runs; otherwise our own. */
   readonly whose: 'status' | number | 'self';
 }
 
@@ -172,7 +172,7 @@ function isServed(path: string): Promise<boolean> {
 /** It is on this machine, in milliseconds. */
 const adminMs = 4_000;
 
-/** Asks whoever answers at the admin address. */
+/** Asks the tunnel at the admin address. */
 async function runningTunnel({ listen, isUsual, token }: AdminConfig): Promise<RunningFacts | undefined> {
   try {
     const address = isUsual ? await findAdmin() : reachable(listen);

@@ -19,7 +19,7 @@ const mostProcesses = 4_096;
 /**
  * Who listens on a port, as far as the kernel lets us see: Linux only, and processes of other users only for root (proc(5)).
  *
- * @returns `undefined` where that cannot be told
+ * @returns `undefined` where that is not known
  */
 export async function holderOf(port: number): Promise<Holder | undefined> {
   const inodes = new Set<string>();
@@ -73,7 +73,7 @@ const askMs = 2_000;
 
 /**
  * Which socket unit of systemd listens on an address, and what it starts: `sentinel-tunnel.socket`,
- * `sentinel-tunnel.service`. Empty where that cannot be told: not every container has a systemctl, or somebody to ask.
+ * `sentinel-tunnel.service`. Empty where that is not known: not every container has a systemctl, or a service manager.
  *
  * @param address as systemd prints it: `127.0.0.1:6379`, `[::1]:6379`, or a path
  */

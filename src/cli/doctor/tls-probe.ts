@@ -22,7 +22,7 @@ export type TlsProbe =
 /**
  * Looks at the certificate of a port, trusted or not, or at whether it speaks without TLS.
  *
- * @param hasFailed whether it was spoken to in vain the way `tls` says
+ * @param hasFailed whether speaking to it the way `tls` says has failed
  * @param ms deadline of each look, in milliseconds
  */
 export async function probeTls(
