@@ -6,7 +6,7 @@ import { printable } from '../../printable.ts';
 import type { Role } from '../../redis/role.ts';
 import { takeInventory, type Inventory } from '../../sentinel/members/inventory.ts';
 import { type DatabaseSurvey, survey } from '../../sentinel/members/survey.ts';
-import type { Answer } from '../../sentinel/links/announcement.ts';
+import type { Answer } from '../../sentinel/links/answer.ts';
 import { minorityOf, diagnosisOf } from './diagnosis.ts';
 import { hostFindings } from './find-host.ts';
 import type { Finding } from './finding.ts';
