@@ -10,7 +10,7 @@ import { names } from './net/names.ts';
 import { OwnListeners } from './net/own-listeners.ts';
 import { chooseEngine } from './relay/choose.ts';
 import type { Engine, TunnelCounters } from './relay/core/engine.ts';
-import type { CatchUp, Stood } from './relay/core/stood.ts';
+import type { CatchUp, Stood } from './relay/core/stall.ts';
 import { Reload, type ConfigSource } from './reload.ts';
 import { Sentinels } from './sentinel/members/sentinels.ts';
 import type { MasterView } from './sentinel/decision/view.ts';

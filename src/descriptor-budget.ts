@@ -1,8 +1,8 @@
 import { readdirSync } from 'node:fs';
 import type { Config } from './config/types.ts';
-import { descriptorLimit, type DescriptorBudget } from './relay/core/descriptor-limit.ts';
+import { descriptorLimit, type DescriptorBudget } from './os/descriptor-limit.ts';
 import type { Engine } from './relay/core/engine.ts';
-import { descriptorsPerSession } from './relay/core/places.ts';
+import { descriptorsPerClient } from './relay/io/descriptors.ts';
 import { maxMembers } from './sentinel/members/roster.ts';
 import type { Log } from './telemetry/log.ts';
 
@@ -40,8 +40,8 @@ export function descriptorBudget(
     (admin ? forAdmin : 0) +
     inPassing;
   const forClients = Math.max(limit - own, Math.floor(limit * leastPart));
-  const connections = Math.max(Math.floor(forClients / descriptorsPerSession), 1);
-  return { limit, reserved: limit - connections * descriptorsPerSession, connections };
+  const connections = Math.max(Math.floor(forClients / descriptorsPerClient), 1);
+  return { limit, reserved: limit - connections * descriptorsPerClient, connections };
 }
 
 /** Reserves are estimated, so a shortage is worth a word from this part of what is configured on. */
@@ -83,7 +83,7 @@ export class ConnectionLimit {
   apply(config: Config): void {
     const budget = descriptorBudget(config, this.#open);
     this.#budget = budget;
-    this.#engine.limit(config.maxConnections, budget && budget.connections * descriptorsPerSession);
+    this.#engine.limit(config.maxConnections, budget && budget.connections * descriptorsPerClient);
     const configured = configuredConnections(config);
     if (isShort(budget, configured)) this.#log.warn('descriptors.few', { configured, ...budget });
   }

@@ -1,6 +1,6 @@
-// Stands in for src/relay/io/epoll/thread-module.ts in the single-file executable.
+// Stands in for src/relay/thread-module.ts in the single-file executable.
 import { getAsset } from 'node:sea';
-import type { ThreadModule } from '../../src/relay/io/epoll/thread-module.ts';
+import type { ThreadModule } from '../../src/relay/thread-module.ts';
 import { unpackedLibrary } from './library.ts';
 
 /** The thread's script is read from the executable, and the library is where the main thread has found it. */

@@ -1,6 +1,6 @@
-import type { DescriptorBudget } from '../relay/core/descriptor-limit.ts';
+import type { DescriptorBudget } from '../os/descriptor-limit.ts';
 import type { EngineName } from '../relay/core/engine.ts';
-import type { LoopLag } from '../relay/core/lag.ts';
+import type { LoopLag } from '../telemetry/lag.ts';
 import type { SentinelView } from '../sentinel/links/stats.ts';
 import type { EventFeed } from '../telemetry/feed.ts';
 import type { GracefulOutcome, Patience } from '../tunnel/graceful.ts';

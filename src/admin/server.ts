@@ -9,7 +9,7 @@ import { whyNotListening } from '../net/errno.ts';
 import { usualAdminPlaces } from '../net/admin-places.ts';
 import { formatListenAddress, type ListenAddress } from '../net/endpoint.ts';
 import { names } from '../net/names.ts';
-import { claim, prepareClaim, release, temporaryPath, type SocketFile } from '../relay/core/unix-socket.ts';
+import { claim, prepareClaim, release, temporaryPath, type SocketFile } from '../net/socket-file.ts';
 import type { Log } from '../telemetry/log.ts';
 import { Connections } from './connections.ts';
 import { Followers } from './follow.ts';

@@ -1,5 +1,5 @@
 import { formatEndpoint, formatListenAddress } from '../net/endpoint.ts';
-import type { DescriptorBudget } from '../relay/core/descriptor-limit.ts';
+import type { DescriptorBudget } from '../os/descriptor-limit.ts';
 import type { EngineName, TunnelCounters } from '../relay/core/engine.ts';
 import type { LastAnswer, SentinelView } from '../sentinel/links/stats.ts';
 import type { MasterView, Phase } from '../sentinel/decision/view.ts';

@@ -1,8 +1,8 @@
 import { closeSync } from 'node:fs';
 import type { DatabaseConfig, ListenerConfig } from '../config/types.ts';
 import { formatListenAddress, type ListenAddress } from '../net/endpoint.ts';
-import { listenAddressOf } from '../relay/io/epoll/sockaddr.ts';
-import { openKernel } from '../relay/io/epoll/syscalls.ts';
+import { listenAddressOf } from '../os/sockaddr.ts';
+import { openKernel } from '../os/syscalls.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Host } from './host.ts';
 

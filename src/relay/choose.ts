@@ -2,10 +2,10 @@ import type { EngineChoice } from '../config/types.ts';
 import { messageOf, TunnelError } from '../errors.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Engine } from './core/engine.ts';
-import { EpollEngine } from './io/epoll/engine.ts';
+import { EpollEngine } from './epoll-engine.ts';
 import { PairedEngine } from './paired.ts';
-import type { CatchUp } from './core/stood.ts';
-import { StreamsEngine } from './io/streams/engine.ts';
+import type { CatchUp } from './core/stall.ts';
+import { StreamsEngine } from './streams-engine.ts';
 
 /**
  * The engine for a choice: `auto` is the first of `io_uring`, `epoll` and `streams` that runs here; the log says why one does not.
@@ -31,10 +31,10 @@ export async function chooseEngine(
   for (const name of wanted) {
     try {
       const fast = await EpollEngine.start({ threads, usesRing: name === 'io_uring', catchUp, fatal });
-      const { places, descriptors, listeners } = fast;
+      const { clients, descriptors, listeners } = fast;
       // Containers forbid io_uring, mostly, and nobody has to do anything about it.
       if (reasons[0] !== undefined) log.info('engine.epoll', { reason: reasons[0] });
-      return new PairedEngine(fast, new StreamsEngine({ catchUp, places, descriptors, listeners }), log);
+      return new PairedEngine(fast, new StreamsEngine({ catchUp, clients, descriptors, listeners }), log);
     } catch (error) {
       if (choice !== 'auto' || !(error instanceof TunnelError)) throw error;
       reasons.push(messageOf(error));

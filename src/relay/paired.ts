@@ -1,5 +1,5 @@
 import type { Log } from '../telemetry/log.ts';
-import type { LoopLag } from './core/lag.ts';
+import type { LoopLag } from '../telemetry/lag.ts';
 import type { Engine, EngineTunnel, TunnelEvent, TunnelSpec } from './core/engine.ts';
 
 /** A fast engine for tunnels that are plain on all sides, and beside it one that can speak TLS. */

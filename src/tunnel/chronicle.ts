@@ -151,7 +151,7 @@ export class Chronicle {
           this.#storyteller.said(endpoint, `dial failed: ${code}`);
         return;
       }
-      case 'doubt': {
+      case 'suspect-reply': {
         const endpoint = formatEndpoint(event.endpoint);
         if (this.#repeats.warn('reply.doubtful', { database, endpoint, word: event.word }))
           this.#storyteller.said(endpoint, `answered -${event.word} to a client`);
@@ -173,6 +173,11 @@ export class Chronicle {
       case 'accept-resumed':
         this.#log.info('listener.resumed', { database, address: formatListenAddress(event.address) });
         return;
+      case 'frozen':
+      case 'evicted':
+      case 'drained':
+      case 'closed':
+        return; // answers, to whoever gave the command
       case 'session-opened':
         this.#log.debug('session.opened', { database, session: event.session, generation: event.generation });
         return;

@@ -1,7 +1,6 @@
 import { TunnelError } from '../errors.ts';
 import { formatEndpoint, type Endpoint } from '../net/endpoint.ts';
 import type { Access } from '../net/tls.ts';
-import type { Quiescence } from '../relay/core/engine.ts';
 import type { Promotable } from '../sentinel/members/promotable.ts';
 import type { MasterView } from '../sentinel/decision/view.ts';
 import { awaitCatchUp, catchUpSlackMs, type CatchUp } from './catch-up.ts';
@@ -10,6 +9,12 @@ import type { ReplicationInfo } from '../redis/info.ts';
 import { lossBetween, type Loss } from './loss.ts';
 import { ReplicationLine } from './replication-line.ts';
 import type { FailoverStory } from './story.ts';
+
+/** Clients whose last command was answered before a failover began, and those that still waited for an answer. */
+export interface Quiescence {
+  readonly resting: number;
+  readonly busy: number;
+}
 
 /** How a failover went that was prepared for. */
 export interface GracefulOutcome {

@@ -8,6 +8,7 @@ import type {
   Engine,
   EngineTunnel,
   Route,
+  TunnelCommand,
   TunnelCounters,
   TunnelEvent,
   TunnelLimits,
@@ -20,9 +21,9 @@ import type { Log } from '../telemetry/log.ts';
 import { Chronicle } from './chronicle.ts';
 import { assertFollowed, backlogBytes, confirmedMaster } from './fitness.ts';
 import { Listeners } from './listeners.ts';
+import { LivenessCheck } from './liveness-check.ts';
 import { failOverGracefully, type GracefulOutcome, type GracefulPort, type Patience } from './graceful.ts';
 import { OperatorHold, type HoldView } from './operator-hold.ts';
-import { Reassurance } from './reassurance.ts';
 import { ReplicationLine } from './replication-line.ts';
 import { routeOf, sameRoute } from './route.ts';
 import type { FailoverStory } from './story.ts';
@@ -39,13 +40,16 @@ export class Tunnel {
   readonly #watch: MasterWatch;
   readonly #handed: Map<ListenerConfig, number>;
   #database: DatabaseConfig;
-  readonly #reassurance: Reassurance;
+  readonly #livenessCheck: LivenessCheck;
+  /** Who waits for an event, by its kind. */
+  readonly #waiting = new Map<TunnelEvent['kind'], ((event: TunnelEvent) => void)[]>();
   #relay: EngineTunnel | undefined;
   #listeners: Listeners | undefined;
   #route: Route | undefined;
   readonly #hold: OperatorHold;
   #isFailingOver = false;
   #isEnding = false;
+  #closing: Promise<void> | undefined;
   /** While the engine has been steered by a view that is not recorded yet: the counters before, and its events since. */
   #unrecorded: { readonly counters: TunnelCounters | undefined; readonly events: TunnelEvent[] } | undefined;
 
@@ -85,11 +89,11 @@ export class Tunnel {
         this.#chronicle.watched(event);
       },
     });
-    this.#reassurance = new Reassurance(
+    this.#livenessCheck = new LivenessCheck(
       (endpoint) => this.#watch.verify(endpoint),
-      (sessions) => {
-        // Where it does not live, the view has turned by now and with it the route.
-        this.#relay?.reassure(sessions);
+      (clients) => {
+        // Where the server is dead, the view has changed by now and with it the route.
+        this.#relay?.apply({ kind: 'trust', clients });
       },
     );
   }
@@ -115,11 +119,11 @@ export class Tunnel {
     const relay = await engine.open(spec, (event) => {
       this.#relayed(event);
     });
+    this.#relay = relay;
     if (this.#isEnding) {
-      await relay.close(); // a stop was asked for while it opened
+      await this.#ask({ kind: 'close' }, 'closed'); // a stop was asked for while it opened
       return [];
     }
-    this.#relay = relay;
     this.#listeners = new Listeners(name, relay, this.#log, this.#handed);
     this.#steer(this.#watch.view());
     return await this.#listeners.open(listen);
@@ -140,7 +144,7 @@ export class Tunnel {
     const { name, failover, onSentinelLoss, redis } = database;
     this.#watch.adjust({ name, failover, onSentinelLoss });
     if (!isDeepStrictEqual(redis, before.redis)) this.#watch.renew(redis);
-    this.#relay?.adjust(this.#limits());
+    this.#relay?.apply({ kind: 'limits', limits: this.#limits() });
     await this.#listeners?.keep(database.listen);
   }
 
@@ -242,8 +246,7 @@ export class Tunnel {
   async failOverGracefully(patience: Patience): Promise<GracefulOutcome> {
     return await this.#withFailover(async () => {
       const { name } = this.#database;
-      const relay = this.#relay;
-      if (!relay || this.#hold.view) throw this.#noFailover('it is held, or not open');
+      if (!this.#relay || this.#hold.view) throw this.#noFailover('it is held, or not open');
       const port: GracefulPort = {
         name,
         access: this.#database.redis,
@@ -257,7 +260,10 @@ export class Tunnel {
         release: () => {
           this.#endHold('the graceful failover is over');
         },
-        quiesce: (withinMs) => relay.quiesce(withinMs),
+        quiesce: async (withinMs) => {
+          const outcome = await this.#ask({ kind: 'freeze', withinMs }, 'frozen');
+          return { resting: outcome?.answered ?? 0, busy: outcome?.unanswered ?? 0 };
+        },
         promotable: () => this.#promotable(),
         lastStory: () => this.stories().at(-1),
       };
@@ -267,7 +273,7 @@ export class Tunnel {
 
   /** Cuts every session, and gives how many there were: their clients reconnect. */
   async cut(): Promise<number> {
-    const count = (await this.#relay?.evict()) ?? 0;
+    const count = (await this.#ask({ kind: 'evict' }, 'evicted'))?.cut ?? 0;
     this.#log.warn('database.cut', { database: this.#database.name, count });
     return count;
   }
@@ -275,14 +281,19 @@ export class Tunnel {
   /** Stops accepting; resolves when the last session has ended. */
   async drain(): Promise<void> {
     this.#isEnding = true;
-    await Promise.all([this.#listeners?.end(), this.#relay?.drain()]);
+    await Promise.all([this.#listeners?.end(), this.#ask({ kind: 'drain' }, 'drained')]);
   }
 
-  /** Cuts what is left and watches its master no more. */
-  async close(): Promise<void> {
+  /** Cuts what is left and stops watching its master. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     this.#isEnding = true;
     this.#hold.end();
-    await Promise.all([this.#listeners?.end(), this.#relay?.close()]);
+    await Promise.all([this.#listeners?.end(), this.#ask({ kind: 'close' }, 'closed')]);
     this.#sentinels.unwatch(this.#watch);
     this.#chronicle.close();
   }
@@ -332,7 +343,7 @@ export class Tunnel {
     return {
       ...clientLimitsOf(this.#database),
       ...(redis.tls && { upstreamTls: redis.tls }),
-      tellSessions: this.#log.isDebugging,
+      reportsSessions: this.#log.isDebugging,
     };
   }
 
@@ -340,7 +351,7 @@ export class Tunnel {
     const route = this.#hold.over(routeOf(view));
     if (!this.#relay || (this.#route && sameRoute(route, this.#route))) return;
     this.#route = route;
-    this.#relay.steer(route);
+    this.#relay.apply({ kind: 'steer', route });
   }
 
   #endHold(why: string): boolean {
@@ -356,10 +367,30 @@ export class Tunnel {
 
   #relayed(event: TunnelEvent): void {
     // Our own shortage is no sign of how the master does.
-    if ((event.kind === 'dial-failed' && !isOwnShortage(event.code)) || event.kind === 'doubt')
+    if ((event.kind === 'dial-failed' && !isOwnShortage(event.code)) || event.kind === 'suspect-reply')
       this.#watch.suspect(event.endpoint);
-    if (event.kind === 'dropped') this.#reassurance.dropped(event.endpoint, event.session);
+    if (event.kind === 'dropped') this.#livenessCheck.dropped(event.endpoint, event.client);
+    for (const answered of this.#waiting.get(event.kind)?.splice(0) ?? []) answered(event);
     if (this.#unrecorded) this.#unrecorded.events.push(event);
     else this.#chronicle.relayed(event);
+  }
+
+  /** Gives the engine a command, and resolves with the event that answers it; at once where there is nothing to close. */
+  #ask<K extends TunnelEvent['kind']>(
+    command: TunnelCommand,
+    kind: K,
+  ): Promise<Extract<TunnelEvent, { kind: K }> | undefined> {
+    return new Promise((resolve) => {
+      if (!this.#relay) {
+        resolve(undefined);
+        return;
+      }
+      const waiting = this.#waiting.get(kind) ?? [];
+      this.#waiting.set(kind, waiting);
+      waiting.push((event) => {
+        resolve(event as Extract<TunnelEvent, { kind: K }>);
+      });
+      this.#relay.apply(command);
+    });
   }
 }

@@ -11,7 +11,7 @@ import { silentLog, type Fields, type Log } from '../../src/telemetry/log.ts';
 import { FailoverCounts } from '../../src/tunnel/failover-counts.ts';
 import type { FailoverStory } from '../../src/tunnel/story.ts';
 import type { TunnelView } from '../../src/tunnel/tunnel-view.ts';
-import { Lag } from '../../src/relay/core/lag.ts';
+import { Lag } from '../../src/telemetry/lag.ts';
 import { eventually } from '../support/index.ts';
 
 export const token = 'a-token-of-the-tests';

@@ -9,7 +9,7 @@ import { after, before, describe, test } from 'node:test';
 import { version } from '../../src/version.ts';
 import { ask, startCluster, TunnelProcess, type Cluster } from '../support/index.ts';
 import { assertNoTrace, limited } from '../cli/call.ts';
-import { hasRing } from '../relay/epoll-engine.ts';
+import { hasRing } from '../relay/io/epoll/engines.ts';
 
 const script = fileURLToPath(new URL('../../../scripts/build-sea.mjs', import.meta.url));
 const skip = process.platform === 'linux' ? false : 'only built for Linux';

@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { parseConfig } from '../../src/config/parse.ts';
 import { readConfig } from '../../src/config/read.ts';
 import { eventNames } from '../../src/telemetry/events.ts';
-import { sessionMoves } from '../../src/relay/core/session.ts';
+import { clientMoves } from '../../src/relay/core/client.ts';
+import { upstreamMoves } from '../../src/relay/core/upstream.ts';
 import { parse } from 'yaml';
 import { Certificates } from '../support/index.ts';
 
@@ -22,12 +23,17 @@ const pages = [
   ),
 ];
 
-test('docs/architecture.md prints the moves of a session', () => {
-  const rows = tableIn('docs/architecture.md', 'moves').map(([from = '', to = '']) => [
-    names(from)[0],
-    names(to),
-  ]);
-  assert.deepEqual(Object.fromEntries(rows), sessionMoves);
+test('docs/architecture.md prints the moves of a client and of an upstream', () => {
+  for (const [mark, moves] of [
+    ['client-moves', clientMoves],
+    ['upstream-moves', upstreamMoves],
+  ] as const) {
+    const rows = tableIn('docs/architecture.md', mark).map(([from = '', to = '']) => [
+      names(from)[0],
+      names(to),
+    ]);
+    assert.deepEqual(Object.fromEntries(rows), moves, mark);
+  }
 });
 
 test('docs/architecture.md and docs/failover.md list the phases of a view', () => {
@@ -47,10 +53,14 @@ test('docs/architecture.md names the states of a fence', () => {
   );
 });
 
-test('docs/architecture.md lists what an engine tells', () => {
+test('docs/architecture.md lists what an engine reports, and what it can be asked for', () => {
   assert.deepEqual(
     firstCells('docs/architecture.md', 'events'),
     kindsOf('src/relay/core/engine.ts', 'TunnelEvent'),
+  );
+  assert.deepEqual(
+    firstCells('docs/architecture.md', 'commands'),
+    kindsOf('src/relay/core/engine.ts', 'TunnelCommand'),
   );
 });
 

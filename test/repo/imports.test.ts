@@ -17,6 +17,12 @@ const layers = [
   ['main.ts'],
 ] as const;
 
+/**
+ * Inside `relay`, from low to high: what everything sees of a socket, how I/O is done and what is carried (neither knows the other),
+ * the rules, and the engines, which put them together.
+ */
+const relayLayers = ['relay/io/connection.ts', 'relay/io | relay/flow', 'relay/core', 'relay'] as const;
+
 /** Beside each other, and joined only by `tunnel`. */
 const strangers: readonly string[] = ['sentinel', 'relay'];
 
@@ -36,6 +42,16 @@ test('every part of src/ has its place in the import rule', () => {
 
 test('no part imports one above it, and sentinel and relay do not know each other', () => {
   assert.deepEqual(imports.map(breachOf).filter(Boolean), []);
+});
+
+test('inside relay, io knows neither flows nor rules, and only the engines know io', () => {
+  assert.deepEqual(imports.map(relayBreachOf).filter(Boolean), []);
+  const to = (target: string, from: string): Import => ({ from: `relay/${from}`, to: `relay/${target}` });
+  assert.ok(relayBreachOf(to('flow/bytes.ts', 'io/epoll/loop.ts')));
+  assert.ok(relayBreachOf(to('io/epoll/loop.ts', 'flow/bytes.ts')));
+  assert.ok(relayBreachOf(to('io/epoll/loop.ts', 'core/runtime.ts')));
+  assert.ok(relayBreachOf(to('core/runtime.ts', 'flow/flow.ts')));
+  assert.equal(relayBreachOf(to('io/connection.ts', 'flow/bytes.ts')), undefined);
 });
 
 test('no file imports itself in a circle', () => {
@@ -84,6 +100,26 @@ function breachOf({ from, to }: Import): string | undefined {
   const areStrangers = strangers.includes(importer) && strangers.includes(imported);
   if (!areStrangers && layerOf(imported) <= layerOf(importer)) return undefined;
   return `${from} imports ${to}`;
+}
+
+/** A breach of the rule inside `relay`. Types that core and flow share with the engines go upwards only by the interface of a connection. */
+function relayBreachOf({ from, to }: Import): string | undefined {
+  if (!from.startsWith('relay/') || !to.startsWith('relay/')) return undefined;
+  const [importer, imported] = [relayLayerOf(from), relayLayerOf(to)];
+  const areApart = importer === 1 && imported === 1 && partOfRelay(from) !== partOfRelay(to);
+  const isIoBelowCore = importer === 2 && imported === 1 && partOfRelay(to) === 'relay/io';
+  return importer < imported || areApart || isIoBelowCore ? `${from} imports ${to}` : undefined;
+}
+
+function relayLayerOf(path: string): number {
+  const part = path === 'relay/io/connection.ts' ? path : partOfRelay(path);
+  return relayLayers.findIndex((layer) => layer.split(' | ').includes(part));
+}
+
+/** `relay/io`, `relay/flow`, `relay/core`, or `relay` for an engine. */
+function partOfRelay(path: string): string {
+  const parts = path.split('/');
+  return parts.length > 2 ? parts.slice(0, 2).join('/') : 'relay';
 }
 
 /** The folder below src/, the file itself where it is directly in src/, or the part that the file forms alone. */

@@ -141,7 +141,7 @@ test('a planned failover is recorded whole: who said what, each milestone, who w
 
 test('the failover after a crash is recorded without a fence, from the moment when the master was lost', (t) => {
   const recorded = Recorded.serving(t)
-    .relay({ kind: 'dropped', generation: 1, endpoint: first, session: 1 })
+    .relay({ kind: 'dropped', generation: 1, endpoint: first, client: 1 })
     .pass(5)
     .turn(1, lost(first))
     .pass(6_000)

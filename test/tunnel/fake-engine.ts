@@ -6,23 +6,12 @@ import type {
   Engine,
   EngineListener,
   EngineTunnel,
-  Quiescence,
   Route,
+  TunnelCommand,
   TunnelCounters,
   TunnelEvent,
-  TunnelLimits,
   TunnelSpec,
 } from '../../src/relay/core/engine.ts';
-
-/** What a tunnel had its engine do, in the order in which it asked. */
-export type Command =
-  | { readonly kind: 'steer'; readonly route: Route }
-  | { readonly kind: 'limits'; readonly limits: TunnelLimits }
-  | { readonly kind: 'alive'; readonly sessions: readonly number[] }
-  | { readonly kind: 'freeze'; readonly withinMs: number }
-  | { readonly kind: 'evict' }
-  | { readonly kind: 'drain' }
-  | { readonly kind: 'close' };
 
 /** An engine that carries nothing: it notes what it is told, and tells what a test wants. */
 export class FakeEngine implements Engine {
@@ -72,9 +61,9 @@ export class FakeEngine implements Engine {
 export class FakeEngineTunnel implements EngineTunnel {
   readonly spec: TunnelSpec;
   readonly tell: (event: TunnelEvent) => void;
-  readonly commands: Command[] = [];
+  readonly commands: TunnelCommand[] = [];
   /** Called with each command, before it is carried out. */
-  onCommand: (command: Command) => void = () => undefined;
+  onCommand: (command: TunnelCommand) => void = () => undefined;
   /** The listeners that are open, oldest first. */
   readonly listeners: FakeListener[] = [];
   /** The descriptors that it was given, by what they listen on. */
@@ -132,37 +121,27 @@ export class FakeEngineTunnel implements EngineTunnel {
     return listener;
   }
 
-  steer(route: Route): void {
-    this.#note({ kind: 'steer', route });
-  }
-
-  adjust(limits: TunnelLimits): void {
-    this.#note({ kind: 'limits', limits });
-  }
-
-  reassure(sessions: readonly number[]): void {
-    this.#note({ kind: 'alive', sessions });
-  }
-
-  quiesce(withinMs: number): Promise<Quiescence> {
-    this.#note({ kind: 'freeze', withinMs });
-    return Promise.resolve({ resting: this.counted.open, busy: 0 });
-  }
-
-  evict(): Promise<number> {
-    this.#note({ kind: 'evict' });
-    return Promise.resolve(this.counted.open);
-  }
-
-  drain(): Promise<void> {
-    this.#note({ kind: 'drain' });
-    return this.draining;
-  }
-
-  close(): Promise<void> {
-    this.#note({ kind: 'close' });
-    this.listeners.length = 0;
-    return Promise.resolve();
+  apply(command: TunnelCommand): void {
+    this.onCommand(command);
+    this.commands.push(command);
+    switch (command.kind) {
+      case 'freeze':
+        this.tell({ kind: 'frozen', answered: this.counted.open, unanswered: 0 });
+        break;
+      case 'evict':
+        this.tell({ kind: 'evicted', cut: this.counted.open });
+        break;
+      case 'drain':
+        void this.draining.then(() => {
+          this.tell({ kind: 'drained' });
+        });
+        break;
+      case 'close':
+        this.listeners.length = 0;
+        this.tell({ kind: 'closed' });
+        break;
+      default:
+    }
   }
 
   counters(): TunnelCounters {
@@ -171,11 +150,6 @@ export class FakeEngineTunnel implements EngineTunnel {
 
   durations(): DurationsView {
     return new Durations().view();
-  }
-
-  #note(command: Command): void {
-    this.onCommand(command);
-    this.commands.push(command);
   }
 }
 

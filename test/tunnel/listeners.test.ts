@@ -19,7 +19,7 @@ interface Rig {
 
 async function openRig(handed = new Map<ListenerConfig, number>()): Promise<Rig> {
   const [engine, log] = [new FakeEngine(), new RecordedLog()];
-  const spec = { ...databaseOf('mymaster'), listen: [], tellSessions: false };
+  const spec = { ...databaseOf('mymaster'), listen: [], reportsSessions: false };
   await engine.open(spec, () => undefined);
   const relay = engine.of('mymaster');
   const listeners = new Listeners('mymaster', relay, log, handed);
@@ -147,7 +147,7 @@ test('Listeners says nothing of one whose tunnel was closed while it opened', as
   let bound = (): void => undefined;
   relay.binding = new Promise((resolve) => (bound = resolve));
   const opening = listeners.open([one]);
-  await relay.close();
+  relay.apply({ kind: 'close' });
   bound();
   assert.deepEqual(await opening, []);
   assert.deepEqual(log.names, []);

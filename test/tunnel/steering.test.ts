@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseConfig } from '../../src/config/parse.ts';
-import type { Engine, EngineTunnel } from '../../src/relay/core/engine.ts';
+import type { Engine, EngineTunnel, TunnelCommand } from '../../src/relay/core/engine.ts';
 import { Sentinels } from '../../src/sentinel/members/sentinels.ts';
 import type { Log } from '../../src/telemetry/log.ts';
 import { Tunnel } from '../../src/tunnel/tunnel.ts';
-import { openEngine } from '../relay/streams-engine.ts';
+import { openEngine } from '../relay/io/streams/streams-engine.ts';
 import { eventually, FakeRedis, FakeSentinel, RespClient, withoutLeaks } from '../support/index.ts';
 
 /** The same object, but `note` is called when a method of that name returns. */
@@ -54,8 +54,9 @@ test('an announced failover steers the engine before anything is logged', async 
       get: (object, key) => {
         if (key !== 'open') return Reflect.get(object, key) as unknown;
         return async (...args: Parameters<Engine['open']>): Promise<EngineTunnel> =>
-          noting(await object.open(...args), 'steer', (route) => {
-            calls.push(`steer ${(route as { readonly kind: string }).kind}`);
+          noting(await object.open(...args), 'apply', (command) => {
+            const given = command as TunnelCommand;
+            if (given.kind === 'steer') calls.push(`steer ${given.route.kind}`);
           });
       },
     });

@@ -121,7 +121,7 @@ test('Tunnel records what the engine did even where it says so while it is being
 test('Tunnel calls a server suspect that refuses clients or doubts itself, and not for want of our own means', async () => {
   const { tunnel, relay, watch } = await openTunnel();
   relay.tell({ kind: 'dial-failed', generation: 1, endpoint: first, code: 'ECONNREFUSED', count: 1 });
-  relay.tell({ kind: 'doubt', generation: 1, endpoint: first, word: 'READONLY' });
+  relay.tell({ kind: 'suspect-reply', generation: 1, endpoint: first, word: 'READONLY' });
   relay.tell({ kind: 'dial-failed', generation: 1, endpoint: first, code: 'EMFILE', count: 1 });
   assert.deepEqual(watch.suspected, [first, first]);
   assert.equal(relay.routes.length, 1, 'a hint moves nobody');
@@ -132,15 +132,15 @@ test('Tunnel has a server asked that dropped clients, once for all that it dropp
   const { tunnel, relay, watch } = await openTunnel();
   let answer = (): void => undefined;
   watch.answer = new Promise((resolve) => (answer = resolve));
-  const drop = (session: number): void => {
-    relay.tell({ kind: 'dropped', generation: 1, endpoint: first, session });
+  const drop = (client: number): void => {
+    relay.tell({ kind: 'dropped', generation: 1, endpoint: first, client });
   };
   drop(1);
   drop(2);
   drop(3);
   await settled();
   const alive = (): unknown[] =>
-    relay.commands.flatMap((command) => (command.kind === 'alive' ? [command.sessions] : []));
+    relay.commands.flatMap((command) => (command.kind === 'trust' ? [command.clients] : []));
   assert.deepEqual([watch.verified.length, alive()], [1, []], 'nothing is said before the answer');
   answer();
   await settled();

@@ -7,7 +7,7 @@ import { usualAdminPlaces } from '../../net/admin-places.ts';
 import { formatListenAddress, type ListenAddress } from '../../net/endpoint.ts';
 import { names } from '../../net/names.ts';
 import { configuredConnections, descriptorBudget } from '../../descriptor-budget.ts';
-import { descriptorLimit, type DescriptorBudget } from '../../relay/core/descriptor-limit.ts';
+import { descriptorLimit, type DescriptorBudget } from '../../os/descriptor-limit.ts';
 import { AdminClient } from '../admin-client.ts';
 import { readStatus } from '../admin-reads.ts';
 import { reachable } from '../admin-place.ts';

@@ -1,53 +1,64 @@
+import type { Permits } from '../../lifecycle/permits.ts';
+import type { Client } from './client.ts';
 import type { TunnelLimits } from './engine.ts';
-import type { GatePlaces } from './places.ts';
-import { tunnelIsFull, wholeIsFull } from './refusal.ts';
-import type { Session } from './session.ts';
+import { totalIsFull, tunnelIsFull } from './refusal.ts';
 
-/** The places that the sessions of one gate take and give back, each at most once. */
+/** The permits that the clients of a tunnel need. */
+export interface TunnelPermits {
+  /** Clients of the tunnel, waiting ones included. */
+  readonly clients: Permits;
+  /** Clients of the tunnel that wait. */
+  readonly waiting: Permits;
+  /** Clients of every tunnel of the process. */
+  readonly total: Permits;
+}
+
+/** Gives permits to the clients of one tunnel and takes them back, each at most once. */
 export class Admission {
   readonly #name: string;
-  readonly #places: GatePlaces;
+  readonly #permits: TunnelPermits;
 
-  /** @param name of the tunnel, for people */
-  constructor(name: string, places: GatePlaces) {
+  /** @param name of the tunnel, for messages */
+  constructor(name: string, permits: TunnelPermits) {
     this.#name = name;
-    this.#places = places;
+    this.#permits = permits;
   }
 
   adjust({ maxConnections, holdMax }: Pick<TunnelLimits, 'maxConnections' | 'holdMax'>): void {
-    this.#places.sessions.most = maxConnections;
-    this.#places.waiting.most = holdMax;
+    this.#permits.clients.most = maxConnections;
+    this.#permits.waiting.most = holdMax;
   }
 
-  /** Takes a place for a session, or says which limit is reached. */
-  take(session: Session): string | undefined {
-    const { sessions, whole } = this.#places;
-    if (!sessions.take()) return tunnelIsFull(this.#name, sessions.most);
-    if (!whole.take()) {
-      sessions.give();
-      return wholeIsFull(whole.most);
+  /** Admits a client, or says which limit is reached. */
+  admit(client: Client): string | undefined {
+    const { clients, total } = this.#permits;
+    if (!clients.take()) return tunnelIsFull(this.#name, clients.most);
+    if (!total.take()) {
+      clients.give();
+      return totalIsFull(total.most);
     }
-    session.hasPlace = true;
+    client.hasPermit = true;
     return undefined;
   }
 
-  /** @returns whether the session may wait */
-  takeWaiting(session: Session): boolean {
-    session.hasWaitingPlace ||= this.#places.waiting.take();
-    return session.hasWaitingPlace;
+  /** @returns whether the client may wait */
+  admitToWait(client: Client): boolean {
+    client.hasWaitingPermit ||= this.#permits.waiting.take();
+    return client.hasWaitingPermit;
   }
 
-  giveWaiting(session: Session): void {
-    if (session.hasWaitingPlace) this.#places.waiting.give();
-    session.hasWaitingPlace = false;
+  /** The client does not wait any more. */
+  waited(client: Client): void {
+    if (client.hasWaitingPermit) this.#permits.waiting.give();
+    client.hasWaitingPermit = false;
   }
 
-  /** Gives back whatever a session has taken. */
-  give(session: Session): void {
-    this.giveWaiting(session);
-    if (!session.hasPlace) return;
-    this.#places.sessions.give();
-    this.#places.whole.give();
-    session.hasPlace = false;
+  /** The client has ended. */
+  release(client: Client): void {
+    this.waited(client);
+    if (!client.hasPermit) return;
+    this.#permits.clients.give();
+    this.#permits.total.give();
+    client.hasPermit = false;
   }
 }

@@ -1,12 +1,13 @@
 import type { ClientLimits, ListenerConfig } from '../../config/types.ts';
 import type { Endpoint, ListenAddress } from '../../net/endpoint.ts';
 import type { DurationsView } from './durations.ts';
-import type { LoopLag } from './lag.ts';
+import type { SuspectWord } from '../flow/flow.ts';
+import type { LoopLag } from '../../telemetry/lag.ts';
 import type { ClientTls } from '../../net/tls.ts';
 
 /**
- * The seam between what is known and what carries bytes. An engine accepts, dials, relays and cuts; it never
- * decides where. Every engine keeps the rules of a session in `gate.ts`, so nothing but its cost may differ.
+ * What carries clients. An engine accepts, dials, carries and cuts; it never decides where. Every engine runs the rules in
+ * `runtime.ts`, so nothing but its cost may differ.
  */
 export interface Engine {
   readonly name: EngineName;
@@ -50,8 +51,8 @@ export interface TunnelSpec extends TunnelLimits {
 export interface TunnelLimits extends ClientLimits {
   /** How to speak TLS to Redis; plain without it. It holds for dials from now on. */
   readonly upstreamTls?: ClientTls;
-  /** Tell `session-opened` and `session-ended` of each session. Off unless somebody reads them: they cost. */
-  readonly tellSessions: boolean;
+  /** Report `session-opened` and `session-ended` of each session. Off unless somebody reads them: they cost. */
+  readonly reportsSessions: boolean;
 }
 
 /**
@@ -88,36 +89,34 @@ export interface EngineTunnel {
    * @throws TunnelError `ST_LISTEN_FAILED` naming the address, `ST_CLOSED` where the tunnel drains or is closed
    */
   listen(listener: ListenerConfig, handed?: number): Promise<EngineListener>;
-  /** Changes the limits. No session is cut by it; those that wait or dial have the new times. */
-  adjust(limits: TunnelLimits): void;
-  /** Takes effect at once (for an engine in a worker: at its next turn, within a millisecond), then `steered` is told. */
-  steer(route: Route): void;
-  /** The server has answered a question that was asked after it had dropped these sessions; see the event `dropped`. */
-  reassure(sessions: readonly number[]): void;
-  /**
-   * Lets what clients have asked be answered, and reads nothing more from them: until a route serves again, or cuts them.
-   * To be called under a route that holds.
-   *
-   * @param withinMs how long to wait for the answers, in milliseconds
-   */
-  quiesce(withinMs: number): Promise<Quiescence>;
-  /** Cuts every session that relays, as another generation would; the route stays. Gives how many there were. */
-  evict(): Promise<number>;
-  /** Closes the listeners, refuses what waits, lets relaying sessions finish. Resolves when none is left. */
-  drain(): Promise<void>;
-  /** Closes the listeners and destroys every session. Idempotent; ends a drain in progress. */
-  close(): Promise<void>;
+  /** Has a command carried out: at once, or for an engine in a worker at its next turn, within a millisecond. */
+  apply(command: TunnelCommand): void;
   /** Totals since open, and how many there are now. Reading them costs the data path nothing. */
   counters(): TunnelCounters;
   /** How long dials and sessions have taken since open. */
   durations(): DurationsView;
 }
 
-/** How a quiescence has ended: sessions whose last command has been answered, and those that still wait for an answer. */
-export interface Quiescence {
-  readonly resting: number;
-  readonly busy: number;
-}
+/** What a tunnel can be asked for. Commands are carried out in the order in which they were given. */
+export type TunnelCommand =
+  /** Sends clients elsewhere from now on: see `Route`. Answered by the event `steered`. */
+  | { readonly kind: 'steer'; readonly route: Route }
+  /** Changes the limits. Nobody is cut by it; those that wait or dial have the new times. */
+  | { readonly kind: 'limits'; readonly limits: TunnelLimits }
+  /**
+   * Lets what clients have asked be answered, and reads nothing more from them until `thaw`, or a route that serves or cuts them.
+   * To be given under a route that holds. Answered by `frozen`, within so many milliseconds.
+   */
+  | { readonly kind: 'freeze'; readonly withinMs: number }
+  | { readonly kind: 'thaw' }
+  /** The server has answered a question that was asked after it had dropped these clients; see the event `dropped`. */
+  | { readonly kind: 'trust'; readonly clients: readonly number[] }
+  /** Cuts every attached client, as another generation would; the route stays. Answered by `evicted`. */
+  | { readonly kind: 'evict' }
+  /** Closes the listeners, refuses who waits, lets attached clients finish. Answered by `drained` when none is left. */
+  | { readonly kind: 'drain' }
+  /** Closes the listeners and cuts everybody. Ends a drain in progress. Answered by `closed`; nothing follows that. */
+  | { readonly kind: 'close' };
 
 export interface TunnelCounters {
   /** Sessions relaying or dialling now. */
@@ -147,13 +146,9 @@ export const endReasons = [
 ] as const;
 export type EndReason = (typeof endReasons)[number];
 
-/** What a server may say at the head of a reply that puts its being a usable master in doubt. */
-export const doubtWords = ['READONLY', 'MASTERDOWN', 'LOADING'] as const;
-export type DoubtWord = (typeof doubtWords)[number];
-
-/** What an engine tells. All of it is for logs, hints and stories; nothing waits for an answer. */
+/** What an engine reports. All of it is for logs, hints and records; the engine waits for no answer. */
 export type TunnelEvent =
-  /** A `steer` has been carried out: sessions cut by it, sessions waiting now, sessions sent on their way by it. */
+  /** A `steer` was carried out: clients cut by it, clients waiting now, clients that it let dial. */
   | {
       readonly kind: 'steered';
       readonly generation: number;
@@ -161,9 +156,17 @@ export type TunnelEvent =
       readonly held: number;
       readonly released: number;
     }
+  /** A `freeze` is over: clients whose last command was answered, and those that still wait for an answer. */
+  | { readonly kind: 'frozen'; readonly answered: number; readonly unanswered: number }
+  /** An `evict` was carried out: how many clients it cut. */
+  | { readonly kind: 'evicted'; readonly cut: number }
+  /** No client is left since `drain`. */
+  | { readonly kind: 'drained' }
+  /** Everything is closed, and what was bound is free. */
+  | { readonly kind: 'closed' }
   /** The first byte that a server of this generation sent to any client. Once per generation. */
   | { readonly kind: 'first-byte'; readonly generation: number }
-  /** A dial failed or passed its deadline. Told at most once per 50 ms per tunnel, with how many it stands for. */
+  /** A dial failed or passed its deadline. Reported at most once per 50 ms per tunnel, with how many it stands for. */
   | {
       readonly kind: 'dial-failed';
       readonly generation: number;
@@ -172,29 +175,29 @@ export type TunnelEvent =
       readonly code: string;
       readonly count: number;
     }
-  /** A reply began with a doubtful word. Told at most once per 50 ms per tunnel. */
+  /** A reply began with a word that a usable master does not say. Reported at most once per 50 ms per tunnel. */
   | {
-      readonly kind: 'doubt';
+      readonly kind: 'suspect-reply';
       readonly generation: number;
       readonly endpoint: Endpoint;
-      readonly word: DoubtWord;
+      readonly word: SuspectWord;
     }
   /**
-   * The server has ended a session that nobody had asked it to end, as the kernel does for a process that is killed. New
-   * sessions wait until `reassure` is called with this session's number, another route comes, or half a second is over.
+   * The server ended a connection that its client had not asked it to end, as the kernel does for a process that is killed. New
+   * clients wait until `trust` names this client, another route comes, or half a second is over.
    */
   | {
       readonly kind: 'dropped';
       readonly generation: number;
       readonly endpoint: Endpoint;
-      readonly session: number;
+      readonly client: number;
     }
   /** `accept` failed (EMFILE and its kin); accepting pauses and resumes by itself. */
   | { readonly kind: 'accept-paused'; readonly address: ListenAddress; readonly code: string }
   | { readonly kind: 'accept-resumed'; readonly address: ListenAddress }
-  /** A session was refused, and why. Told at most once per 50 ms per tunnel, with how many it stands for. */
+  /** Clients were refused, and why. Reported at most once per 50 ms per tunnel, with how many it stands for. */
   | { readonly kind: 'refused'; readonly reason: string; readonly count: number }
-  /** Only where `tellSessions`. */
+  /** Only where `reportsSessions`. */
   | { readonly kind: 'session-opened'; readonly session: number; readonly generation: number }
   | {
       readonly kind: 'session-ended';

@@ -1,30 +1,12 @@
-import { refusalMark, refusalWords } from '../../net/refusal.ts';
-import { printable } from '../../printable.ts';
 import { errnoWords, isOwnShortage } from '../../net/errno.ts';
 import type { TunnelLimits } from './engine.ts';
 
+/** Why nobody is admitted any more. */
 export const shuttingDown = 'shutting down';
 
-/** Sentinel would list the address of the replica as this host has it, where another server may listen, and make that one a replica. */
+/** Sentinel would list the address of the replica as this host sees it, where another server may listen, and would make that one a replica. */
 export const noReplication =
   'this listener carries no replication: point "replicaof" at the master itself, or set "allowReplication"';
-
-/**
- * What a client is told that is refused for a reason that passes by itself: one RESP error. Whatever came into a reason from
- * outside must not end it early.
- */
-export function refusalLine(reason: string): string {
-  return lineOf(refusalWords.later, reason);
-}
-
-/** What a client is told that is refused until somebody changes the configuration, its own or that of the tunnel. */
-export function denialLine(reason: string): string {
-  return lineOf(refusalWords.never, reason);
-}
-
-function lineOf(word: string, reason: string): string {
-  return `-${word} ${refusalMark}${printable(reason.replace(/[\r\n]+/g, ' '))}\r\n`;
-}
 
 /** Why nobody more is admitted to a tunnel. */
 export function tunnelIsFull(name: string, most: number): string {
@@ -32,13 +14,8 @@ export function tunnelIsFull(name: string, most: number): string {
 }
 
 /** Why nobody more is admitted to any tunnel. */
-export function wholeIsFull(most: number): string {
+export function totalIsFull(most: number): string {
   return `the limit of ${String(most)} connections of the whole tunnel is reached`;
-}
-
-/** Why nobody more is accepted, whatever the configuration allows. @param most how many connections there are descriptors for */
-export function descriptorsAreTaken(most: number): string {
-  return `this host has file descriptors for ${String(most)} connections of the tunnel, and all are taken (ulimit -n)`;
 }
 
 /** @param reason why there is something to wait for */
@@ -56,7 +33,7 @@ export function unanswered(name: string): string {
   return `the master of "${name}" has not answered`;
 }
 
-/** @param why what was waited for in vain */
-export function waitedInVain({ holdMs }: Pick<TunnelLimits, 'holdMs'>, why: string): string {
+/** @param why what did not come */
+export function waitedTooLong({ holdMs }: Pick<TunnelLimits, 'holdMs'>, why: string): string {
   return `${why}; waited ${String(holdMs)} ms`;
 }

@@ -107,7 +107,7 @@ export function describeChanging(engine: EngineUnderTest): void {
         dialMs: 1500,
         maxConnections: 2,
         idleMs: 0,
-        tellSessions: true,
+        reportsSessions: true,
       };
       rig.serve(upstream.port);
       const clients = await Promise.all([rig.connect(), rig.connect(), rig.connect()]);
@@ -140,7 +140,7 @@ export function describeChanging(engine: EngineUnderTest): void {
         dialMs: 1500,
         maxConnections: 10,
         idleMs: 0,
-        tellSessions: false,
+        reportsSessions: false,
       });
       await client.says('-LOADING sentinel-tunnel: a failover is going on; waited 50 ms\r\n');
     });

@@ -1,3 +1,4 @@
+import { DrivenTunnel } from './driven-tunnel.ts';
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import { eventually, eventuallyPasses, freePort, FullBacklog, unresolvable } from '../../support/index.ts';
@@ -149,7 +150,7 @@ export function describeDialling(engine: EngineUnderTest): void {
 
     it('dials no listener of its own process, by an address or by a name, and says why', async () => {
       await using rig = await Rig.open(engine);
-      const other = await rig.engine.open(secured(defaultSpec), () => undefined);
+      const other = await DrivenTunnel.open(rig.engine, secured(defaultSpec), () => undefined);
       const late = await rig.tunnel.listen(await listenerOnFreePort());
       const everywhere = await rig.tunnel.listen(listenerOn({ kind: 'tcp', host: '0.0.0.0', port: 0 }));
       const own = [

@@ -35,7 +35,7 @@ export function describeDropping(engine: EngineUnderTest): void {
         const isInTime = misgivingFromNow();
         server[how]();
         await client.ended();
-        const { generation, session, endpoint } = await rig.event('dropped');
+        const { generation, client: dropped, endpoint } = await rig.event('dropped');
         assert.deepEqual([generation, endpoint.port], [1, upstream.port]);
 
         const next = await rig.connect();
@@ -46,7 +46,7 @@ export function describeDropping(engine: EngineUnderTest): void {
           assert.equal(upstream.peers.length, 1);
           assert.equal(next.received, 0);
         }
-        rig.tunnel.reassure([session]);
+        rig.tunnel.trust([dropped]);
         await next.says('early');
         assert.equal((await upstream.peer(1)).received, 5, 'sent once');
       });

@@ -10,7 +10,7 @@ export function describeIdling(engine: EngineUnderTest): void {
     it('ends a session in which nothing has moved for the timeout, in good order, and no other', async () => {
       await using upstream = await Upstream.echo();
       const idleMs = 800;
-      await using rig = await Rig.open(engine, { idleMs, tellSessions: true });
+      await using rig = await Rig.open(engine, { idleMs, reportsSessions: true });
       rig.serve(upstream.port);
       const idle = await rig.connect();
       const startedMs = performance.now();
@@ -54,7 +54,13 @@ export function describeIdling(engine: EngineUnderTest): void {
       await using upstream = await Upstream.echo();
       await using rig = await Rig.open(engine, { idleMs: 0 });
       const client = await rig.connect();
-      const limits = { holdMs: 60_000, holdMax: 10, dialMs: 1500, maxConnections: 10, tellSessions: false };
+      const limits = {
+        holdMs: 60_000,
+        holdMax: 10,
+        dialMs: 1500,
+        maxConnections: 10,
+        reportsSessions: false,
+      };
       rig.tunnel.adjust({ ...limits, idleMs: 50 });
       await new Promise((resolve) => setTimeout(resolve, 150));
       rig.tunnel.adjust({ ...limits, idleMs: 0 });

@@ -22,13 +22,14 @@ const tunnel = await engine.open(
     dialMs: 60_000,
     maxConnections: 10_000,
     idleMs: 0,
-    tellSessions: false,
+    reportsSessions: false,
   },
   (event) => {
     console.log(JSON.stringify(event));
   },
 );
-tunnel.steer({ kind: 'serve', generation: 1, endpoint: { host: '127.0.0.1', port: Number(upstreamPort) } });
+const endpoint = { host: '127.0.0.1', port: Number(upstreamPort) };
+tunnel.apply({ kind: 'steer', route: { kind: 'serve', generation: 1, endpoint } });
 const [address] = tunnel.listening;
 console.log(JSON.stringify({ port: address?.kind === 'tcp' && address.port }));
 setInterval(() => {

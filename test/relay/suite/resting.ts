@@ -22,13 +22,13 @@ export function describeResting(engine: EngineUnderTest): void {
       asking.send('two');
       const askingServer = await eventually(() => upstream.peers.find((peer) => peer.text === 'two'));
       rig.hold(1);
-      const quiet = rig.tunnel.quiesce(patienceMs);
+      const quiet = rig.tunnel.freeze(patienceMs);
       // Half of a command is completed, or it would never be answered.
       asking.send('-and-a-half');
       await askingServer.says('two-and-a-half');
       askingServer.send('+two');
       await asking.says('+two');
-      assert.deepEqual(await quiet, { resting: 2, busy: 0 });
+      assert.deepEqual(await quiet, { answered: 2, unanswered: 0 });
       idle.send('three');
       asking.send('four');
       // A reply that comes late still reaches its client.
@@ -59,7 +59,7 @@ export function describeResting(engine: EngineUnderTest): void {
       for (const client of clients) client.send('x');
       await eventually(() => clients.every(({ received }) => received > 0));
       rig.hold(1);
-      assert.deepEqual(await rig.tunnel.quiesce(patienceMs), { resting: 10, busy: 0 });
+      assert.deepEqual(await rig.tunnel.freeze(patienceMs), { answered: 10, unanswered: 0 });
       isQuiet = true;
       const { upstreamBytes } = rig.tunnel.counters();
       rig.hold(2);
@@ -78,7 +78,7 @@ export function describeResting(engine: EngineUnderTest): void {
       await (await upstream.peer(0)).says('BLPOP');
       await rig.counts({ open: 2 });
       rig.hold(1);
-      assert.deepEqual(await rig.tunnel.quiesce(50), { resting: 1, busy: 1 });
+      assert.deepEqual(await rig.tunnel.freeze(50), { answered: 1, unanswered: 1 });
       silent.send('more');
       rig.serve(upstream.port);
       await (await upstream.peer(1)).says('more');
@@ -96,10 +96,10 @@ export function describeResting(engine: EngineUnderTest): void {
       // Until it is full of what the client does not take, it may well have passed on all that it has.
       await stalled(() => rig.tunnel.counters().downstreamBytes);
       rig.hold(1);
-      assert.deepEqual(await rig.tunnel.quiesce(50), { resting: 0, busy: 1 });
-      const quiet = rig.tunnel.quiesce(patienceMs);
+      assert.deepEqual(await rig.tunnel.freeze(50), { answered: 0, unanswered: 1 });
+      const quiet = rig.tunnel.freeze(patienceMs);
       slow.socket.resume();
-      assert.deepEqual(await quiet, { resting: 1, busy: 0 });
+      assert.deepEqual(await quiet, { answered: 1, unanswered: 0 });
       // Where the server pauses in mid-reply for longer than a moment, that may have been taken for its end.
       await eventually(() => slow.received === large.length);
     });
@@ -108,11 +108,11 @@ export function describeResting(engine: EngineUnderTest): void {
       await using upstream = await Upstream.start();
       await using rig = await Rig.open(engine);
       rig.serve(upstream.port);
-      assert.deepEqual(await rig.tunnel.quiesce(patienceMs), { resting: 0, busy: 0 });
+      assert.deepEqual(await rig.tunnel.freeze(patienceMs), { answered: 0, unanswered: 0 });
       const client = await rig.connect();
       client.send('BLPOP');
       await (await upstream.peer(0)).says('BLPOP');
-      const quiet = rig.tunnel.quiesce(2 * patienceMs);
+      const quiet = rig.tunnel.freeze(2 * patienceMs);
       await rig.tunnel.close();
       await quiet;
     });

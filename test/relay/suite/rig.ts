@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import type {
   Engine,
   EngineName,
-  EngineTunnel,
   TunnelCounters,
   TunnelEvent,
   TunnelSpec,
 } from '../../../src/relay/core/engine.ts';
+import { DrivenTunnel, type EventOf } from './driven-tunnel.ts';
 import type { ListenerConfig } from '../../../src/config/types.ts';
 import type { ListenAddress } from '../../../src/net/endpoint.ts';
 import { eventually, eventuallyPasses, freePort, patienceMs } from '../../support/index.ts';
@@ -50,7 +50,7 @@ export const defaultSpec: TunnelSpec = {
   dialMs: 2 * patienceMs,
   maxConnections: 10_000,
   idleMs: 0,
-  tellSessions: false,
+  reportsSessions: false,
 };
 
 /** What a test wants otherwise than usual; of a listener, its address may be all. */
@@ -59,8 +59,6 @@ type RigSpec = Partial<Omit<TunnelSpec, 'listen'>> & {
   /** Whether the server is said to have answered whenever it has dropped a session. It is, unless a test says so itself. */
   readonly isAnswering?: boolean;
 };
-
-export type EventOf<K extends TunnelEvent['kind']> = Extract<TunnelEvent, { kind: K }>;
 
 /** TLS on both sides, where the suite is run with it. */
 export function secured(spec: TunnelSpec): TunnelSpec {
@@ -83,7 +81,7 @@ export function secured(spec: TunnelSpec): TunnelSpec {
 /** An engine with one tunnel, what it told, and the clients made here. */
 export class Rig implements AsyncDisposable {
   readonly engine: Engine;
-  readonly tunnel: EngineTunnel;
+  readonly tunnel: DrivenTunnel;
   readonly events: TunnelEvent[];
   readonly #clients: Peer[] = [];
 
@@ -97,14 +95,15 @@ export class Rig implements AsyncDisposable {
       const listeners = listen?.map((each) =>
         'address' in each ? { ...listenerOn(each.address), ...each } : listenerOn(each),
       );
-      const tunnel: EngineTunnel = await engine.open(
+      const tunnel: DrivenTunnel = await DrivenTunnel.open(
+        engine,
         secured({ ...defaultSpec, ...spec, ...(listeners && { listen: listeners }) }),
         (event) => {
           events.push(event);
-          // Not from within the telling, as it would not be in earnest either.
+          // Not from within the report: nobody does that in the product either.
           if (event.kind === 'dropped' && isAnswering)
             queueMicrotask(() => {
-              tunnel.reassure([event.session]);
+              tunnel.trust([event.client]);
             });
         },
       );
@@ -115,7 +114,7 @@ export class Rig implements AsyncDisposable {
     }
   }
 
-  private constructor(engine: Engine, tunnel: EngineTunnel, events: TunnelEvent[]) {
+  private constructor(engine: Engine, tunnel: DrivenTunnel, events: TunnelEvent[]) {
     this.engine = engine;
     this.tunnel = tunnel;
     this.events = events;

@@ -125,18 +125,23 @@ export function describeSteering(engine: EngineUnderTest): void {
       await client.says('..\r\n');
       client.send('-ERR no\r\n');
       await client.says('-ERR no\r\n');
-      assert.deepEqual(rig.told('doubt'), []);
+      assert.deepEqual(rig.told('suspect-reply'), []);
       for (const [index, word] of (['READONLY', 'LOADING', 'MASTERDOWN'] as const).entries()) {
         client.send(`-${word} You cannot.\r\n`);
-        assert.deepEqual(await rig.event('doubt', index), { kind: 'doubt', generation: 3, endpoint, word });
+        assert.deepEqual(await rig.event('suspect-reply', index), {
+          kind: 'suspect-reply',
+          generation: 3,
+          endpoint,
+          word,
+        });
         await new Promise((resolve) => setTimeout(resolve, 60)); // told at most once in 50 ms
       }
     });
 
     it('tells of each session only where asked to', async () => {
       await using upstream = await Upstream.echo();
-      for (const tellSessions of [true, false]) {
-        await using rig = await Rig.open(engine, { tellSessions });
+      for (const reportsSessions of [true, false]) {
+        await using rig = await Rig.open(engine, { reportsSessions });
         rig.serve(upstream.port);
         const client = await rig.connect();
         client.send('12345');
@@ -144,7 +149,7 @@ export function describeSteering(engine: EngineUnderTest): void {
         client.end();
         await rig.endedBy('downstream', 1);
         const told = rig.events.filter(({ kind }) => kind.startsWith('session-'));
-        if (!tellSessions) {
+        if (!reportsSessions) {
           assert.deepEqual(told, []);
           continue;
         }

@@ -1,3 +1,4 @@
+import { DrivenTunnel } from './driven-tunnel.ts';
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import { it } from './it.ts';
@@ -59,7 +60,11 @@ export function describeWaiting(engine: EngineUnderTest): void {
       await using rig = await Rig.open(engine);
       rig.engine.limit(2);
       rig.serve(upstream.port);
-      const other = await rig.engine.open(secured({ ...defaultSpec, name: 'other' }), () => undefined);
+      const other = await DrivenTunnel.open(
+        rig.engine,
+        secured({ ...defaultSpec, name: 'other' }),
+        () => undefined,
+      );
       other.steer({ kind: 'serve', generation: 1, endpoint: { host: '127.0.0.1', port: upstream.port } });
       const [elsewhere] = other.listening;
       assert.ok(elsewhere);

@@ -8,7 +8,7 @@ import {
   scenario,
   serveThrough,
 } from '../../support/index.ts';
-import { hasRing } from '../../relay/epoll-engine.ts';
+import { hasRing } from '../../relay/io/epoll/engines.ts';
 
 const skip = await cannotMakeNamespaces();
 

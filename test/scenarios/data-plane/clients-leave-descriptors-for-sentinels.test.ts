@@ -10,7 +10,7 @@ import {
   lacksProc,
   Writer,
 } from '../../support/index.ts';
-import { hasRing } from '../../relay/epoll-engine.ts';
+import { hasRing } from '../../relay/io/epoll/engines.ts';
 
 const limit = 160;
 

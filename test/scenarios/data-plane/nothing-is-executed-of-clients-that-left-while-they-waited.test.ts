@@ -12,7 +12,7 @@ import {
   scenario,
   startThrough,
 } from '../../support/index.ts';
-import { hasRing } from '../../relay/epoll-engine.ts';
+import { hasRing } from '../../relay/io/epoll/engines.ts';
 
 for (const engine of (await hasRing()) ? ['streams', 'epoll', 'io_uring'] : ['streams', 'epoll']) {
   for (const leaves of ['end', 'reset'] as const) {

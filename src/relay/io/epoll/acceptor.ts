@@ -1,17 +1,19 @@
 import { performance } from 'node:perf_hooks';
 import { Backoff } from '../../../lifecycle/backoff.ts';
 import type { ListenAddress } from '../../../net/endpoint.ts';
-import * as abi from './abi.ts';
-import type { Loop } from './loop.ts';
-import type { OpenListener } from './messages.ts';
-import { AllowList, notAllowedLine } from '../../core/allow-list.ts';
-import { firstPauseMs, longestPauseMs } from '../../core/times.ts';
-import { addressOf } from './sockaddr.ts';
-import type { Socket } from './socket.ts';
-import { errorName, peerBytes } from './syscalls.ts';
+import * as abi from '../../../os/abi.ts';
+import type { Permits } from '../../../lifecycle/permits.ts';
+import { AllowList, notAllowedLine } from '../../../net/allow-list.ts';
+import { refusalLine } from '../../../net/refusal.ts';
+import { addressOf } from '../../../os/sockaddr.ts';
+import { errorName, peerBytes } from '../../../os/syscalls.ts';
+import type { Connection } from '../connection.ts';
+import { descriptorsAreTaken, descriptorsPerClient } from '../descriptors.ts';
+import { firstPauseMs, longestPauseMs } from '../times.ts';
+import type { Loop, Watched } from './loop.ts';
 
-/** Connections accepted from one listener before the others have their turn. */
-const acceptsPerTurn = 64;
+/** Connections accepted from one listener before others have their turn. */
+const acceptsPerIteration = 64;
 
 /**
  * What accept(2) may say of the connection that was next, rather than of us: "treat them like EAGAIN by retrying".
@@ -29,21 +31,29 @@ const ofTheConnection: readonly number[] = [
   abi.ENETUNREACH,
 ];
 
-const notAllowed = new TextEncoder().encode(notAllowedLine);
+/** A bound and listening socket. Descriptors belong to the process: a thread can use what another has opened. */
+export interface OpenListener {
+  readonly fd: number;
+  readonly address: ListenAddress;
+  readonly allow: readonly string[];
+  readonly allowReplication: boolean;
+  /** Every thread has the same descriptor, and one of them wakes. It is closed when none uses it any more. */
+  readonly isShared: boolean;
+}
 
-export interface Accepted {
-  accepted(fd: number, by: OpenListener): void;
-  /** A client was told that it may not come in, and why. */
+export interface AcceptorHandler {
+  accepted(connection: Connection, allowsReplication: boolean): void;
+  /** A client was refused before it became one, and why. */
   turnedAway(reason: string): void;
   /** A connection was lost before it could be accepted. */
-  failed(): void;
-  /** Accepting has failed and will be tried again. Told once until it works again. */
+  acceptFailed(): void;
+  /** Accepting has failed and will be tried again. Called once until it works again. */
   paused(address: ListenAddress, code: string): void;
   resumed(address: ListenAddress): void;
 }
 
 interface Listener {
-  readonly socket: Socket;
+  readonly watched: Watched;
   readonly open: OpenListener;
   readonly allow: AllowList | undefined;
   readonly backoff: Backoff;
@@ -52,75 +62,51 @@ interface Listener {
   isFailing: boolean;
 }
 
-/** The listeners of a door. Out of descriptors or memory, one leaves the epoll set for a while instead of spinning. */
+/** The listeners of a tunnel in one thread. Out of descriptors or memory, one leaves the epoll set for a while instead of spinning. */
 export class Acceptor {
   dueMs = Infinity;
   readonly #loop: Loop;
-  readonly #accepted: Accepted;
-  /** The address of who was accepted last, where somebody wants to know it. */
+  readonly #descriptors: Permits;
+  readonly #handler: AcceptorHandler;
+  /** The address of the client that was accepted last, where it matters. */
   readonly #peer = new Uint8Array(peerBytes);
   #listeners: Listener[] = [];
 
-  constructor(loop: Loop, open: readonly OpenListener[], accepted: Accepted) {
+  /** @param descriptors what clients, and what is dialled for them, take */
+  constructor(loop: Loop, descriptors: Permits, handler: AcceptorHandler) {
     this.#loop = loop;
-    this.#accepted = accepted;
-    for (const each of open) this.add(each);
+    this.#descriptors = descriptors;
+    this.#handler = handler;
   }
 
   add(open: OpenListener): void {
-    const socket = this.#loop.enterListener(open.fd, open.isShared);
-    const backoff = new Backoff(firstPauseMs, longestPauseMs);
-    const allow = AllowList.of(open.allow);
-    const listener: Listener = { socket, open, allow, backoff, resumeMs: Infinity, isFailing: false };
+    const watched = this.#loop.enter(
+      open.fd,
+      () => {
+        this.#accept(listener);
+      },
+      open.isShared,
+    );
+    const listener: Listener = {
+      watched,
+      open,
+      allow: AllowList.of(open.allow),
+      backoff: new Backoff(firstPauseMs, longestPauseMs),
+      resumeMs: Infinity,
+      isFailing: false,
+    };
     this.#listeners.push(listener);
-    const result = this.#loop.epoll.addReadable(socket, open.isShared);
-    if (result < 0) this.#pause(listener, result);
+    this.#listen(listener);
   }
 
-  /** Stops listening on one of them. Who has connected already is let in first: closing would reset them. */
+  /** Stops listening on one of them. Clients that have connected already are accepted first: closing would reset them. */
   remove(fd: number): void {
-    const found = this.#listeners.find(({ socket }) => socket.fd === fd);
+    const found = this.#listeners.find(({ watched }) => watched.fd === fd);
     if (!found) return;
-    this.accept(found.socket);
+    this.#accept(found);
     this.#listeners = this.#listeners.filter((each) => each !== found);
-    this.#loop.close(found.socket);
+    this.#loop.remove(found.watched);
     this.#setDue();
-  }
-
-  /** @returns whether the socket is one of these listeners */
-  accept(socket: Socket): boolean {
-    const listener = this.#listeners.find((each) => each.socket === socket);
-    if (!listener) return false;
-    for (let accepts = 0; accepts < acceptsPerTurn; accepts += 1) {
-      const fd = listener.allow
-        ? this.#loop.sys.acceptFrom(socket.fd, this.#peer)
-        : this.#loop.sys.accept(socket.fd);
-      if (fd === abi.EAGAIN) break;
-      if (fd >= 0) {
-        if (listener.isFailing) this.#recovered(listener);
-        if (listener.allow) this.#admit(fd, listener.open, listener.allow);
-        else this.#accepted.accepted(fd, listener.open);
-      } else if (ofTheConnection.includes(fd)) {
-        if (fd !== abi.EINTR) this.#accepted.failed();
-      } else {
-        this.#loop.epoll.remove(socket);
-        this.#pause(listener, fd);
-        break;
-      }
-    }
-    return true;
-  }
-
-  #admit(fd: number, open: OpenListener, allow: AllowList): void {
-    const objection = allow.objection(addressOf(this.#peer));
-    if (objection === undefined) {
-      this.#accepted.accepted(fd, open);
-      return;
-    }
-    const { sys } = this.#loop;
-    sys.sendRest(fd, notAllowed, 0); // fits the empty buffer of a new connection, or its client has gone
-    sys.close(fd);
-    this.#accepted.turnedAway(objection);
   }
 
   /** Listens again where a pause has ended. */
@@ -129,33 +115,91 @@ export class Acceptor {
     for (const listener of this.#listeners) {
       if (listener.resumeMs > nowMs) continue;
       listener.resumeMs = Infinity;
-      const result = this.#loop.epoll.addReadable(listener.socket, listener.open.isShared);
-      if (result < 0) this.#pause(listener, result);
+      this.#listen(listener);
     }
     this.#setDue();
   }
 
-  close(): void {
-    for (const { socket } of this.#listeners) this.#loop.close(socket);
+  /** Stops listening on all of them. @returns their descriptors */
+  close(): readonly number[] {
+    const closed = this.#listeners;
     this.#listeners = [];
+    for (const { watched } of closed) this.#loop.remove(watched);
     this.#setDue();
+    return closed.map(({ open }) => open.fd);
+  }
+
+  #listen(listener: Listener): void {
+    const result = this.#loop.epoll.addReadable(listener.watched, listener.open.isShared);
+    if (result < 0) this.#pause(listener, result);
+  }
+
+  #accept(listener: Listener): void {
+    const { sys, epoll } = this.#loop;
+    const { watched, allow } = listener;
+    for (let accepts = 0; accepts < acceptsPerIteration; accepts += 1) {
+      const fd = allow ? sys.acceptFrom(watched.fd, this.#peer) : sys.accept(watched.fd);
+      if (fd === abi.EAGAIN) return;
+      if (fd >= 0) {
+        if (listener.isFailing) this.#recovered(listener);
+        this.#admit(fd, listener);
+      } else if (ofTheConnection.includes(fd)) {
+        if (fd !== abi.EINTR) this.#handler.acceptFailed();
+      } else {
+        epoll.remove(watched);
+        this.#pause(listener, fd);
+        return;
+      }
+    }
+  }
+
+  #admit(fd: number, { open, allow }: Listener): void {
+    const objection = allow?.objection(addressOf(this.#peer));
+    if (objection !== undefined) this.#turnAway(fd, notAllowedLine, objection);
+    else if (!this.#descriptors.take(descriptorsPerClient)) {
+      const reason = descriptorsAreTaken(this.#descriptors.most);
+      this.#turnAway(fd, refusalLine(reason), reason);
+    } else {
+      const connection = this.#loop.watch(fd, false);
+      if (typeof connection === 'number') {
+        this.#descriptors.give(descriptorsPerClient);
+        this.#handler.acceptFailed();
+        return;
+      }
+      connection.permits = this.#descriptors;
+      this.#handler.accepted(connection, open.allowReplication);
+    }
+  }
+
+  /** Closes at once: it is one more than there should be. */
+  #turnAway(fd: number, line: string, reason: string): void {
+    const { sys } = this.#loop;
+    const bytes = new TextEncoder().encode(line);
+    // One line fits the empty buffer of a new connection; where it does not, the client has gone.
+    for (let from = 0; from < bytes.length;) {
+      const sent = sys.sendRest(fd, bytes, from);
+      if (sent < 0 && sent !== abi.EINTR) break;
+      from += Math.max(sent, 0);
+    }
+    sys.close(fd);
+    this.#handler.turnedAway(reason);
   }
 
   #pause(listener: Listener, error: number): void {
     listener.resumeMs = performance.now() + listener.backoff.next();
     this.#setDue();
     if (listener.isFailing) {
-      this.#accepted.failed();
+      this.#handler.acceptFailed();
       return;
     }
     listener.isFailing = true;
-    this.#accepted.paused(listener.open.address, errorName(error));
+    this.#handler.paused(listener.open.address, errorName(error));
   }
 
   #recovered(listener: Listener): void {
     listener.isFailing = false;
     listener.backoff.reset();
-    this.#accepted.resumed(listener.open.address);
+    this.#handler.resumed(listener.open.address);
   }
 
   #setDue(): void {

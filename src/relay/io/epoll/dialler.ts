@@ -1,114 +1,128 @@
 import type { Endpoint } from '../../../net/endpoint.ts';
-import * as abi from './abi.ts';
+import type { ClientTls } from '../../../net/tls.ts';
+import * as abi from '../../../os/abi.ts';
+import { isSelfConnected } from '../../../os/self-connection.ts';
+import type { SocketAddress } from '../../../os/sockaddr.ts';
+import { setDialOptions } from '../../../os/socket-options.ts';
+import { errorName } from '../../../os/syscalls.ts';
+import type { Dial, Dialler, DialHandler } from '../connection.ts';
+import { modes, type ConnectAnswer, type EpollConnection } from './connection.ts';
 import type { Loop } from './loop.ts';
-import { setDialOptions } from './options.ts';
 import type { Found, Resolver } from './resolver.ts';
-import { isSelfConnected } from './self-connection.ts';
-import type { SocketAddress } from './sockaddr.ts';
-import { roles, type Socket, type TunnelSession } from './socket.ts';
-import { errorName } from './syscalls.ts';
 
-/** What comes of a dial, told once, and never before `dial` has returned. */
-export interface DiallerPort {
-  /** The upstream of the session may be written to. It belongs to whoever is told. */
-  connected(session: TunnelSession, upstream: Socket): void;
-  /** `code` is an errno name. */
-  failed(session: TunnelSession, code: string): void;
-}
-
-/** Opens the upstreams of a door's sessions: looks names up, and tries their addresses one after the other. */
-export class Dialler {
+/** Opens connections to servers: looks names up, and tries their addresses one after the other. */
+export class EpollDialler implements Dialler {
   readonly #loop: Loop;
   readonly #resolver: Resolver;
-  readonly #port: DiallerPort;
 
-  constructor(loop: Loop, resolver: Resolver, port: DiallerPort) {
+  constructor(loop: Loop, resolver: Resolver) {
     this.#loop = loop;
     this.#resolver = resolver;
-    this.#port = port;
   }
 
-  dial(session: TunnelSession, endpoint: Endpoint): void {
-    session.dial += 1;
-    const { dial } = session;
-    const known = this.#resolver.known(endpoint);
-    if (known !== undefined && typeof known !== 'string') {
-      session.remaining = known;
-      this.#dialFirst(session);
-      return;
-    }
-    const dialAt = (found: Found): void => {
-      if (session.dial !== dial || session.phase.kind !== 'dialling') return;
-      if (typeof found === 'string') this.#port.failed(session, found);
-      else {
-        session.remaining = found;
-        this.#dialFirst(session);
-      }
-    };
-    if (known === undefined) this.#resolver.resolve(endpoint, dialAt);
-    else {
-      this.#loop.defer(() => {
-        dialAt(known);
+  dial(endpoint: Endpoint, tls: ClientTls | undefined, handler: DialHandler): Dial {
+    const dial = new EpollDial(this.#loop, this.#resolver, endpoint, handler);
+    // This engine is never given what has to be encrypted; it is not sent in plain text by mistake either.
+    if (tls === undefined) dial.start();
+    else dial.failLater('EPROTONOSUPPORT');
+    return dial;
+  }
+}
+
+class EpollDial implements Dial, ConnectAnswer {
+  readonly #loop: Loop;
+  readonly #resolver: Resolver;
+  readonly #endpoint: Endpoint;
+  readonly #handler: DialHandler;
+  /** Addresses in the order in which they are tried, and the one that is being tried. */
+  #addresses: readonly SocketAddress[] = [];
+  #tried = -1;
+  #connection: EpollConnection | undefined;
+  #isOver = false;
+
+  constructor(loop: Loop, resolver: Resolver, endpoint: Endpoint, handler: DialHandler) {
+    this.#loop = loop;
+    this.#resolver = resolver;
+    this.#endpoint = endpoint;
+    this.#handler = handler;
+  }
+
+  start(): void {
+    const known = this.#resolver.known(this.#endpoint);
+    if (known === undefined)
+      this.#resolver.resolve(this.#endpoint, (found) => {
+        this.#found(found);
       });
-    }
+    else if (typeof known === 'string') this.failLater(known);
+    else this.#found(known);
   }
 
-  abandon(session: TunnelSession): void {
-    session.dial += 1;
-    session.remaining = undefined;
-    if (session.phase.kind === 'dialling') this.#resolver.doubt(session.phase.endpoint);
-    if (session.upstream) this.#loop.reset(session.upstream);
-    session.upstream = undefined;
+  abandon(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#resolver.dialFailed(this.#endpoint);
+    this.#connection?.reset();
   }
 
-  /** The kernel says what has come of a connect. */
-  answered(session: TunnelSession, upstream: Socket, hasFailed: boolean): void {
-    if (session.upstream !== upstream) return;
-    if (hasFailed) {
-      const code = errorName(this.#loop.sys.pendingError(upstream.fd) || abi.ECONNRESET);
-      this.#drop(session, upstream, code);
-      return;
-    }
-    const target = session.dialling;
-    session.remaining = undefined;
-    session.dialling = undefined;
-    if (target && isSelfConnected(this.#loop.sys, upstream.fd, target))
-      this.#drop(session, upstream, 'ECONNREFUSED');
-    else this.#port.connected(session, upstream);
-  }
-
-  #drop(session: TunnelSession, upstream: Socket, code: string): void {
-    this.#loop.close(upstream);
-    session.upstream = undefined;
-    this.#tryNext(session, code);
-  }
-
-  /** Dials the first of the addresses that are left. A failure is told only after the gate has returned. */
-  #dialFirst(session: TunnelSession): void {
-    const address = session.remaining?.[0];
-    if (!address) return;
-    session.remaining = session.remaining?.slice(1);
-    session.dialling = address;
-    const result = this.#connect(session, address);
-    if (result >= 0) return;
-    const { dial } = session;
+  /** A failure is reported only after `dial` has returned. */
+  failLater(code: string): void {
     this.#loop.defer(() => {
-      if (session.dial === dial) this.#tryNext(session, errorName(result));
+      this.#fail(code);
     });
   }
 
-  #tryNext(session: TunnelSession, code: string): void {
-    if (session.remaining && session.remaining.length > 0) {
-      this.#dialFirst(session);
+  connectAnswered(hasFailed: boolean): void {
+    const connection = this.#connection;
+    const address = this.#addresses[this.#tried];
+    if (connection === undefined || address === undefined) return;
+    const { sys } = this.#loop;
+    let error = hasFailed ? sys.pendingError(connection.fd) || abi.ECONNRESET : 0;
+    if (error === 0 && isSelfConnected(sys, connection.fd, address)) error = abi.ECONNREFUSED;
+    connection.connecting = undefined;
+    this.#connection = undefined;
+    if (error !== 0) {
+      connection.close();
+      this.#tryNext(errorName(error));
       return;
     }
-    session.dial += 1;
-    if (session.phase.kind === 'dialling') this.#resolver.doubt(session.phase.endpoint);
-    this.#port.failed(session, code);
+    connection.mode = modes.watched;
+    this.#isOver = true;
+    this.#handler.connected(connection);
   }
 
-  #connect(session: TunnelSession, address: SocketAddress): number {
-    const { sys } = this.#loop;
+  #found(found: Found): void {
+    if (this.#isOver) return;
+    if (typeof found === 'string') this.#fail(found);
+    else {
+      this.#addresses = found;
+      this.#tryNext('ENOTFOUND');
+    }
+  }
+
+  /** @param code of the address that was tried last */
+  #tryNext(code: string): void {
+    this.#tried += 1;
+    const address = this.#addresses[this.#tried];
+    if (address === undefined) {
+      this.#resolver.dialFailed(this.#endpoint);
+      this.#fail(code);
+      return;
+    }
+    const result = this.#connect(address);
+    if (result < 0)
+      this.#loop.defer(() => {
+        if (!this.#isOver) this.#tryNext(errorName(result));
+      });
+  }
+
+  #fail(code: string): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#handler.dialFailed(code);
+  }
+
+  #connect(address: SocketAddress): number {
+    const { sys, keepAlive } = this.#loop;
     const fd = sys.socket(address.family);
     if (fd < 0) return fd;
     setDialOptions(sys, fd);
@@ -117,11 +131,11 @@ export class Dialler {
       sys.close(fd);
       return result;
     }
-    const upstream = this.#loop.watch(fd, roles.dialling, true);
-    if (typeof upstream === 'number') return upstream;
-    upstream.session = session;
-    session.upstream = upstream;
-    this.#loop.keepAlive.add(upstream);
+    const connection = this.#loop.watch(fd, true);
+    if (typeof connection === 'number') return connection;
+    connection.connecting = this;
+    this.#connection = connection;
+    keepAlive.add(connection);
     return 0;
   }
 }

@@ -1,9 +1,14 @@
-import * as abi from './abi.ts';
-import type { RingCarrier } from './ring-carrier.ts';
-import type { Socket } from './socket.ts';
-import { checked, type EventArray, type Syscalls } from './syscalls.ts';
+import * as abi from '../../../os/abi.ts';
+import { checked, type EventArray, type Syscalls } from '../../../os/syscalls.ts';
+import type { RingConnections } from './ring-connections.ts';
 
-/** Everything edge-triggered, told once; an edge after `epoll_wait` has returned makes a new event. */
+/** A descriptor, and the tag that comes with its events. */
+interface Tagged {
+  readonly fd: number;
+  readonly tag: number;
+}
+
+/** Everything edge-triggered: reported once; a change after `epoll_wait` has returned makes a new event. */
 const everything = abi.EPOLLIN | abi.EPOLLOUT | abi.EPOLLRDHUP | abi.EPOLLET;
 
 /** The epoll set of a thread, and how it is waited in beside a ring. */
@@ -13,7 +18,7 @@ export class EpollSet {
   lookedMs = 0;
   readonly #sys: Syscalls;
   readonly #events: EventArray;
-  readonly #ring: RingCarrier | undefined;
+  readonly #ring: RingConnections | undefined;
   /** The last look has found something, so there may be more. */
   #isBusy = true;
 
@@ -21,36 +26,37 @@ export class EpollSet {
    * @param events is filled by `wait`
    * @throws Error where epoll cannot be used here
    */
-  constructor(sys: Syscalls, events: EventArray, ring: RingCarrier | undefined) {
+  constructor(sys: Syscalls, events: EventArray, ring: RingConnections | undefined) {
     this.#sys = sys;
     this.#events = events;
     this.#ring = ring;
     this.fd = checked(sys.epollCreate(), 'epoll_create1');
   }
 
-  /** Takes in a connected or connecting socket: all that happens to it is told once. */
-  add(socket: Socket): number {
+  /** Takes in a connected or connecting socket: all that happens to it is reported once. */
+  add(socket: Tagged): number {
     return this.#sys.epollAdd(this.fd, socket.fd, everything, socket.tag);
   }
 
   /**
-   * Takes in what is told of as long as there is something to read, as a queue of connections that is not worked off in one turn.
+   * Takes in what is reported as long as there is something to read, such as a queue of connections that is longer than what is
+   * accepted in one iteration.
    *
-   * @param isShared with other threads: one of them is told, not all
+   * @param isShared with other threads: one of them wakes, not all
    */
-  addReadable(socket: Socket, isShared = false): number {
+  addReadable(socket: Tagged, isShared = false): number {
     const events = isShared ? abi.EPOLLIN | abi.EPOLLEXCLUSIVE : abi.EPOLLIN;
     return this.#sys.epollAdd(this.fd, socket.fd, events, socket.tag);
   }
 
-  remove(socket: Socket): void {
+  remove(socket: Tagged): void {
     this.#sys.epollRemove(this.fd, socket.fd);
   }
 
   /**
-   * Waits for events, and for what is received through the ring. Every turn has looked at the epoll set after that, so commands,
-   * and a standstill, come before anything that is carried. The ring tells of events in the set only when they are new:
-   * it is waited in only after the set was found empty.
+   * Waits for events, and for what is received through the ring. Every iteration has looked at the epoll set after that, so commands,
+   * and a stall, come before anything that is carried. The ring reports events in the set only when they are new: it is waited in
+   * only after the set was found empty.
    *
    * @param timeoutMs in milliseconds; -1 for no end
    * @returns how many events there are, or an error number
@@ -65,7 +71,7 @@ export class EpollSet {
     this.lookedMs = Date.now();
     let count: number;
     do count = this.#sys.epollWait(this.fd, this.#events, 0);
-    while (count === abi.EINTR); // what has been received is not carried without this look
+    while (count === abi.EINTR); // nothing received is handed over without this look
     this.#isBusy = count !== 0;
     return count;
   }

@@ -1,73 +1,87 @@
 import { performance } from 'node:perf_hooks';
-import * as abi from './abi.ts';
-import { Beat } from './beat.ts';
-import { Carrier } from './carrier.ts';
+import type { Permits } from '../../../lifecycle/permits.ts';
+import type { Ring } from '../../../os/ring.ts';
+import { checked, type Buffered, type EventArray, type Kernel, type Syscalls } from '../../../os/syscalls.ts';
+import type { Lag } from '../../../telemetry/lag.ts';
+import { descriptorsPerClient } from '../descriptors.ts';
+import { bulkBytes, EpollConnection, ways, type ConnectionLoop } from './connection.ts';
 import { EpollSet } from './epoll-set.ts';
+import { Heartbeat } from './heartbeat.ts';
 import { KeepAlive } from './keep-alive.ts';
-import type { LoopMember } from './loop-member.ts';
-import { Parting } from './parting.ts';
-import type { Ring } from './ring.ts';
-import { RingCarrier } from './ring-carrier.ts';
-import { roles, Socket, ways, type Role, type TunnelSession } from './socket.ts';
-import { descriptorsPerSession, type Places } from '../../core/places.ts';
-import type { Lag } from '../../core/lag.ts';
-import type { Stood } from '../../core/stood.ts';
-import { checked, type EventArray, type Kernel, type Syscalls } from './syscalls.ts';
+import { RingConnections, type RingLoop } from './ring-connections.ts';
 
 /** Events taken by one `epoll_wait`. */
-const eventsPerTurn = 512;
-
-/** Tags are above zero; they come back after two thousand million sockets. */
+const eventsPerIteration = 512;
+/** Tags are above zero; they are used again after two thousand million descriptors. */
 const lastTag = 2 ** 31 - 1;
-const failed = abi.EPOLLERR | abi.EPOLLHUP;
-const ends = abi.EPOLLRDHUP | abi.EPOLLHUP | abi.EPOLLERR;
+
+/** What hangs: this process, or only its main thread, which hears the Sentinels. */
+export type Stalled = 'process' | 'main thread';
 
 /** What a loop has from its thread. */
-export interface LoopPort {
-  /** Carries out what has been asked for meanwhile; called before anything else of its turn. */
+export interface LoopOptions {
+  /** Carries out the commands that have come; called before anything else of an iteration. */
   readonly command: () => void;
-  /** Whether the main thread is silent. Asked at every beat. */
-  readonly isUnsteered: () => boolean;
-  /** Returns when what has been asked for is up to date, after a standstill. */
-  readonly catchUp: (stood: Stood) => void;
-  /** Is told how late this loop comes to its beats. */
+  /** Whether the main thread is silent. Asked at every heartbeat. */
+  readonly isMainThreadSilent: () => boolean;
+  /** Returns when the commands of after a stall have come. */
+  readonly catchUp: (stalled: Stalled) => void;
+  /** Records how late this loop comes to its heartbeats. */
   readonly lag: Lag;
+  /** Belongs to the loop from now on, unless that throws. */
   readonly ring: Ring | undefined;
 }
 
+/** Who lives in a loop: it has connections, listeners and deadlines, and does its part of each iteration. */
+export interface LoopMember {
+  /** When `settle` has something to do although nothing happens, on the clock of `performance.now`. */
+  readonly dueMs: number;
+  /** Does what has come due. */
+  settle(): void;
+  /** Reports what happened in this iteration, once the descriptors that were closed in it are. */
+  publish(): void;
+}
+
+/** A descriptor in the epoll set, with the tag that tells it from the next one with the same number. */
+export interface Watched {
+  readonly fd: number;
+  readonly tag: number;
+  happened(events: number): void;
+}
+
 /**
- * One thread's descriptors and the turns in which their events are worked off. A descriptor that is closed leaves
- * the table at once and is given back to the kernel only at the end of the turn: no event of the same turn can
- * reach whoever gets its number next.
+ * One thread's descriptors, and the iterations in which their events are handled. A descriptor that is closed leaves the table at
+ * once and is closed for the kernel only at the end of the iteration: no event of the same iteration can reach the next one that
+ * gets its number.
  */
-export class Loop {
+export class Loop implements ConnectionLoop, RingLoop {
   readonly sys: Syscalls;
-  readonly doors = new Set<LoopMember>();
-  /** To be told of every socket that is dialled. */
+  readonly buffer: Buffered;
+  readonly bytes: Uint8Array;
+  isLending = false;
+  readonly ring: RingConnections | undefined;
+  readonly shortReads: number;
+  readonly members = new Set<LoopMember>();
+  /** To be given every connection that is dialled. */
   readonly keepAlive: KeepAlive;
-  /** Refused clients. */
-  readonly parting: Parting;
   readonly epoll: EpollSet;
-  readonly #own: Socket;
-  readonly #command: () => void;
-  readonly #isUnsteered: () => boolean;
-  readonly #catchUp: (stood: Stood) => void;
-  readonly #beat: Beat;
+  readonly #options: LoopOptions;
+  readonly #heartbeat: Heartbeat;
+  /** By which this thread's own event loop says that it has something to do. */
+  readonly #ownFd: number;
   readonly #events: EventArray;
-  readonly #carrier: Carrier;
-  /** Who carries what is short, where the kernel has an io_uring for us. */
-  readonly #ring: RingCarrier | undefined;
-  readonly #busyTurn: number;
-  /** How many events and receipts the last turn had. */
+  readonly #busy: number;
+  /** How many events and receipts the last iteration had. */
   #heard = 0;
   /** By descriptor. Dense, for the kernel gives the lowest free number. */
-  readonly #sockets: (Socket | undefined)[] = [];
+  readonly #watched: (Watched | undefined)[] = [];
+  /** Descriptors that others use too. */
+  readonly #borrowed = new Set<number>();
   #closing: number[] = [];
-  /** Places of descriptors that are given back with those. */
-  #returning: Places[] = [];
-  /** Sockets that are read from at the next turn without being asked for by an event. */
-  #again: Socket[] = [];
-  /** Work that must wait until the gate has returned. */
+  /** Permits of descriptors that are given back when those are closed. */
+  #returning: Permits[] = [];
+  /** Connections that are read from in the next iteration without an event. */
+  #again: EpollConnection[] = [];
   #deferred: (() => void)[] = [];
   #nextTag = 1;
   #isTouched = true;
@@ -75,96 +89,93 @@ export class Loop {
   #dueMs = Infinity;
   #wantsOwnLoop = false;
 
-  /**
-   * @param port its ring is this loop's own from now on, unless it throws
-   * @throws Error where epoll cannot be used here
-   */
-  constructor(kernel: Kernel, { command, isUnsteered, catchUp, lag, ring }: LoopPort) {
-    this.#command = command;
-    this.#isUnsteered = isUnsteered;
-    this.#catchUp = catchUp;
-    this.sys = kernel.sys;
-    this.keepAlive = new KeepAlive(kernel.sys, (fd, tag) => this.socketOf(fd, tag));
-    this.#events = kernel.events(eventsPerTurn);
-    this.#carrier = new Carrier(this, kernel, ring?.sizes.shortReplies);
-    this.parting = new Parting(this, this.#carrier);
-    this.#busyTurn = ring?.sizes.busyTurn ?? Infinity;
-    this.#ring = ring && new RingCarrier(ring, this.#carrier, this);
-    this.epoll = new EpollSet(this.sys, this.#events, this.#ring);
+  /** @throws Error where epoll cannot be used here */
+  constructor(kernel: Kernel, options: LoopOptions) {
+    const { ring } = options;
+    const { sys } = kernel;
+    this.#options = options;
+    this.sys = sys;
+    this.buffer = kernel.buffer(bulkBytes);
+    const { buffer, byteOffset } = this.buffer.bytes;
+    this.bytes = new Uint8Array(buffer, byteOffset, bulkBytes);
+    this.keepAlive = new KeepAlive(sys, (fd, tag) => this.connectionOf(fd, tag));
+    this.#events = kernel.events(eventsPerIteration);
+    this.ring = ring && new RingConnections(ring, this);
+    this.shortReads = ring?.sizes.shortReads ?? Infinity;
+    this.#busy = ring?.sizes.busyIteration ?? Infinity;
+    this.epoll = new EpollSet(sys, this.#events, this.ring);
+    let heartbeatFd = -1;
     try {
-      this.#own = this.#enter(checked(this.sys.ownLoop(), 'napi_get_uv_event_loop'), roles.ownLoop, false);
-      checked(this.epoll.addReadable(this.#own), 'epoll_ctl');
-      this.#beat = new Beat(this.sys, lag);
-      checked(this.epoll.addReadable(this.#enter(this.#beat.fd, roles.beat, false)), 'epoll_ctl');
+      this.#ownFd = checked(sys.ownLoop(), 'napi_get_uv_event_loop');
+      checked(this.epoll.addReadable(this.enter(this.#ownFd, handledFirst, true)), 'epoll_ctl');
+      this.#heartbeat = new Heartbeat(sys, options.lag);
+      heartbeatFd = this.#heartbeat.fd;
+      checked(this.epoll.addReadable(this.enter(heartbeatFd, handledFirst)), 'epoll_ctl');
     } catch (error) {
-      for (const socket of this.#sockets) if (socket?.role === roles.beat) this.sys.close(socket.fd);
+      if (heartbeatFd >= 0) sys.close(heartbeatFd);
       this.epoll.close();
       throw error;
     }
   }
 
-  /** Works until this thread's own event loop has something to do: a message, its end. */
+  /** Runs until this thread's own event loop has something to do: a message, its end. */
   run(): void {
     this.#wantsOwnLoop = false;
     this.settle(); // what this thread's own event loop has done meanwhile
     let isWanted = false;
-    while (!isWanted) isWanted = this.turn();
+    while (!isWanted) isWanted = this.iterate();
   }
 
   /**
-   * Waits for events, at most until the next deadline, and works them off.
+   * Waits for events, at most until the next deadline, and handles them.
    *
    * @returns whether this thread's own event loop has something to do
    */
-  turn(mostMs = Infinity): boolean {
+  iterate(): boolean {
     const { words, stride, dataWord } = this.#events;
-    // What was received before a standstill and is not sent yet waits for the same as what came in during it.
-    if (this.#ring?.hasSends === true && this.#beat.mayBeMissed(this.epoll.lookedMs)) this.#heedBeat();
-    const count = this.epoll.wait(this.#timeout(mostMs));
+    // What was received before a stall and is not sent yet waits for the same as what came in during it.
+    const hasSends = this.#options.ring?.hasSends === true;
+    if (hasSends && this.#heartbeat.mayBeMissed(this.epoll.lookedMs)) this.#checkStall();
+    const count = this.epoll.wait(this.#timeout());
     const end = count * stride; // below zero after EINTR: nothing is left to do but what is due
-    // A standstill is looked for before anything is carried that came in during it. Behind a full array may be more.
-    if (count === eventsPerTurn) this.#heedBeat();
+    // A stall is looked for before anything is carried that came in during it. Behind a full array may be more.
+    if (count === eventsPerIteration) this.#checkStall();
     for (let at = 0; at < end; at += stride) {
       const fd = words[at + dataWord];
-      if (fd === this.#own.fd) this.#wakened();
-      else if (fd === this.#beat.fd) this.#heedBeat();
+      if (fd === this.#ownFd) this.#woken();
+      else if (fd === this.#heartbeat.fd) this.#checkStall();
     }
-    const again = this.#again;
-    if (again.length > 0) {
+    if (this.#again.length > 0) {
+      const again = this.#again;
       this.#again = [];
-      for (const socket of again) {
-        socket.isQueued = false;
-        if (socket.role === roles.parting) this.#carrier.discard(socket);
-        else if (socket.canRead && socket.role === roles.relaying) this.#carrier.carry(socket);
-      }
+      for (const connection of again) connection.readOn();
     }
     for (let at = 0; at < end; at += stride) {
-      const socket = this.socketOf(words[at + dataWord] ?? -1, words[at + dataWord + 1] ?? 0);
-      if (socket !== undefined) this.#happened(socket, words[at] ?? 0);
+      const watched = this.#watched[words[at + dataWord] ?? -1];
+      if (watched !== undefined && watched.tag === words[at + dataWord + 1]) watched.happened(words[at] ?? 0);
     }
-    const received = this.#ring?.workOff() ?? 0;
+    const received = this.ring?.handOver() ?? 0;
     this.#heard = Math.max(count, 0) + received;
     this.settle();
-    if (this.#wantsOwnLoop) this.#ring?.flush();
+    if (this.#wantsOwnLoop) this.ring?.flush();
     return this.#wantsOwnLoop;
   }
 
-  /** Ends a turn: deferred work, deadlines, what doors have to tell, and the descriptors that were closed in it. */
+  /** Ends an iteration: deferred work, deadlines, what members have to report, and the descriptors that were closed in it. */
   settle(): void {
-    // Most turns only carry bytes. They are not to pay for anything that is proportional to the number of doors.
+    // Most iterations only carry bytes. They are not to pay for anything that is proportional to the number of tunnels.
     if (!this.#isTouched && (this.#dueMs === Infinity || this.#dueMs > performance.now())) return;
     this.#isTouched = false;
-    this.#ring?.flush(); // what is sent names descriptors that may be closed below
+    this.ring?.flush(); // what is sent names descriptors that may be closed below
     this.#runDeferred();
-    for (const door of this.doors) door.settle();
-    this.parting.endDue();
+    for (const member of this.members) member.settle();
     this.#runDeferred();
-    this.#ring?.flush(); // what receives is to let go of what is closed
-    this.#giveBack();
-    this.#dueMs = this.parting.dueMs;
-    for (const door of this.doors) {
-      door.publish();
-      this.#dueMs = Math.min(this.#dueMs, door.dueMs);
+    this.ring?.flush(); // the ring is to let go of what is closed
+    this.#closeReleased();
+    this.#dueMs = Infinity;
+    for (const member of this.members) {
+      member.publish();
+      this.#dueMs = Math.min(this.#dueMs, member.dueMs);
     }
   }
 
@@ -173,178 +184,129 @@ export class Loop {
     this.#isTouched = true;
   }
 
+  /** Has something done at the end of the iteration. */
   defer(run: () => void): void {
     this.#isTouched = true;
     this.#deferred.push(run);
   }
 
-  /** Takes a connected or connecting socket into the epoll set. */
-  watch(fd: number, role: Role, isUpstream: boolean): Socket | number {
-    const socket = this.#enter(fd, role, isUpstream);
-    const result = this.epoll.add(socket);
-    if (result >= 0) return socket;
-    this.close(socket);
+  /**
+   * Takes a descriptor into the table. Its owner decides when to watch it.
+   *
+   * @param happened is called for its events
+   * @param isBorrowed whether others use it too, so that it is not closed here
+   */
+  enter(fd: number, happened: (events: number) => void, isBorrowed = false): Watched {
+    const watched = { fd, tag: this.#newTag(), happened };
+    this.#put(watched);
+    if (isBorrowed) this.#borrowed.add(fd);
+    return watched;
+  }
+
+  /** Takes a connected or connecting socket into the epoll set. @returns its connection, or an error number */
+  watch(fd: number, isDialled: boolean): EpollConnection | number {
+    const connection = new EpollConnection(this, fd, this.#newTag(), isDialled);
+    this.#put(connection);
+    const result = this.epoll.add(connection);
+    if (result >= 0) return connection;
+    connection.close();
     return result;
   }
 
-  /** The socket that an event or a completion is about, unless it has been closed. */
-  socketOf(fd: number, tag: number): Socket | undefined {
-    const socket = this.#sockets[fd];
-    return socket?.tag === tag ? socket : undefined;
+  connectionOf(fd: number, tag: number): EpollConnection | undefined {
+    const watched = this.#watched[fd];
+    return watched instanceof EpollConnection && watched.tag === tag ? watched : undefined;
   }
 
-  enterRing(session: TunnelSession): void {
-    if (this.#ring === undefined || this.#heard < this.#busyTurn) return;
-    this.#ring.watch(this.epoll.fd);
-    this.#ring.enter(session);
+  enterRing(connection: EpollConnection): void {
+    if (this.#heard < this.#busy) return;
+    this.#options.ring?.watch(this.epoll.fd);
+    this.ring?.enter(connection);
   }
 
-  /** Reads nothing more from the client of a session; what is in the kernel already is found again when it is woken. */
-  rest(session: TunnelSession): void {
-    session.isResting = true;
-    session.downstream.role = roles.resting;
-    this.#ring?.leave(session);
+  unwatch(connection: EpollConnection): void {
+    this.epoll.remove(connection);
   }
 
-  /** Takes a socket out of the epoll set. */
-  unwatch(socket: Socket): void {
-    this.epoll.remove(socket);
+  rewatch(connection: EpollConnection): void {
+    if (this.epoll.add(connection) < 0) connection.fail(); // the kernel has no memory for it
   }
 
-  /** Takes it in again: what has happened meanwhile is told. Where the kernel has no memory for that, its session ends. */
-  rewatch(socket: Socket): void {
-    const { session } = socket;
-    const result = this.epoll.add(socket);
-    if (result < 0 && session)
-      session.door.sessionEnded(session, socket.isUpstream ? 'upstream' : 'downstream');
+  readAgain(connection: EpollConnection): void {
+    if (connection.isQueued) return;
+    connection.isQueued = true;
+    this.#again.push(connection);
   }
 
-  /** Takes in a listening socket; its owner decides when to listen to it. */
-  enterListener(fd: number, isBorrowed: boolean): Socket {
-    const socket = this.#enter(fd, roles.listener, false);
-    socket.isBorrowed = isBorrowed;
-    return socket;
+  release(connection: EpollConnection, isNow: boolean): void {
+    if (connection.way !== ways.epoll) this.ring?.close(connection);
+    if (connection.permits) this.#returning.push(connection.permits);
+    this.remove(connection, isNow);
   }
 
-  /** Reads from the socket at the next turn, whether or not there is an event. */
-  readAgain(socket: Socket): void {
-    if (socket.isQueued) return;
-    socket.isQueued = true;
-    this.#again.push(socket);
-  }
-
-  /** Takes the socket out of everything; its descriptor is given back at the end of the turn. Idempotent. */
-  close(socket: Socket): void {
-    if (this.#sockets[socket.fd] !== socket) return;
+  /** Takes a descriptor out of the table and closes it, unless it is borrowed: now, or at the end of the iteration. Idempotent. */
+  remove(watched: Watched, isNow = false): void {
+    const { fd } = watched;
+    if (this.#watched[fd] !== watched) return;
     this.#isTouched = true;
-    this.#sockets[socket.fd] = undefined;
-    if (socket.way !== ways.epoll) this.#ring?.close(socket);
-    this.parting.closed(socket);
-    if (socket.isBorrowed) this.epoll.remove(socket);
-    // Its session may dial again in this turn, and has one descriptor for that. Nothing but its tag is known elsewhere.
-    else if (socket.role === roles.dialling) this.sys.close(socket.fd);
-    else this.#closing.push(socket.fd);
-    if (socket.permits) this.#returning.push(socket.permits);
-    socket.canRead = false;
-    socket.unsent = undefined;
-    socket.other = undefined;
+    this.#watched[fd] = undefined;
+    if (this.#borrowed.delete(fd)) this.epoll.remove(watched);
+    else if (isNow) this.sys.close(fd);
+    else this.#closing.push(fd);
   }
 
-  /** Closes so that the peer sees a reset and nothing that is still queued in the kernel is sent. */
-  reset(socket: Socket): void {
-    if (this.#sockets[socket.fd] !== socket) return;
-    this.#ring?.withdraw(socket);
-    this.sys.resetOnClose(socket.fd);
-    this.close(socket);
-  }
-
-  /** Gives back every descriptor, the epoll set too. For the end, also an unhappy one. */
+  /** Closes every descriptor, the epoll set too. For the end, also an unhappy one. */
   closeAll(): void {
-    for (const socket of this.#sockets) {
-      if (socket && socket.role !== roles.ownLoop) this.close(socket);
+    for (const watched of this.#watched) {
+      if (watched instanceof EpollConnection) watched.close();
+      else if (watched !== undefined) this.remove(watched);
     }
-    this.#giveBack();
-    this.#ring?.end();
+    this.#closeReleased();
+    this.#options.ring?.close();
     this.epoll.close();
   }
 
-  #giveBack(): void {
+  #closeReleased(): void {
     for (const fd of this.#closing) this.sys.close(fd);
     this.#closing = [];
-    for (const permits of this.#returning) permits.give(descriptorsPerSession);
+    for (const permits of this.#returning) permits.give(descriptorsPerClient);
     this.#returning = [];
   }
 
-  #happened(socket: Socket, events: number): void {
-    if (events & ends) socket.isEnding = true;
-    switch (socket.role) {
-      case roles.relaying:
-        if (socket.unsent !== undefined && events & abi.EPOLLOUT) this.#carrier.sendUnsent(socket);
-        if (events & (abi.EPOLLIN | ends)) this.#carrier.carry(socket);
-        return;
-      case roles.resting:
-        if (socket.unsent !== undefined && events & abi.EPOLLOUT) this.#carrier.sendUnsent(socket);
-        if (events & (abi.EPOLLIN | ends)) socket.canRead = true;
-        return;
-      case roles.waiting:
-        if (events & abi.EPOLLIN) socket.canRead = true;
-        if (events & ends) socket.session?.door.downstreamEnded(socket.session, (events & failed) !== 0);
-        return;
-      case roles.dialling:
-        socket.canRead = (events & abi.EPOLLIN) !== 0;
-        if (events & (abi.EPOLLOUT | failed) && socket.session)
-          socket.session.door.dialAnswered(socket.session, socket, (events & failed) !== 0);
-        return;
-      case roles.parting:
-        this.#carrier.discard(socket);
-        return;
-      case roles.listener:
-        for (const door of this.doors) if (door.accept(socket)) return;
-        return;
-      case roles.ownLoop:
-      case roles.beat:
-        return; // looked after before the others
-      default:
-        socket.role satisfies never;
-    }
-  }
-
-  /** Both sides are connected: what has come in meanwhile goes on its way. */
-  join(downstream: Socket, upstream: Socket): void {
-    this.#carrier.join(downstream, upstream);
-  }
-
-  /** Commands come first: what they cut is not carried by this turn any more, and who is accepted in it goes by them. */
-  #wakened(): void {
+  /** Commands come first: what they cut is not carried by this iteration any more, and who is accepted in it goes by them. */
+  #woken(): void {
     this.#wantsOwnLoop = true;
-    this.#command();
+    this.#options.command();
     this.settle();
   }
 
   /**
-   * Beats that were missed mean that this process has stood still, and a silent main thread that nobody hears the Sentinels. The
-   * routes are those of before, and what clients have sent meanwhile may not be for the server that was the master then.
+   * Missed heartbeats mean that this process was suspended, and a silent main thread that nobody hears the Sentinels. The routes are
+   * those of before, and what clients have sent meanwhile may not be for the server that was the master then.
    */
-  #heedBeat(): void {
-    const beats = this.#beat.heard();
-    if (beats >= 1) this.keepAlive.beat();
-    if (beats < 1) return;
-    const isUnsteered = this.#isUnsteered();
-    if (beats < 2 && !isUnsteered) return;
-    this.#catchUp(beats < 2 ? 'main thread' : 'process');
-    this.#command();
+  #checkStall(): void {
+    const heartbeats = this.#heartbeat.take();
+    if (heartbeats < 1) return;
+    this.keepAlive.beat();
+    const isSilent = this.#options.isMainThreadSilent();
+    if (heartbeats < 2 && !isSilent) return;
+    this.#options.catchUp(heartbeats < 2 ? 'main thread' : 'process');
+    this.#options.command();
     this.settle();
-    this.#beat.heard(); // those of the time it took
+    this.#heartbeat.take(); // those of the time it took
   }
 
-  #enter(fd: number, role: Role, isUpstream: boolean): Socket {
+  #newTag(): number {
     const tag = this.#nextTag;
     this.#nextTag = tag === lastTag ? 1 : tag + 1;
-    const socket = new Socket(fd, tag, role, isUpstream);
-    while (this.#sockets.length <= fd) this.#sockets.push(undefined);
-    if (this.#sockets[fd]) throw new Error(`Descriptor ${String(fd)} is in use already`);
-    this.#sockets[fd] = socket;
-    return socket;
+    return tag;
+  }
+
+  #put(watched: Watched): void {
+    const { fd } = watched;
+    while (this.#watched.length <= fd) this.#watched.push(undefined);
+    if (this.#watched[fd]) throw new Error(`Descriptor ${String(fd)} is in use already`);
+    this.#watched[fd] = watched;
   }
 
   #runDeferred(): void {
@@ -355,11 +317,15 @@ export class Loop {
     }
   }
 
-  #timeout(mostMs: number): number {
+  #timeout(): number {
     if (this.#again.length > 0) return 0;
-    const waitMs = this.#dueMs === Infinity ? mostMs : Math.min(mostMs, this.#dueMs - performance.now());
-    if (waitMs === Infinity) return -1;
-    // Rounded up, or the last fraction of a millisecond would be spent in turns that find nothing due.
-    return waitMs <= 0 ? 0 : Math.ceil(waitMs);
+    if (this.#dueMs === Infinity) return -1;
+    // Rounded up, or the last fraction of a millisecond would be spent in iterations that find nothing due.
+    return Math.max(0, Math.ceil(this.#dueMs - performance.now()));
   }
+}
+
+/** Commands and heartbeats are looked for before other events. */
+function handledFirst(): void {
+  // Nothing is left to do.
 }

@@ -1,7 +1,7 @@
 import type { Endpoint, ListenAddress } from '../../../net/endpoint.ts';
 import type { Found as FoundHost } from '../../../net/look-up.ts';
 import { OwnListeners, whyOwn } from '../../../net/own-listeners.ts';
-import { inetAddress, type SocketAddress } from './sockaddr.ts';
+import { inetAddress, type SocketAddress } from '../../../os/sockaddr.ts';
 
 /** For how long the addresses of a name are used without asking again, in milliseconds: long enough for a herd. */
 const freshMs = 1_000;
@@ -21,7 +21,7 @@ interface Asking {
 }
 
 /**
- * Turns endpoints into socket addresses. Names are looked up by the main thread, once for all who ask at the same time;
+ * Turns endpoints into socket addresses. Names are looked up by the main thread, once for all that ask at the same time;
  * the loop of the descriptors never waits for it.
  */
 export class Resolver {
@@ -89,7 +89,7 @@ export class Resolver {
   }
 
   /** Dialling the endpoint has failed: its name is looked up anew, and the next of its addresses is tried first. */
-  doubt(endpoint: Endpoint): void {
+  dialFailed(endpoint: Endpoint): void {
     const key = keyOf(endpoint);
     const known = this.#known.get(key);
     if (!known) return;

@@ -7,10 +7,11 @@ import { formatListenAddress, type ListenAddress } from '../../../net/endpoint.t
 import { whyNotListening } from '../../../net/errno.ts';
 import { names } from '../../../net/names.ts';
 import { keepAliveIdleMs, listenBacklog, noDelay } from '../../../net/socket-options.ts';
-import { AllowList, notAllowedLine } from '../../core/allow-list.ts';
-import { descriptorsPerSession, type Places } from '../../core/places.ts';
-import { descriptorsAreTaken, refusalLine } from '../../core/refusal.ts';
-import { firstPauseMs, longestPauseMs } from '../../core/times.ts';
+import { AllowList, notAllowedLine } from '../../../net/allow-list.ts';
+import type { Permits } from '../../../lifecycle/permits.ts';
+import { refusalLine } from '../../../net/refusal.ts';
+import { descriptorsAreTaken, descriptorsPerClient } from '../descriptors.ts';
+import { firstPauseMs, longestPauseMs } from '../times.ts';
 import {
   abandon,
   claim,
@@ -18,20 +19,20 @@ import {
   release,
   temporaryPath,
   type SocketFile,
-} from '../../core/unix-socket.ts';
-import { descriptorShortage } from './descriptors.ts';
-import { TlsDoor } from './tls-door.ts';
+} from '../../../net/socket-file.ts';
+import { descriptorShortage } from './descriptor-shortage.ts';
+import { TlsAcceptor } from './tls-acceptor.ts';
 
-/** What a listener tells its tunnel. */
-export interface ListenerEvents {
+/** What happens at a listener. */
+export interface ListenerCallbacks {
   accepted(socket: Socket): void;
-  /** A client was told that it may not come in, and why. */
+  /** A client was turned away, and why. */
   turnedAway(reason: string): void;
   /** A connection could not be accepted, or had to be turned away for want of descriptors. */
   acceptFailed(): void;
   paused(address: ListenAddress, code: string): void;
   resumed(address: ListenAddress): void;
-  /** It does not listen any more. */
+  /** It no longer listens. */
   stopped(): void;
 }
 
@@ -39,8 +40,8 @@ export interface ListenerEvents {
 export class Listener {
   readonly address: ListenAddress;
   readonly #server: Server;
-  readonly #descriptors: Places;
-  readonly #events: ListenerEvents;
+  readonly #descriptors: Permits;
+  readonly #callbacks: ListenerCallbacks;
   readonly #allow: AllowList | undefined;
   #file: SocketFile | undefined;
   readonly #backoff = new Backoff(firstPauseMs, longestPauseMs);
@@ -48,7 +49,7 @@ export class Listener {
   #pausedBy: string | undefined;
   #stopping: Promise<void> | undefined;
   readonly #closed: Promise<unknown>;
-  readonly #door: TlsDoor | undefined;
+  readonly #tlsAcceptor: TlsAcceptor | undefined;
 
   /**
    * @param handed the descriptor of a socket that listens already
@@ -57,8 +58,8 @@ export class Listener {
   static async open(
     listener: ListenerConfig,
     handed: number | undefined,
-    descriptors: Places,
-    events: ListenerEvents,
+    descriptors: Permits,
+    callbacks: ListenerCallbacks,
   ): Promise<Listener> {
     const { address } = listener;
     // The file of a socket that was handed over belongs to whoever bound it.
@@ -80,7 +81,7 @@ export class Listener {
       server.listen({ ...where, backlog: listenBacklog, exclusive: true });
       await once(server, 'listening');
       // Made before the socket takes its place: whoever connects to it must be heard from the first moment.
-      const opened = new Listener(bound(server, address), listener, server, descriptors, events);
+      const opened = new Listener(bound(server, address), listener, server, descriptors, callbacks);
       if (isOurFile) opened.#file = await claim(address.path, listener);
       return opened;
     } catch (cause) {
@@ -98,22 +99,22 @@ export class Listener {
     address: ListenAddress,
     { allow, tls }: ListenerConfig,
     server: Server,
-    descriptors: Places,
-    events: ListenerEvents,
+    descriptors: Permits,
+    callbacks: ListenerCallbacks,
   ) {
     this.address = address;
     this.#allow = AllowList.of(allow);
     this.#server = server;
     this.#descriptors = descriptors;
-    this.#events = events;
-    this.#door =
+    this.#callbacks = callbacks;
+    this.#tlsAcceptor =
       tls &&
-      new TlsDoor(tls, {
+      new TlsAcceptor(tls, {
         secured: (socket) => {
-          events.accepted(socket);
+          callbacks.accepted(socket);
         },
         refused: (reason) => {
-          events.turnedAway(reason);
+          callbacks.turnedAway(reason);
         },
       });
     this.#closed = new Promise((resolve) => server.once('close', resolve));
@@ -121,14 +122,14 @@ export class Listener {
       this.#accept(socket);
     });
     server.on('error', (error: NodeJS.ErrnoException) => {
-      events.acceptFailed();
+      callbacks.acceptFailed();
       this.#pause(error.code ?? error.name);
     });
   }
 
   /** Other certificates and names, for clients from now on. What had no TLS gets none by it. */
   renew({ tls }: ListenerConfig): void {
-    if (tls) this.#door?.renew(tls);
+    if (tls) this.#tlsAcceptor?.renew(tls);
   }
 
   /** Stops listening at once; resolves when the address is free. The sockets that it accepted go on. */
@@ -140,45 +141,45 @@ export class Listener {
   /** Stops listening at once; resolves when every socket it accepted has closed too. */
   async close(): Promise<void> {
     await this.stop();
-    this.#door?.close();
+    this.#tlsAcceptor?.close();
     await this.#closed;
   }
 
   async #stop(): Promise<void> {
     clearTimeout(this.#look);
     this.#server.close();
-    this.#events.stopped();
+    this.#callbacks.stopped();
     if (this.#file) await release(this.#file);
   }
 
   #accept(socket: Socket): void {
     const objection = this.#allow?.objection(socket.remoteAddress);
     if (objection !== undefined) {
-      this.#events.turnedAway(objection);
+      this.#callbacks.turnedAway(objection);
       this.#sayAndClose(socket, notAllowedLine);
       return;
     }
-    if (!this.#descriptors.take(descriptorsPerSession)) {
-      const reason = descriptorsAreTaken(Math.floor(this.#descriptors.most / descriptorsPerSession));
-      this.#events.turnedAway(reason);
+    if (!this.#descriptors.take(descriptorsPerClient)) {
+      const reason = descriptorsAreTaken(this.#descriptors.most);
+      this.#callbacks.turnedAway(reason);
       this.#sayAndClose(socket, refusalLine(reason));
       return;
     }
     // What was dialled for it is closed before it, but where a server takes nothing any more.
     socket.once('close', () => {
-      this.#descriptors.give(descriptorsPerSession);
+      this.#descriptors.give(descriptorsPerClient);
     });
     // The next `accept` needs one, or libuv closes that connection without a word.
     const code = descriptorShortage(1);
     if (code !== undefined) this.#pause(code);
     if (this.#pausedBy === undefined) {
-      if (this.#door) this.#door.take(socket);
-      else this.#events.accepted(socket);
+      if (this.#tlsAcceptor) this.#tlsAcceptor.take(socket);
+      else this.#callbacks.accepted(socket);
     } else this.#turnAway(socket, this.#pausedBy);
   }
 
   #turnAway(socket: Socket, code: string): void {
-    this.#events.acceptFailed();
+    this.#callbacks.acceptFailed();
     this.#sayAndClose(socket, refusalLine(`cannot accept connections now (${code})`));
   }
 
@@ -188,14 +189,14 @@ export class Listener {
    */
   #sayAndClose(socket: Socket, line: string): void {
     socket.on('error', () => undefined); // it may have gone already; nothing is owed to it
-    if (!this.#door) socket.write(line);
+    if (!this.#tlsAcceptor) socket.write(line);
     socket.destroy();
   }
 
   #pause(code: string): void {
     if (this.#pausedBy !== undefined || this.#stopping) return;
     this.#pausedBy = code;
-    this.#events.paused(this.address, code);
+    this.#callbacks.paused(this.address, code);
     this.#lookLater();
   }
 
@@ -208,7 +209,7 @@ export class Listener {
       }
       this.#pausedBy = undefined;
       this.#backoff.reset();
-      this.#events.resumed(this.address);
+      this.#callbacks.resumed(this.address);
     }, this.#backoff.next());
   }
 }

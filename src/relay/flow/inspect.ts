@@ -1,0 +1,37 @@
+import { suspectWords, type SuspectWord } from './flow.ts';
+
+const minus = 0x2d;
+const heads: readonly (readonly [SuspectWord, Uint8Array])[] = suspectWords.map((word) => [
+  word,
+  new TextEncoder().encode(`-${word}`),
+]);
+
+/**
+ * The word that makes a server suspect, where bytes from it begin with one. Only their head is looked at: the reply to a command
+ * that a client waits for stands there, and payload is never parsed. What is found is a hint, never a fact.
+ */
+export function suspectWordAt(bytes: Uint8Array, start: number, end: number): SuspectWord | undefined {
+  if (bytes[start] !== minus) return undefined;
+  return heads.find(
+    ([, head]) => end - start >= head.length && head.every((byte, at) => bytes[start + at] === byte),
+  )?.[0];
+}
+
+/** "QUIT" in lower case. */
+const quit = { q: 0x71, u: 0x75, i: 0x69, t: 0x74 } as const;
+const lowerCase = 0x20;
+
+/** Whether what a client sends ends in the command QUIT, after which the server closes. Rarely looks further than one byte. */
+export function endsInQuit(bytes: Uint8Array, start: number, end: number): boolean {
+  return (
+    isLetter(bytes, end - 3, quit.t) &&
+    isLetter(bytes, end - 4, quit.i) &&
+    isLetter(bytes, end - 5, quit.u) &&
+    isLetter(bytes, end - 6, quit.q) &&
+    end - start >= 6
+  );
+}
+
+function isLetter(bytes: Uint8Array, at: number, letter: number): boolean {
+  return ((bytes[at] ?? 0) | lowerCase) === letter;
+}
