@@ -2,7 +2,6 @@ import type { Permits } from '../../../lifecycle/permits.ts';
 import * as abi from '../../../os/abi.ts';
 import type { Buffered, Syscalls } from '../../../os/syscalls.ts';
 import type { Connection, ConnectionHandler } from '../connection.ts';
-import type { RingConnections } from './ring-connections.ts';
 
 /** Fits the second-level cache beside everything else; a command or a reply is seldom longer. */
 const usualBytes = 64 * 1024;
@@ -10,6 +9,8 @@ const usualBytes = 64 * 1024;
 export const bulkBytes = 1024 * 1024;
 /** A read up to this length is a short one. */
 const shortBytes = 4096;
+/** Redis reads so much at once at most, and answers that before it reads on (PROTO_IOBUF_LEN of server.h). */
+const bytesPerAnswer = 16 * 1024;
 
 const broken = abi.EPOLLERR | abi.EPOLLHUP;
 const ends = abi.EPOLLRDHUP | broken;
@@ -29,6 +30,18 @@ export const ways = {
 } as const;
 type Way = (typeof ways)[keyof typeof ways];
 
+/** What a connection needs of the ring that its thread may have. */
+interface ConnectionRing {
+  /** The connection goes back to the epoll set when its receiving has ended. Idempotent. */
+  leave(connection: EpollConnection): void;
+  /** Sends what a handler has been lent, from where it lies. @returns whether that can be: for the whole of it, once */
+  take(to: EpollConnection, bytes: Uint8Array, start: number, end: number): boolean;
+  /** Makes the sends that are due, now. */
+  flush(): void;
+  /** Nothing that is not on its way already is sent on a connection any more. */
+  withdraw(connection: EpollConnection): void;
+}
+
 /** What a connection needs of the loop that it belongs to. */
 export interface ConnectionLoop {
   readonly sys: Syscalls;
@@ -39,7 +52,7 @@ export interface ConnectionLoop {
   /** Whether a handler has the buffer now. */
   isLending: boolean;
   /** What receives by itself, where there is an io_uring. */
-  readonly ring: RingConnections | undefined;
+  readonly ring: ConnectionRing | undefined;
   /** After how many short reads in a row a connection is to receive through the ring. */
   readonly shortReads: number;
   /** Reads from the connection in the next iteration, whether or not there is an event. */
@@ -88,6 +101,8 @@ export class EpollConnection implements Connection {
   isQueued = false;
   /** Bytes for it are in the ring, to be sent when that is entered next. */
   isSending = false;
+  /** How many bytes of ours the peer may not have read, as far as what it sends tells. */
+  unansweredBytes = 0;
   /** How many short reads in a row it has had; below zero where that is to count only later. */
   shortReads = 0;
   /** Who waits for the answer to its connect(2), of a connection that was dialled. */
@@ -133,6 +148,7 @@ export class EpollConnection implements Connection {
       return false;
     }
     const length = end - start;
+    this.unansweredBytes += length;
     const sent =
       bytes === lent
         ? sys.send(this.fd, buffer, start, length)
@@ -165,16 +181,15 @@ export class EpollConnection implements Connection {
   }
 
   /**
-   * A server to which nothing is on its way any more, and whose replies nobody reads, is sent a reset: it executes what it has
-   * received, and neither side keeps the local port in TIME_WAIT. An orderly end would be answered by replies, and those by a reset.
+   * A server that has answered all that it was sent gets a reset, so that no local port is kept in TIME_WAIT. One that still has to
+   * answer does not: it would stop executing what it has received when it cannot reply.
    */
   close(): void {
     if (this.mode === modes.closed) return;
-    if (this.#isDialled && this.mode !== modes.dialling && !this.hasEnded && !this.isEnding) {
-      if (this.isSending) this.#loop.ring?.flush();
-      if (this.#isClosed()) return;
-      const { sys } = this.#loop;
-      if (this.#unsent === undefined && sys.unacknowledged(this.fd) === 0) sys.resetOnClose(this.fd);
+    const { sys } = this.#loop;
+    const isAnswered = this.unansweredBytes === 0 && !this.isSending && this.isFlushed;
+    if (this.#isDialled && isAnswered && !this.hasEnded && !this.isEnding) {
+      if (sys.unacknowledged(this.fd) === 0) sys.resetOnClose(this.fd);
     }
     this.#release();
   }
@@ -210,6 +225,11 @@ export class EpollConnection implements Connection {
   readOn(): void {
     this.isQueued = false;
     if (this.mode === modes.reading && (this.canRead || this.isEnding)) this.#read();
+  }
+
+  /** The peer has sent something: it has read what it was sent before, or a part of that. */
+  answered(): void {
+    this.unansweredBytes = Math.max(this.unansweredBytes - bytesPerAnswer, 0);
   }
 
   /** A read brought no bytes: `error` is 0 at the end of what the peer sends, or an error number. */
@@ -263,6 +283,7 @@ export class EpollConnection implements Connection {
     // same event: that is still to be read.
     this.#isBulk = got === limit || (this.#isBulk && got > usualBytes);
     this.canRead = got === limit || this.isEnding;
+    this.answered();
     loop.isLending = true;
     this.handler.data(this, loop.bytes, 0, got);
     loop.isLending = false;
@@ -344,10 +365,6 @@ export class EpollConnection implements Connection {
     this.mode = modes.closed;
     this.#unsent = undefined;
     this.#loop.release(this, isNow);
-  }
-
-  #isClosed(): boolean {
-    return this.mode === modes.closed;
   }
 
   #isDeaf(): boolean {

@@ -88,6 +88,7 @@ export class RingConnections {
     if (start !== buffer * this.#ring.bufferBytes || end !== start + this.#lentBytes) return false;
     this.#lent = -1;
     to.isSending = true;
+    to.unansweredBytes += end - start;
     this.#receivers[this.#ring.send(to.fd, buffer, end - start)] = to;
     return true;
   }
@@ -132,6 +133,7 @@ export class RingConnections {
   #lend(connection: EpollConnection, buffer: number, length: number): void {
     const { bufferBytes } = this.#ring;
     const start = buffer * bufferBytes;
+    connection.answered();
     this.#lent = buffer;
     this.#lentBytes = length;
     connection.handler.data(connection, this.bytes, start, start + length);
