@@ -76,10 +76,10 @@ async function failOver({ servers }: Site, tunnel: TunnelProcess, port: number):
     return true;
   });
   assert.ok(['fin', 'reset'].includes(await client.closed));
-  const [story] = tunnel.events('failover.story');
-  assert.deepEqual([story?.['from'], story?.['to']], [`127.0.0.2:${port}`, `127.0.0.3:${port}`]);
+  const story = await tunnel.waitFor(({ event }) => event === 'failover.story');
+  assert.deepEqual([story['from'], story['to']], [`127.0.0.2:${port}`, `127.0.0.3:${port}`]);
   assert.match(
-    String(story?.['trigger']),
+    String(story['trigger']),
     /^a failover to 127\.0\.0\.3:\d+ has begun/,
     'fenced at the announcement',
   );
