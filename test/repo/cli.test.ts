@@ -5,13 +5,13 @@ import { call } from '../cli/call.ts';
 
 const page = readFileSync(new URL('../../../docs/cli.md', import.meta.url), 'utf8');
 
-interface Told {
+interface Listed {
   readonly args: string;
   readonly flags: readonly string[];
 }
 
-/** What the page tells of each command. */
-function commandsOfPage(): ReadonlyMap<string, Told> {
+/** The arguments and flags of each command on the page. */
+function commandsOfPage(): ReadonlyMap<string, Listed> {
   const section = /<!-- commands -->(.*?)<!-- \/commands -->/s.exec(page)?.[1] ?? '';
   const rows = section.split('\n').filter((line) => line.startsWith('| `'));
   return new Map(
@@ -32,8 +32,8 @@ test('docs/cli.md lists exactly the commands that --help lists', async () => {
   const { stdout } = await call(['--help']);
   const commands = stdout.slice(stdout.indexOf('Commands:'), stdout.indexOf('The first form'));
   const names = [...commands.matchAll(/^ {2}([a-z]+)\b/gm)].map(([, name]) => name);
-  const told = [...commandsOfPage().keys()];
-  assert.deepEqual(told.toSorted(), names.filter((name) => name !== 'help').toSorted());
+  const listed = [...commandsOfPage().keys()];
+  assert.deepEqual(listed.toSorted(), names.filter((name) => name !== 'help').toSorted());
 });
 
 test('docs/cli.md lists the arguments and the flags of every command', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, sep } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { parseConfig } from '../../src/config/parse.ts';
@@ -53,7 +53,7 @@ test('docs/architecture.md names the states of a fence', () => {
   );
 });
 
-test('docs/architecture.md lists what an engine reports, and what it can be asked for', () => {
+test('docs/architecture.md lists the events and the commands of a tunnel', () => {
   assert.deepEqual(
     firstCells('docs/architecture.md', 'events'),
     kindsOf('src/relay/core/engine.ts', 'TunnelEvent'),
@@ -64,14 +64,14 @@ test('docs/architecture.md lists what an engine reports, and what it can be aske
   );
 });
 
-test('docs/operations.md has the steps of the shutdown as src/daemon.ts takes them', () => {
+test('docs/operations.md has the steps of the shutdown in the order of src/daemon.ts', () => {
   const comments = [...read('src/daemon.ts').matchAll(/^ *\/\/ (\d .*)$/gm)].map(([, text = '']) => text);
   const taken = comments.flatMap((text) => text.split(/, (?=\d )/));
-  const told = [...section('docs/operations.md', 'steps').matchAll(/^(\d)\. \*\*(.*?)\*\*/gms)].map(
+  const listed = [...section('docs/operations.md', 'steps').matchAll(/^(\d)\. \*\*(.*?)\*\*/gms)].map(
     ([, number = '', text = '']) => `${number} ${text.replace(/\s+/g, ' ').toLowerCase()}`,
   );
   assert.equal(taken.length, 8);
-  assert.deepEqual(told, taken);
+  assert.deepEqual(listed, taken);
 });
 
 test('docs/operations.md explains every event that is a warning or an error', () => {
@@ -102,7 +102,7 @@ test('the import rule is the same sentence in docs/architecture.md and CONTRIBUT
   assert.equal(one, other);
 });
 
-test('docs/README.md leads to every page', () => {
+test('docs/README.md links to every page', () => {
   const linked = [...read('docs/README.md').matchAll(/\]\(([\w-]+\.md)\)/g)].map(([, page]) => page);
   const there = readdirSync(join(root, 'docs')).filter(
     (name) => name.endsWith('.md') && name !== 'README.md',
@@ -110,7 +110,7 @@ test('docs/README.md leads to every page', () => {
   assert.deepEqual(linked.toSorted(), there.toSorted());
 });
 
-test('every link in the pages leads to a file that is there', () => {
+test('every link in the pages leads to a file that exists', () => {
   const broken = pages.flatMap((page) =>
     [...read(page).matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)]
       .map(([, target = '']) => target)
@@ -120,7 +120,32 @@ test('every link in the pages leads to a file that is there', () => {
   assert.deepEqual(broken, []);
 });
 
-test('every npm script that the pages speak of is there', () => {
+test('every path of a source file that the pages name exists', () => {
+  const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' }).map((path) =>
+    path.split(sep).join('/'),
+  );
+  const named = [...pages, 'bench/README.md', 'bench/RESULTS.md'].flatMap((page) =>
+    names(read(page)).flatMap((text) => pathsIn(text).map((path) => ({ page, path }))),
+  );
+  assert.ok(named.length > 30, String(named.length));
+  const missing = named.filter(({ path }) =>
+    path.includes('/') ? !isPath(path) : !sources.some((source) => basename(source) === path),
+  );
+  assert.deepEqual(
+    missing.map(({ page, path }) => `${page}: ${path}`),
+    [],
+  );
+
+  /** Paths start at the checkout, at src/ or at a folder of it. */
+  function isPath(path: string): boolean {
+    const bare = path.replace(/\/$/, '');
+    return (
+      existsSync(join(root, bare)) || sources.some((source) => source === bare || source.endsWith(`/${bare}`))
+    );
+  }
+});
+
+test('every npm script that the pages name exists', () => {
   const scripts = parse(read('package.json')) as { scripts: Record<string, string> };
   const missing = pages.flatMap((page) =>
     [...read(page).matchAll(/npm run ([\w:-]+)/g)]
@@ -131,7 +156,7 @@ test('every npm script that the pages speak of is there', () => {
   assert.deepEqual(missing, []);
 });
 
-test('the configurations in README.md are valid, and mean the same', () => {
+test('the configurations in README.md are valid and equal', () => {
   const [yaml, json] = ['yaml', 'json'].map((language) => {
     const block = new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, 's').exec(read('README.md'))?.[1];
     assert.ok(block, language);
@@ -149,7 +174,7 @@ test('the configurations in examples/ are valid', async () => {
   );
 });
 
-test('the configuration with passwords and TLS in examples/ is valid, with such files as it names', async () => {
+test('the configuration with passwords and TLS in examples/ is valid, given the files that it names', async () => {
   await using own = await Certificates.make();
   const { cert, key } = await own.issue('server');
   const texts: Readonly<Record<string, string>> = {
@@ -171,7 +196,7 @@ function read(path: string): string {
   return readFileSync(join(root, path), 'utf8');
 }
 
-/** What stands between `<!-- name -->` and `<!-- /name -->`. */
+/** The text between `<!-- name -->` and `<!-- /name -->`. */
 function section(page: string, name: string): string {
   const found = new RegExp(`<!-- ${name} -->(.*?)<!-- /${name} -->`, 's').exec(read(page))?.[1];
   assert.ok(found, `${page} has no section "${name}"`);
@@ -195,9 +220,20 @@ function firstCells(page: string, name: string): string[] {
   return tableIn(page, name).flatMap(([first = '']) => names(first));
 }
 
-/** Whatever stands in backticks. */
+/** The texts in backticks. */
 function names(text: string): string[] {
   return [...text.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name);
+}
+
+/** Parts of `src/`, `test/` and so on in a text, and names of TypeScript files. */
+function pathsIn(text: string): string[] {
+  if (text.includes('*') || text === 'bench/runs/') return []; // a pattern, and what a bench writes
+  const folders = ['src', 'test', 'bench', 'scripts', 'deploy', 'docs', ...readdirSync(join(root, 'src'))];
+  return text.split(/\s/).filter((word) => {
+    const [first = '', second] = word.split('/');
+    if (second === undefined) return /^[\w-]+\.ts$/.test(word);
+    return /^[\w./-]+$/.test(word) && (folders.includes(first) || word.endsWith('.ts'));
+  });
 }
 
 /** The kinds of a union in a source file, in its order. */
@@ -208,7 +244,7 @@ function kindsOf(file: string, type: string): string[] {
 }
 
 test('docs/admin.md lists the routes of the admin listener', () => {
-  const told = tableIn('docs/admin.md', 'routes').flatMap(([first = '']) => names(first));
+  const listed = tableIn('docs/admin.md', 'routes').flatMap(([first = '']) => names(first));
   const sources = ['src/admin/routes.ts', 'src/admin/actions.ts'].map(read).join('\n');
   const plain = [...sources.matchAll(/app\.(get|post)\(\s*'([^']+)'/g)].map(
     ([, method = '', path = '']) => `${method.toUpperCase()} ${path}`,
@@ -217,7 +253,7 @@ test('docs/admin.md lists the routes of the admin listener', () => {
     ([, action = '']) => `POST /databases/NAME/${action}`,
   );
   assert.ok(actions.length > 3);
-  assert.deepEqual(told.toSorted(), [...plain, ...actions].toSorted());
+  assert.deepEqual(listed.toSorted(), [...plain, ...actions].toSorted());
 });
 
 test('docs/admin.md explains every key of the status', () => {
@@ -238,6 +274,6 @@ test('docs/admin.md explains every key of the status', () => {
       : keysOf(type).map((below) => `${above}${below}`);
   });
   assert.ok(keys.length > 30);
-  const told = firstCells('docs/admin.md', 'status').map((key) => key.replace(/\[\]$/, ''));
-  assert.deepEqual(told, keys);
+  const listed = firstCells('docs/admin.md', 'status').map((key) => key.replace(/\[\]$/, ''));
+  assert.deepEqual(listed, keys);
 });

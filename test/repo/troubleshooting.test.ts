@@ -9,21 +9,30 @@ import { readSources } from './sources.ts';
 const page = readFileSync(new URL('../../../docs/troubleshooting.md', import.meta.url), 'utf8');
 const [, refusals = ''] = /<!-- refusals -->([^]*?)<!-- \/refusals -->/.exec(page) ?? [];
 
-/** The functions whose texts end up in a refusal, by file. */
-const tellers: Readonly<Record<string, readonly string[]>> = {
-  'relay/core/gate.ts': ['#route'],
+/** The functions whose texts become the reason of a refusal, by file. */
+const refusing: Readonly<Record<string, readonly string[]>> = {
   'relay/core/refusal.ts': ['*'],
-  'relay/core/allow-list.ts': ['notAllowedLine'],
+  'net/allow-list.ts': ['notAllowedLine'],
   'relay/io/streams/listener.ts': ['*'],
-  'relay/io/streams/tls-door.ts': ['#admit', 'admit', 'take', '#objectionTo', 'notTls'],
+  'relay/io/streams/tls-acceptor.ts': ['take', '#serve', '#objectionTo'],
   'sentinel/decision/view.ts': ['phaseOf', 'whyUnknown', 'whyUnusable', 'whyNoFailover'],
-  'daemon.ts': ['hold'],
 };
+
+test('the functions that refuse clients exist where this test looks for them', () => {
+  const sources = readSources();
+  const missing = Object.entries(refusing).flatMap(([path, names]) => {
+    const within = new Set(sentencesOf(sources.get(path)).flatMap((sentence) => sentence.within));
+    return names
+      .filter((name) => (name === '*' ? within.size === 0 : !within.has(name)))
+      .map((name) => `${path}: ${name}`);
+  });
+  assert.deepEqual(missing, []);
+});
 
 test('docs/troubleshooting.md has every text with which a client is refused', () => {
   const texts = [...readSources()].flatMap(([path, source]) =>
-    (path in tellers ? sentencesOf(source) : []).filter(({ within }) => {
-      const names = tellers[path] ?? [];
+    sentencesOf(path in refusing ? source : undefined).filter(({ within }) => {
+      const names = refusing[path] ?? [];
       return names.includes('*') || within.some((name) => names.includes(name));
     }),
   );
@@ -35,7 +44,7 @@ test('docs/troubleshooting.md has every text with which a client is refused', ()
   );
 });
 
-test('docs/troubleshooting.md names findings and events that there are', () => {
+test('docs/troubleshooting.md names only findings and events that exist', () => {
   const codes: readonly string[] = findingCodes;
   const events: readonly string[] = eventNames;
   const names = [...page.matchAll(/`([a-z]+(?:[.-][a-z]+)+)`/g)].map(([, name = '']) => name);
@@ -64,14 +73,15 @@ test('docs/troubleshooting.md names findings and events that there are', () => {
 });
 
 interface Sentence {
-  /** What is fixed in it. */
+  /** Its text without what is filled in. */
   readonly parts: readonly string[];
-  /** The functions and variables that it stands in, the inner first. */
+  /** The functions and variables that contain it, innermost first. */
   readonly within: readonly string[];
 }
 
-/** The texts of more than one word in a file, but those of errors that are thrown. */
-function sentencesOf(source: ts.SourceFile): readonly Sentence[] {
+/** The texts of more than one word in a file, except those of errors that are thrown. */
+function sentencesOf(source: ts.SourceFile | undefined): readonly Sentence[] {
+  if (source === undefined) return [];
   const found: Sentence[] = [];
   const visit = (node: ts.Node, within: readonly string[]): void => {
     if (ts.isThrowStatement(node) || ts.isImportDeclaration(node)) return;
