@@ -1,5 +1,6 @@
 import { isScalar, LineCounter, parseDocument, visit, type Document } from 'yaml';
 import { messageOf, TunnelError } from '../errors.ts';
+import { maxNesting, tooDeepAt } from './nesting.ts';
 import type { Path, Problem } from './problems.ts';
 
 /**
@@ -9,6 +10,15 @@ import type { Path, Problem } from './problems.ts';
  */
 export function parseText(given: string, source: string): unknown {
   const text = given.replace(/^\uFEFF/, '');
+  const deep = tooDeepAt(text);
+  if (deep !== undefined) {
+    const before = text.slice(0, deep).split('\n');
+    const place = `${source}:${String(before.length)}:${String((before.at(-1) ?? '').length + 1)}`;
+    throw new TunnelError(
+      'ST_CONFIG_INVALID',
+      `Cannot parse configuration: ${place}: nested deeper than ${String(maxNesting)} levels`,
+    );
+  }
   const lineCounter = new LineCounter();
   // The parser compares each key with all before it, which takes seconds for a mapping of 20,000.
   const document = parseDocument(text, { lineCounter, prettyErrors: false, uniqueKeys: false });

@@ -98,6 +98,49 @@ test('parseText() refuses aliases nested to exhaust memory', () => {
   assert.throws(() => parseText(levels.join('\n'), 'bomb.yaml'), { code: 'ST_CONFIG_INVALID' });
 });
 
+test('parseText() refuses collections nested so deeply that the parser would end the process', () => {
+  const many = 20_000;
+  const indented = Array.from({ length: 1_000 }, (_, depth) => `${' '.repeat(depth)}a:`).join('\n');
+  for (const [text, place] of [
+    ['['.repeat(many), '1:64'],
+    ['['.repeat(500_000), '1:64'],
+    ['{a: '.repeat(many), '1:253'],
+    [`a: 1\nb: ${'["]", '.repeat(many)}`, '2:'],
+    [`a: ${'- '.repeat(many)}`, '1:'],
+    ['- '.repeat(many), '1:129'],
+    ['? '.repeat(many), '1:129'],
+    [': '.repeat(many), '1:129'],
+    [indented, '65:65'],
+    [`a: "x\ny"\nb: ${"['it''s', ".repeat(many)}`, '3:'],
+    [`# don't\n${'['.repeat(many)}`, '2:'],
+  ] as const) {
+    assert.throws(
+      () => parseText(text, 'st.yaml'),
+      (error: Error & { readonly code?: string }) =>
+        error.code === 'ST_CONFIG_INVALID' &&
+        error.message.startsWith(`Cannot parse configuration: st.yaml:${place}`) &&
+        error.message.endsWith(': nested deeper than 64 levels'),
+      text.slice(0, 20),
+    );
+  }
+});
+
+test('parseText() takes brackets in scalars and comments for what they are, and counts levels that have ended once', () => {
+  const brackets = '['.repeat(200);
+  assert.deepEqual(parseText(`a: "${brackets}" # ${brackets}\nb: '${brackets}'\n# ${brackets}\n`, 'x'), {
+    a: brackets,
+    b: brackets,
+  });
+  const rows = Array.from({ length: 500 }, (_, index) => ({ name: `d${String(index)}`, listen: [index] }));
+  assert.deepEqual(parseText(JSON.stringify({ rows }, undefined, 2), 'x'), { rows });
+  const blocks = rows.map(
+    ({ name, listen: [port] }) => `  - name: ${name}\n    listen:\n      - ${String(port)}\n`,
+  );
+  assert.deepEqual(parseText(`rows:\n${blocks.join('')}`, 'x'), { rows });
+  const deep = `${'['.repeat(60)}1${']'.repeat(60)}`;
+  assert.equal(JSON.stringify(parseText(deep, 'x')), deep);
+});
+
 test('readConfig() refuses what would take long to parse', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'st-long-'));
   try {
