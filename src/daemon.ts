@@ -87,7 +87,7 @@ export async function startDaemon(
   const feed = new EventFeed();
   const restraint = new Restraint(feed.tee(given));
   const { log } = restraint;
-  for (const warning of config.warnings) log.warn('config.warning', { warning });
+  for (const { text } of config.warnings) log.warn('config.warning', { warning: text });
   const later: { sentinels?: Sentinels } = {};
   const leaveNames = names.use();
   // What looks names up takes as long to start as an engine, so it starts beside it.

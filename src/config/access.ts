@@ -10,7 +10,7 @@ import type { ReadFile } from './files.ts';
 import { formatPath, type Path, type Problem } from './problems.ts';
 import type { ConfigInput } from './schema.ts';
 import type { clientTls, redis, serverTls } from './schema-parts.ts';
-import type { AdminConfig } from './types.ts';
+import type { AdminConfig, ConfigWarning } from './types.ts';
 
 export type RedisInput = z.output<typeof redis>;
 type AccessInput = Omit<RedisInput, 'port'>;
@@ -24,7 +24,7 @@ type AdminInput = ConfigInput['admin'];
  */
 export class AccessReader {
   readonly problems: Problem[] = [];
-  readonly warnings: string[] = [];
+  readonly warnings: ConfigWarning[] = [];
   readonly #readFile: ReadFile;
   readonly #nowMs: number;
 
@@ -94,7 +94,10 @@ export class AccessReader {
       const why = whyOutOfDate(certificate, this.#nowMs);
       const subject = certificate.subject.replaceAll('\n', ', ');
       if (why !== undefined)
-        this.warnings.push(`${formatPath(path)}: the certificate "${subject}" in "${file}" ${why}`);
+        this.warnings.push({
+          kind: 'certificate',
+          text: `${formatPath(path)}: the certificate "${subject}" in "${file}" ${why}`,
+        });
     }
     return { text: loaded.text, first: loaded.all[0] };
   }
@@ -136,9 +139,10 @@ export class AccessReader {
       const { text, isWorldReadable } = this.#readFile(file);
       const value = read(text);
       if (isSecret && isWorldReadable)
-        this.warnings.push(
-          `${formatPath(path)}: "${file}" can be read by every user of this machine, chmod o-r`,
-        );
+        this.warnings.push({
+          kind: 'secret-readable',
+          text: `${formatPath(path)}: "${file}" can be read by every user of this machine, chmod o-r`,
+        });
       return value;
     } catch (error) {
       this.#problem(path, `cannot use "${file}": ${messageOf(error)}`);

@@ -24,7 +24,14 @@ export interface Config {
   readonly drainMs: number;
   readonly log: LogConfig;
   /** What a person should look at although everything works, such as a password that everybody may read. */
-  readonly warnings: readonly string[];
+  readonly warnings: readonly ConfigWarning[];
+}
+
+/** Something in a configuration that works, but should be changed. */
+export interface ConfigWarning {
+  /** `certificate`: one is not valid now. `secret-readable`: every user of this machine can read the file. */
+  readonly kind: 'certificate' | 'secret-readable';
+  readonly text: string;
 }
 
 export type EngineChoice = 'auto' | 'io_uring' | 'epoll' | 'streams';

@@ -166,6 +166,9 @@ test('every problem with a secret names its key, and shows no secret', async () 
 test('a password file that everybody may read is worth a warning', async () => {
   const passwordFile = await file('open', 'x', 0o644);
   assert.deepEqual(parsed({ sentinel: { passwordFile } }).warnings, [
-    `sentinel.passwordFile: "${passwordFile}" can be read by every user of this machine, chmod o-r`,
+    {
+      kind: 'secret-readable',
+      text: `sentinel.passwordFile: "${passwordFile}" can be read by every user of this machine, chmod o-r`,
+    },
   ]);
 });

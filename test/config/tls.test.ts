@@ -76,7 +76,10 @@ test('every problem with a file of TLS is named, and none shows a key', async ()
     'engine: expected "auto" or "streams", because "m" speaks TLS, which "epoll" cannot',
   ]);
   const { warnings } = parsed({ sentinel: { tls: { ca: old.certFile } } });
-  assert.match(warnings.join(), /^sentinel\.tls\.ca: the certificate "CN=old" in ".*" expired on .* GMT$/);
+  const [{ kind, text } = { kind: undefined, text: '' }] = warnings;
+  assert.equal(kind, 'certificate');
+  assert.match(text, /^sentinel\.tls\.ca: the certificate "CN=old" in ".*" expired on .* GMT$/);
+  assert.equal(warnings.length, 1);
 });
 
 test('TLS of Redis may be changed or left out for one database, apart from its password', () => {

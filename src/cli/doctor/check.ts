@@ -27,7 +27,7 @@ export async function check(config: Config, host: Host, against?: Against): Prom
   host.stdout.write(
     `Configuration is valid: ${count(sentinels.length, 'Sentinel')}, ${count(databases.length, 'database')}\n`,
   );
-  for (const warning of config.warnings) host.stdout.write(`Warning: ${printable(warning)}\n`);
+  for (const { text } of config.warnings) host.stdout.write(`Warning: ${printable(text)}\n`);
   if (against) host.stdout.write(`\n${describeChanges(against, config)}`);
   const [surveys, obstacles] = await Promise.all([survey(config), obstaclesHere(config, against?.config)]);
   const isNameWrong = surveys.some((each) => diagnosisOf(each)?.code === 'master-unknown');

@@ -165,13 +165,13 @@ function descriptorFindings({ descriptors, connections }: HostFacts): readonly F
 
 /** What the configuration says by itself, before anybody is asked. */
 export function configurationFindings({ config }: Facts): readonly Finding[] {
-  const warned = config.warnings.map((warning): Finding => {
-    const isSecret = warning.includes('can be read by every user');
+  const warned = config.warnings.map(({ kind, text }): Finding => {
+    const isSecret = kind === 'secret-readable';
     return {
       code: isSecret ? 'secret-readable' : 'config-warning',
       severity: 'degraded',
-      what: warning,
-      evidence: [{ by: 'configuration', asked: 'what it says', answered: warning }],
+      what: text,
+      evidence: [{ by: 'configuration', asked: 'what it says', answered: text }],
       remedy: isSecret
         ? 'chmod o-r, and change the secret if others than you use this machine'
         : 'Fix the keys listed',
