@@ -1,9 +1,9 @@
 import type { Config } from '../config/types.ts';
 import { startDaemon, type Daemon } from '../daemon.ts';
 import { messageOf } from '../errors.ts';
+import { assignSockets, closeUnused, handedSockets, handedVariables } from '../os/handed-sockets.ts';
 import { LineSink, type SinkPort } from '../telemetry/line-sink.ts';
 import { openLog, type OpenLog } from '../telemetry/open-log.ts';
-import { assignSockets, closeUnused, handedSockets } from './activation.ts';
 import { printableLines } from '../printable.ts';
 import { exitCodes } from './exit-codes.ts';
 import type { Host } from './host.ts';
@@ -49,7 +49,10 @@ export async function run(
     if (running) void supervisor.reload(() => running.reload().catch(() => undefined));
   });
   try {
-    const { assigned, unused } = assignSockets(await handedSockets(host), config.databases);
+    const handed = await handedSockets(host.env, host.pid);
+    // Our own child processes must not take them over.
+    for (const name of handedVariables) host.unsetEnv(name);
+    const { assigned, unused } = assignSockets(handed, config.databases);
     closeUnused(unused, opened.log);
     daemon = await startDaemon(config, supervisor.watching(opened.log), {
       ...(configFile !== undefined && { configFile }),

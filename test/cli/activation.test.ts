@@ -3,9 +3,6 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { assignSockets } from '../../src/cli/activation.ts';
-import { parseConfig } from '../../src/config/parse.ts';
-import { readListenAddress } from '../../src/config/addresses.ts';
 import {
   awaitServing,
   cannotRun,
@@ -128,40 +125,4 @@ test('sockets that are meant for another process are left alone', { skip }, asyn
     assert.equal(tunnel.events('listener.opened')[0]?.['handed'], undefined);
     assert.deepEqual(tunnel.events('socket.unused'), []);
   });
-});
-
-test('assignSockets() goes by addresses first and by names then, and gives each listener one', () => {
-  const { databases } = parseConfig(
-    {
-      sentinels: ['a:1'],
-      databases: [
-        { name: 'one', listen: ['localhost:1', '[::1]:2'] },
-        { name: 'two', listen: [3, 'unix:/run/two.sock'] },
-      ],
-    },
-    'x',
-  );
-  const [one, two] = databases;
-  const at = (fd: number, text: string | undefined, name = '') => ({
-    fd,
-    name,
-    address: text === undefined ? undefined : readListenAddress(text),
-  });
-  const sockets = [
-    at(3, '127.0.0.1:9', 'two'),
-    at(4, '[::1]:2', 'two'),
-    at(5, '127.0.0.1:1'),
-    at(6, undefined, 'two'),
-    at(7, '127.0.0.1:8', 'two'),
-    at(8, '[::1]:2'),
-  ];
-  const { assigned, unused } = assignSockets(sockets, databases);
-  assert.deepEqual(
-    [...(one?.listen ?? []), ...(two?.listen ?? [])].map((listener) => assigned.get(listener)),
-    [5, 4, 3, 6],
-  );
-  assert.deepEqual(
-    unused.map(({ fd }) => fd),
-    [7, 8],
-  );
 });

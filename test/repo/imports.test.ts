@@ -46,12 +46,29 @@ test('no part imports one above it, and sentinel and relay do not know each othe
 
 test('inside relay, io knows neither flows nor rules, and only the engines know io', () => {
   assert.deepEqual(imports.map(relayBreachOf).filter(Boolean), []);
-  const to = (target: string, from: string): Import => ({ from: `relay/${from}`, to: `relay/${target}` });
+  const to = (target: string, from: string): Import => ({
+    ...{ from: `relay/${from}`, to: `relay/${target}`, isTypeOnly: false },
+  });
   assert.ok(relayBreachOf(to('flow/bytes.ts', 'io/epoll/loop.ts')));
   assert.ok(relayBreachOf(to('io/epoll/loop.ts', 'flow/bytes.ts')));
   assert.ok(relayBreachOf(to('io/epoll/loop.ts', 'core/runtime.ts')));
   assert.ok(relayBreachOf(to('core/runtime.ts', 'flow/flow.ts')));
   assert.equal(relayBreachOf(to('io/connection.ts', 'flow/bytes.ts')), undefined);
+});
+
+test('cli/ knows no internals of an engine: of relay/ the types of its interface, and no system calls', () => {
+  assert.deepEqual(imports.map(cliBreachOf).filter(Boolean), []);
+  const to = (target: string, isTypeOnly: boolean): Import => ({ from: 'cli/a.ts', to: target, isTypeOnly });
+  for (const internal of [
+    'relay/io/connection.ts',
+    'relay/core/runtime.ts',
+    'relay/flow/flow.ts',
+    'os/syscalls.ts',
+  ])
+    assert.ok(cliBreachOf(to(internal, true)), internal);
+  assert.ok(cliBreachOf(to('relay/core/engine.ts', false)));
+  assert.equal(cliBreachOf(to('relay/core/engine.ts', true)), undefined);
+  assert.equal(cliBreachOf(to('os/notify-socket.ts', false)), undefined);
 });
 
 test('no file imports itself in a circle', () => {
@@ -75,12 +92,12 @@ test('only net/look-up.ts has Node look names up, which takes a thread for as lo
 });
 
 test('the import rule finds a breach and a circle, type-only imports included', () => {
-  const to = (target: string): Import => ({ from: 'relay/a.ts', to: target });
+  const to = (target: string): Import => ({ from: 'relay/a.ts', to: target, isTypeOnly: false });
   assert.match(breachOf(to('tunnel/b.ts')) ?? '', /relay\/a.ts imports tunnel\/b.ts/);
   assert.match(breachOf(to('sentinel/view.ts')) ?? '', /relay\/a.ts imports sentinel\/view.ts/);
   assert.match(breachOf(to('config/parse.ts')) ?? '', /relay\/a.ts imports config\/parse.ts/);
   assert.equal(breachOf(to('config/types.ts')), undefined);
-  const up = { from: 'config/types.ts', to: 'config/parse.ts' };
+  const up = { from: 'config/types.ts', to: 'config/parse.ts', isTypeOnly: false };
   assert.match(breachOf(up) ?? '', /config\/types.ts imports config\/parse.ts/);
   assert.equal(breachOf(to('net/endpoint.ts')), undefined);
   const typeOnly = ts.createSourceFile(
@@ -89,8 +106,10 @@ test('the import rule finds a breach and a circle, type-only imports included', 
     ts.ScriptTarget.Latest,
     true,
   );
-  assert.deepEqual(importsOf('relay/a.ts', typeOnly), [{ from: 'relay/a.ts', to: 'relay/b.ts' }]);
-  const back = { from: 'net/endpoint.ts', to: 'relay/a.ts' };
+  assert.deepEqual(importsOf('relay/a.ts', typeOnly), [
+    { from: 'relay/a.ts', to: 'relay/b.ts', isTypeOnly: true },
+  ]);
+  const back = { from: 'net/endpoint.ts', to: 'relay/a.ts', isTypeOnly: false };
   assert.deepEqual(findCycle([to('net/endpoint.ts'), back]), ['relay/a.ts', 'net/endpoint.ts', 'relay/a.ts']);
 });
 
@@ -109,6 +128,15 @@ function relayBreachOf({ from, to }: Import): string | undefined {
   const areApart = importer === 1 && imported === 1 && partOfRelay(from) !== partOfRelay(to);
   const isIoBelowCore = importer === 2 && imported === 1 && partOfRelay(to) === 'relay/io';
   return importer < imported || areApart || isIoBelowCore ? `${from} imports ${to}` : undefined;
+}
+
+/** How an engine does its I/O, and the system calls it does it by. */
+const engineInternals = /^(?:relay\/|os\/(?:abi|ring|sockaddr|syscalls))/;
+
+/** A breach of the rule for `cli/`. */
+function cliBreachOf({ from, to, isTypeOnly }: Import): string | undefined {
+  if (partOf(from) !== 'cli' || !engineInternals.test(to)) return undefined;
+  return to === 'relay/core/engine.ts' && isTypeOnly ? undefined : `${from} imports ${to}`;
 }
 
 function relayLayerOf(path: string): number {

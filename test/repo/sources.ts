@@ -10,6 +10,8 @@ const root = fileURLToPath(new URL('../../..', import.meta.url));
 export interface Import {
   readonly from: string;
   readonly to: string;
+  /** Whether nothing of it is left when the program runs. */
+  readonly isTypeOnly: boolean;
 }
 
 /** Every source file, by its path below `src/` with forward slashes. */
@@ -30,19 +32,33 @@ export function readSources(): ReadonlyMap<string, ts.SourceFile> {
 /** The relative imports and re-exports of a file, dynamic and type-only ones included. */
 export function importsOf(path: string, source: ts.SourceFile): Import[] {
   const found: Import[] = [];
-  const add = (specifier: ts.Node | undefined): void => {
+  const add = (specifier: ts.Node | undefined, isTypeOnly: boolean): void => {
     if (!specifier || !ts.isStringLiteral(specifier) || !specifier.text.startsWith('.')) return;
     const to = normalize(join(dirname(path), specifier.text))
       .split(sep)
       .join('/');
-    found.push({ from: path, to });
+    found.push({ from: path, to, isTypeOnly });
   };
   visit(source, (node) => {
-    if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) add(node.moduleSpecifier);
+    if (ts.isImportDeclaration(node)) add(node.moduleSpecifier, namesTypesAlone(node.importClause));
+    else if (ts.isExportDeclaration(node)) add(node.moduleSpecifier, node.isTypeOnly);
     else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword)
-      add(node.arguments[0]);
+      add(node.arguments[0], false);
   });
   return found;
+}
+
+/** Whether an import is of types alone: `import type { A }`, or `import { type A }`. */
+function namesTypesAlone(clause: ts.ImportClause | undefined): boolean {
+  if (!clause) return false;
+  const { phaseModifier, name, namedBindings } = clause;
+  if (phaseModifier === ts.SyntaxKind.TypeKeyword) return true;
+  return (
+    !name &&
+    namedBindings !== undefined &&
+    ts.isNamedImports(namedBindings) &&
+    namedBindings.elements.every((element) => element.isTypeOnly)
+  );
 }
 
 /** Whether the file names a global, as opposed to a property or a key of that name. */

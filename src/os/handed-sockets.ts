@@ -1,17 +1,16 @@
 import { closeSync } from 'node:fs';
 import type { DatabaseConfig, ListenerConfig } from '../config/types.ts';
 import { formatListenAddress, type ListenAddress } from '../net/endpoint.ts';
-import { listenAddressOf } from '../os/sockaddr.ts';
-import { openKernel } from '../os/syscalls.ts';
 import type { Log } from '../telemetry/log.ts';
-import type { Host } from './host.ts';
+import { listenAddressOf } from './sockaddr.ts';
+import { openKernel } from './syscalls.ts';
 
-/** A listening socket that was opened for us before we were started. */
+/** A listening socket that the service manager opened and passed to this process. */
 export interface HandedSocket {
   readonly fd: number;
   /** `FileDescriptorName=`; the name of the socket unit unless it was set. */
   readonly name: string;
-  /** `undefined` where it cannot be found out: that takes a system call. */
+  /** `undefined` where no system call can be made to read it. */
   readonly address: ListenAddress | undefined;
 }
 
@@ -20,12 +19,17 @@ const firstDescriptor = 3;
 /** Larger than any `struct sockaddr`: `struct sockaddr_storage` has 128 bytes. */
 const sockaddrBytes = 128;
 
-/** Takes over the sockets of `LISTEN_FDS`, where they are for this process, and takes the variables away. */
-export async function handedSockets(host: Host): Promise<readonly HandedSocket[]> {
-  const { LISTEN_PID: pid, LISTEN_FDS: count, LISTEN_FDNAMES: names } = host.env;
-  for (const name of ['LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES']) host.unsetEnv(name);
-  if (pid !== String(host.pid) || !/^[1-9]\d{0,3}$/.test(count ?? '')) return [];
-  const named = (names ?? '').split(':');
+/** The environment variables of socket activation (sd_listen_fds(3)). */
+export const handedVariables = ['LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES'] as const;
+export type HandedVariables = Readonly<Partial<Record<(typeof handedVariables)[number], string | undefined>>>;
+
+/** @returns the sockets that these variables pass to the process with this id; none where they are for another process */
+export async function handedSockets(
+  { LISTEN_PID, LISTEN_FDS: count = '', LISTEN_FDNAMES: names = '' }: HandedVariables,
+  pid: number,
+): Promise<readonly HandedSocket[]> {
+  if (LISTEN_PID !== String(pid) || !/^[1-9]\d{0,3}$/.test(count)) return [];
+  const named = names.split(':');
   const addressOf = await addressReader();
   return Array.from({ length: Number(count) }, (_, index) => {
     const fd = firstDescriptor + index;
@@ -33,10 +37,7 @@ export async function handedSockets(host: Host): Promise<readonly HandedSocket[]
   });
 }
 
-/**
- * Which listener each socket is for: the one with its address, and otherwise one of the database that it is named
- * after. Pure.
- */
+/** Assigns each socket to the listener with its address, or else to a listener of the database with its name. Pure. */
 export function assignSockets(
   sockets: readonly HandedSocket[],
   databases: readonly DatabaseConfig[],
@@ -62,7 +63,7 @@ export function assignSockets(
   return { assigned, unused };
 }
 
-/** Closes what no listener is for, and says so: clients that connect there would wait for ever. */
+/** Closes and logs the sockets that no listener uses: clients that connect there would wait forever. */
 export function closeUnused(unused: readonly HandedSocket[], log: Log): void {
   for (const { fd, name, address } of unused) {
     log.warn('socket.unused', { fd, name, address: address ? formatListenAddress(address) : 'unknown' });
