@@ -1,9 +1,7 @@
-import { createReadStream } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { endianness } from 'node:os';
-import { createInterface } from 'node:readline';
 import { formatEndpoint, isLoopback, type Endpoint } from '../../net/endpoint.ts';
 import { names } from '../../net/names.ts';
+import { portSuffix, procText, tcpSockets } from './tcp-table.ts';
 
 /** The local ports from which this machine can connect to one server: each once at a time (ip(7), ip_local_port_range). */
 export interface LocalPorts {
@@ -18,9 +16,8 @@ export interface LocalPorts {
   readonly isReused: boolean;
 }
 
-/** Connections that are read, as bytes of the table, and how long that may take, in milliseconds. */
-const mostBytes = 64 * 1024 * 1024;
-const longestMs = 3_000;
+/** How long counting may take, in milliseconds. */
+const countMs = 3_000;
 
 /**
  * Counts the connections to each of these servers.
@@ -28,10 +25,10 @@ const longestMs = 3_000;
  * @returns nothing of what cannot be counted: of a name that does not resolve, and of any where there is no /proc
  */
 export async function localPorts(endpoints: readonly Endpoint[]): Promise<readonly LocalPorts[]> {
-  const range = /^(\d+)\s+(\d+)/.exec(await textOf('/proc/sys/net/ipv4/ip_local_port_range'));
+  const range = /^(\d+)\s+(\d+)/.exec(await procText('/proc/sys/net/ipv4/ip_local_port_range'));
   if (!range || endpoints.length === 0) return [];
   const [first, last] = [Number(range[1]), Number(range[2])];
-  const reuse = (await textOf('/proc/sys/net/ipv4/tcp_tw_reuse')).trim();
+  const reuse = (await procText('/proc/sys/net/ipv4/tcp_tw_reuse')).trim();
   const counts = new Map<string, Count>();
   const places = await Promise.all(
     [...new Map(endpoints.map((each) => [formatEndpoint(each), each])).values()].map(async (endpoint) => {
@@ -43,13 +40,13 @@ export async function localPorts(endpoints: readonly Endpoint[]): Promise<readon
       return places.length === 0 ? [] : [{ endpoint, count, isReused }];
     }),
   );
-  const ending = new AbortController();
-  const timer = setTimeout(() => {
-    ending.abort();
-  }, longestMs);
-  for (const table of ['/proc/net/tcp', '/proc/net/tcp6'])
-    await readTable(table, counts, first, last, ending.signal);
-  clearTimeout(timer);
+  // What comes after the deadline is not counted: there are at least so many.
+  for await (const { local, remote, state } of tcpSockets(performance.now() + countMs)) {
+    const count = counts.get(remote);
+    const port = Number.parseInt(local.slice(local.lastIndexOf(':') + 1), 16);
+    if (count && port >= first && port <= last)
+      count[state === timeWait ? 'timeWait' : 'connected'].add(port);
+  }
   return places.flat().map(({ endpoint, count, isReused }) => ({
     endpoint,
     first,
@@ -69,31 +66,9 @@ interface Count {
 /** State of a socket in the table (TCP_TIME_WAIT of include/net/tcp_states.h). */
 const timeWait = '06';
 
-/** Line by line: there is one for each connection of this machine. What comes after the bounds is not counted. */
-async function readTable(
-  table: string,
-  counts: ReadonlyMap<string, Count>,
-  first: number,
-  last: number,
-  signal: AbortSignal,
-): Promise<void> {
-  try {
-    const lines = createInterface({ input: createReadStream(table, { end: mostBytes, signal }) });
-    for await (const line of lines) {
-      const [, local = '', remote = '', state = ''] = line.trim().split(/\s+/, 4);
-      const count = counts.get(remote);
-      const port = Number.parseInt(local.slice(local.lastIndexOf(':') + 1), 16);
-      if (count && port >= first && port <= last)
-        count[state === timeWait ? 'timeWait' : 'connected'].add(port);
-    }
-  } catch {
-    // No such table, or its time is over: what has been counted is at least so.
-  }
-}
-
 /** How the table writes an address that is connected to: as an IPv4 address, and as what IPv6 makes of it. */
 export function remotesOf({ host, port }: Endpoint): readonly string[] {
-  const tail = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  const tail = portSuffix(port);
   const parts = host.split('.').map(Number);
   if (parts.length === 4 && parts.every((part) => Number.isInteger(part) && part >= 0 && part < 256)) {
     const word = wordText(parts);
@@ -125,9 +100,4 @@ function bytesOf(host: string): readonly number[] | undefined {
     const value = Number.parseInt(group, 16);
     return [value >> 8, value & 0xff];
   });
-}
-
-/** Empty where it cannot be read. */
-async function textOf(path: string): Promise<string> {
-  return await readFile(path, 'utf8').catch(() => '');
 }

@@ -1,5 +1,6 @@
-import { readdir, readFile, readlink } from 'node:fs/promises';
 import { execFile } from 'node:child_process';
+import { opendir, readlink } from 'node:fs/promises';
+import { portSuffix, procText, tcpSockets, type TcpSocket } from './tcp-table.ts';
 
 /** A process that listens on a port. */
 export interface Holder {
@@ -13,24 +14,24 @@ export interface Holder {
 /** State of a listening socket in /proc/net/tcp (TCP_LISTEN of include/net/tcp_states.h). */
 const listening = '0A';
 const longestCommand = 120;
-/** The most processes whose descriptors are looked through. */
-const mostProcesses = 4_096;
+/** How long the search may take, in milliseconds. */
+const searchMs = 3_000;
 
 /**
- * Who listens on a port, as far as the kernel lets us see: Linux only, and processes of other users only for root (proc(5)).
+ * Finds the process that listens on a port, as far as the kernel shows it: Linux only, and processes of other users only to
+ * root (proc(5)).
  *
- * @returns `undefined` where that is not known
+ * @returns `undefined` where that is not known, or not found within 3 s
  */
 export async function holderOf(port: number): Promise<Holder | undefined> {
+  const deadlineMs = performance.now() + searchMs;
   const inodes = new Set<string>();
-  for (const table of ['/proc/net/tcp', '/proc/net/tcp6']) {
-    for (const inode of listenersIn(await textOf(table), port)) inodes.add(inode);
-  }
+  for await (const socket of tcpSockets(deadlineMs)) if (isListener(socket, port)) inodes.add(socket.inode);
   if (inodes.size === 0) return undefined;
-  const pids = (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name));
-  for (const pid of pids.slice(0, mostProcesses)) {
-    if (!(await hasAny(pid, inodes))) continue;
-    const command = (await textOf(`/proc/${pid}/cmdline`)).split('\0').join(' ').trim();
+  for await (const pid of namesIn('/proc')) {
+    if (performance.now() > deadlineMs) break;
+    if (!/^\d+$/.test(pid) || !(await hasAny(pid, inodes, deadlineMs))) continue;
+    const command = (await procText(`/proc/${pid}/cmdline`)).split('\0').join(' ').trim();
     return { pid: Number(pid), command: command.slice(0, longestCommand) };
   }
   return undefined;
@@ -41,21 +42,15 @@ export function isTunnel(holder: Holder | undefined): boolean {
   return /sentinel-tunnel|sentinel_tunnel/.test(holder?.command ?? '');
 }
 
-/** The inodes of the sockets that listen on a port: columns 1, 3 and 9 of /proc/net/tcp (proc(5)). */
-export function listenersIn(table: string, port: number): readonly string[] {
-  const hex = port.toString(16).toUpperCase().padStart(4, '0');
-  return table.split('\n').flatMap((line) => {
-    const cells = line.trim().split(/\s+/);
-    const [, local = '', , state = ''] = cells;
-    const inode = cells[9];
-    return state === listening && local.endsWith(`:${hex}`) && inode !== undefined ? [inode] : [];
-  });
+/** Whether a socket listens on a port. */
+export function isListener({ local, state }: TcpSocket, port: number): boolean {
+  return state === listening && local.endsWith(portSuffix(port));
 }
 
-async function hasAny(pid: string, inodes: ReadonlySet<string>): Promise<boolean> {
+async function hasAny(pid: string, inodes: ReadonlySet<string>, deadlineMs: number): Promise<boolean> {
   const folder = `/proc/${pid}/fd`;
-  const names = await readdir(folder).catch(() => []); // gone, or not ours to see
-  for (const name of names) {
+  for await (const name of namesIn(folder)) {
+    if (performance.now() > deadlineMs) break;
     const target = await readlink(`${folder}/${name}`).catch(() => '');
     const [, inode] = /^socket:\[(\d+)\]$/.exec(target) ?? [];
     if (inode !== undefined && inodes.has(inode)) return true;
@@ -63,12 +58,16 @@ async function hasAny(pid: string, inodes: ReadonlySet<string>): Promise<boolean
   return false;
 }
 
-/** Empty where it cannot be read. */
-async function textOf(path: string): Promise<string> {
-  return await readFile(path, 'utf8').catch(() => '');
+/** The names in a folder of /proc, some at a time; none where it is gone or may not be read. */
+async function* namesIn(folder: string): AsyncGenerator<string> {
+  try {
+    for await (const { name } of await opendir(folder)) yield name;
+  } catch {
+    // Gone meanwhile, or of another user.
+  }
 }
 
-/** A question to the local service manager, in milliseconds. */
+/** How long the local service manager may take to answer, in milliseconds. */
 const askMs = 2_000;
 
 /**

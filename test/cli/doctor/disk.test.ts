@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { inFolder } from '../call.ts';
 
-const looker = fileURLToPath(new URL('../../../src/cli/doctor/log-objection.js', import.meta.url));
+const looker = fileURLToPath(new URL('../../../src/cli/doctor/writable.js', import.meta.url));
 
 /** A mount namespace of one's own, where a small disk can be mounted that nobody else sees. */
 const mounted = ['-m', 'sh', '-c'];

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Finding } from '../../../src/cli/doctor/finding.ts';
 import { hostFindings } from '../../../src/cli/doctor/find-host.ts';
-import { listenersIn } from '../../../src/cli/doctor/port-holder.ts';
-import { unitsIn } from '../../../src/cli/doctor/port-holder.ts';
+import { isListener, unitsIn } from '../../../src/cli/doctor/port-holder.ts';
+import { readTcpSocket, tcpSockets } from '../../../src/cli/doctor/tcp-table.ts';
 import { parseConfig } from '../../../src/config/parse.ts';
 import { call, inFolder } from '../call.ts';
 import {
@@ -195,9 +195,20 @@ test('listening sockets are read from /proc/net/tcp', () => {
    0: 0100007F:18EB 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4711 1 0
    1: 0100007F:18EB 0100007F:C350 01 00000000:00000000 00:00000000 00000000     0        0 4712 1 0
    2: 00000000000000000000000000000000:0050 00000000000000000000000000000000:0000 0A 0:0 0:0 0 0 0 99 1 0`;
-  assert.deepEqual(listenersIn(table, 6379), ['4711']);
-  assert.deepEqual(listenersIn(table, 80), ['99']);
-  assert.deepEqual(listenersIn(table, 8080), []);
+  const sockets = table.split('\n').map(readTcpSocket);
+  const inodesAt = (port: number): readonly string[] =>
+    sockets.filter((socket) => isListener(socket, port)).map(({ inode }) => inode);
+  assert.deepEqual(inodesAt(6379), ['4711']);
+  assert.deepEqual(inodesAt(80), ['99']);
+  assert.deepEqual(inodesAt(8080), []);
+});
+
+test('reading /proc/net/tcp ends when its time is over', async () => {
+  await withoutLeaks(async () => {
+    const sockets: unknown[] = [];
+    for await (const socket of tcpSockets(performance.now() - 1)) sockets.push(socket);
+    assert.deepEqual(sockets, []);
+  });
 });
 
 test('doctor may be called beside a tunnel that runs, and is fine', async () => {
