@@ -34,7 +34,7 @@ export interface Connection {
   reset(): void;
   /**
    * Finds out whether the peer of a connection that was never resumed has ended, looking past what is left to be read. The
-   * answer may come before this returns; none comes once the connection is closed.
+   * answer may come before this returns; none comes once the connection is closed, or this is called again.
    */
   checkPeer(answer: (hasEnded: boolean) => void): void;
 }
@@ -53,7 +53,10 @@ export interface ConnectionHandler {
    * @param hasUnread whether it sent something before that
    */
   ending(connection: Connection, hasUnread: boolean): void;
-  /** The peer takes nothing more. What it has sent before can still be read; what is written goes nowhere. */
+  /**
+   * The peer takes nothing more. What it has sent before can still be read; what is written goes nowhere. May be called before
+   * `write` returns.
+   */
   writeFailed(connection: Connection): void;
   /** The connection is broken, and is closed now. */
   gone(connection: Connection): void;

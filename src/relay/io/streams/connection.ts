@@ -94,6 +94,7 @@ export class StreamsConnection implements Connection {
       answer(true);
       return;
     }
+    this.#stopChecking();
     this.#mostUnreadBytes = mostCheckedBytes;
     if (this.#unreadBytes < mostCheckedBytes) this.#socket.resume();
     this.#checkOn(answer, checkTurns);
