@@ -26,7 +26,7 @@ for (const [signal, code] of Object.entries(signals)) {
     stopping.abort();
   });
 }
-// Whoever reads our output has left, or whoever started us has died without telling (npm, a shell, a terminal).
+// The reader of our output has exited, or our parent has died without a signal (npm, a shell, a terminal).
 process.stdout.on('error', () => {
   stopping.abort();
 });

@@ -72,7 +72,7 @@ function meaningOf({ description = '', enum: values }: Node): string {
     : `${description} One of ${values.map((value) => `\`${String(value)}\``).join(', ')}.`;
 }
 
-/** What stands between the marks in the page. */
+/** The text between the marks in the page. */
 export function tableIn(page: string): string {
   return marked.exec(page)?.[1] ?? '';
 }

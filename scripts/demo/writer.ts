@@ -7,7 +7,7 @@ export interface Sight {
   readonly what: string;
 }
 
-/** The writes of one round: members of one set, so that whatever is missing in the end can be told. */
+/** The writes of one round: members of one set, so that missing ones can be counted at the end. */
 export interface Batch {
   readonly key: string;
   readonly acknowledged: { readonly member: number; readonly atMs: number }[];
