@@ -9,6 +9,7 @@ import {
   startCluster,
   withoutLeaks,
 } from '../support/index.ts';
+import type { Report } from '../../src/cli/doctor/report.ts';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assertNoTrace, call, inFolder } from './call.ts';
@@ -52,6 +53,30 @@ test('check ends with 1 when a database is not servable, and says which and why'
     assert.match(called.stdout, /^ {2}NOT SERVABLE: no Sentinel that answers monitors "other"$/m);
     assertNoTrace(called);
     assert.equal(called.code, 1);
+  });
+});
+
+test('check names the cause that doctor finds, by the same queries', async () => {
+  await withoutLeaks(async () => {
+    await using plain = await RedisProcess.start();
+    await using sentinel = await FakeSentinel.start({
+      masters: { a: { host: '127.0.0.1', port: plain.port } },
+    });
+    await inFolder(async (dir) => {
+      const file = join(dir, 'c.json');
+      const redis = { tls: true };
+      const databases = [{ name: 'a', listen: 0, redis }];
+      await writeFile(file, JSON.stringify({ sentinels: [sentinel.seed], databases, admin: false }));
+      const [short, long] = [
+        await call(['check', '--config', file]),
+        await call(['doctor', '--config', file, '--json']),
+      ];
+      const { findings } = JSON.parse(long.stdout) as Report;
+      const cause = findings.find(({ code }) => code === 'tls-unwanted');
+      assert.equal(cause?.severity, 'broken');
+      assert.ok(short.stdout.includes(`  NOT SERVABLE: ${cause.what}\n`), short.stdout);
+      assert.deepEqual([short.code, long.code], [1, 2]);
+    });
   });
 });
 

@@ -1,25 +1,23 @@
 import { count } from '../../admin/wording.ts';
-import type { Config } from '../../config/types.ts';
 import { changeLine, diffConfigs } from '../../config/diff.ts';
+import type { Config } from '../../config/types.ts';
 import { formatEndpoint, formatListenAddress } from '../../net/endpoint.ts';
 import { printable } from '../../printable.ts';
 import type { Role } from '../../redis/role.ts';
-import { takeInventory, type Inventory } from '../../sentinel/members/inventory.ts';
-import { type DatabaseSurvey, survey } from '../../sentinel/members/survey.ts';
 import type { Answer } from '../../sentinel/links/answer.ts';
-import { minorityOf, diagnosisOf } from './diagnosis.ts';
-import { hostFindings } from './find-host.ts';
-import type { Finding } from './finding.ts';
-import { hostFacts } from './host-facts.ts';
-import { monitoredNames } from './diagnosis.ts';
+import type { DatabaseSurvey } from '../../sentinel/members/survey.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { Host } from '../host.ts';
 import { painter, table } from '../plain.ts';
+import { diagnose } from './diagnose.ts';
+import type { Facts } from './facts.ts';
+import { worst, type Finding, type FindingCode } from './finding.ts';
+import { gather } from './gather.ts';
 
 /**
- * The short form of `doctor`: asks the live Sentinels, and prints per database what each says.
+ * The short form of `doctor`: finds the same, and prints for each database what each Sentinel says and what is broken.
  *
- * @param against what is in force now: what a reload would do is printed first
+ * @param against the configuration in force: what a reload would change is printed first, and its ports count as free
  * @returns the exit code: failed if any database cannot be served, or this machine keeps the tunnel from running
  */
 export async function check(config: Config, host: Host, against?: Against): Promise<number> {
@@ -29,29 +27,21 @@ export async function check(config: Config, host: Host, against?: Against): Prom
   );
   for (const { text } of config.warnings) host.stdout.write(`Warning: ${printable(text)}\n`);
   if (against) host.stdout.write(`\n${describeChanges(against, config)}`);
-  const [surveys, obstacles] = await Promise.all([survey(config), obstaclesHere(config, against?.config)]);
-  const isNameWrong = surveys.some((each) => diagnosisOf(each)?.code === 'master-unknown');
-  const inventory = isNameWrong ? await takeInventory(sentinels, config.sentinel) : undefined;
-  for (const each of surveys) host.stdout.write(`\n${describeSurvey(each, inventory, obstacles)}`);
-  const atStart = obstacles.filter(({ database }) => database === undefined);
-  for (const { what } of atStart) host.stdout.write(`\nCANNOT START: ${printable(what)}\n`);
-  const isWell = obstacles.length === 0 && surveys.every((each) => !diagnosisOf(each));
-  return isWell ? exitCodes.done : exitCodes.failed;
+  const facts = withoutPortsOf(against?.config, await gather(config));
+  const findings = diagnose(facts);
+  for (const { survey } of facts.databases) host.stdout.write(`\n${describeSurvey(survey, findings)}`);
+  for (const { code, what } of findings)
+    if (code === 'log-unwritable') host.stdout.write(`\nCANNOT START: ${printable(what)}\n`);
+  return worst(findings) === 'broken' ? exitCodes.failed : exitCodes.done;
 }
 
-/**
- * What keeps the configuration from running on this machine: a port that another program has, a log that cannot be written.
- * Not the ports of the tunnel that runs here, nor those of the configuration in force.
- */
-async function obstaclesHere(config: Config, inForce: Config | undefined): Promise<readonly Finding[]> {
-  const host = await hostFacts(config);
+/** The facts without the listeners that the configuration in force has. */
+function withoutPortsOf(inForce: Config | undefined, facts: Facts): Facts {
   const held = new Set(
     inForce?.databases.flatMap(({ listen }) => listen.map(({ address }) => formatListenAddress(address))),
   );
-  const listeners = host.listeners.filter(({ address }) => !held.has(formatListenAddress(address)));
-  return hostFindings({ config, host: { ...host, listeners } }).filter(
-    ({ severity }) => severity === 'broken',
-  );
+  const listeners = facts.host.listeners.filter(({ address }) => !held.has(formatListenAddress(address)));
+  return { ...facts, host: { ...facts.host, listeners } };
 }
 
 /** A configuration to compare with, and what to call it. */
@@ -67,20 +57,17 @@ function describeChanges({ config: before, file }: Against, after: Config): stri
   return [`Against ${printable(file)}: ${count(changes.length, 'change')}`, ...lines, ''].join('\n');
 }
 
-/**
- * A heading, a row per Sentinel, the ROLE of the server they lead to, and what follows.
- *
- * @param inventory which names there are; asked only where one is unknown
- * @param obstacles what keeps this machine from listening
- */
+/** What keeps a database from listening; anything else that is broken keeps it from being served. */
+const listenCodes: ReadonlySet<FindingCode> = new Set(['port-taken', 'port-forbidden', 'socket-path']);
+
+/** A heading, a row per Sentinel, the ROLE of the server they lead to, and what is found about the database. */
 function describeSurvey(
-  survey: DatabaseSurvey,
-  inventory: Inventory | undefined,
-  obstacles: readonly Finding[],
+  { database, sentinels, adopted, role }: DatabaseSurvey,
+  findings: readonly Finding[],
 ): string {
-  const { database, sentinels, adopted, role } = survey;
-  const diagnosis = diagnosisOf(survey);
-  const trouble = diagnosis?.what;
+  const own = findings.filter((finding) => finding.database === database.name);
+  const broken = own.filter(({ severity }) => severity === 'broken');
+  const diagnosis = broken.find(({ code }) => !listenCodes.has(code));
   const rows = sentinels.map(({ sentinel, answer, sameAs, isStranger }) =>
     sameAs === undefined
       ? [
@@ -98,24 +85,15 @@ function describeSurvey(
       rows.map((row) => row.map((text) => ({ text }))),
       painter(false),
     ).map((row) => `  ${row}`),
-    trouble === undefined && adopted
+    !diagnosis && adopted
       ? `  servable: ${formatEndpoint(adopted.endpoint)}${epoch}`
-      : `  NOT SERVABLE: ${trouble ?? 'nothing is known'}`,
+      : `  NOT SERVABLE: ${diagnosis?.what ?? 'nothing is known'}`,
   ];
-  const minority = trouble === undefined ? minorityOf(survey)?.what : undefined;
-  if (minority !== undefined) lines.push(`  ${minority}`);
-  if (diagnosis?.code === 'master-unknown' && inventory)
-    lines.push(`  ${namesLine(database.name, inventory)}`);
-  const ofThis = obstacles.filter((each) => each.database === database.name);
-  lines.push(...ofThis.map(({ what }) => `  CANNOT LISTEN: ${what}`));
+  const minority = own.find(({ code, severity }) => code === 'majority-missing' && severity === 'degraded');
+  if (minority) lines.push(`  ${minority.what}`);
+  if (diagnosis?.code === 'master-unknown') lines.push(`  ${diagnosis.remedy}`);
+  for (const { code, what } of broken) if (listenCodes.has(code)) lines.push(`  CANNOT LISTEN: ${what}`);
   return `${lines.map(printable).join('\n')}\n`;
-}
-
-/** Which names there are, or why that is not known. */
-function namesLine(wanted: string, { masters, sentinels, silent }: Inventory): string {
-  const [first] = silent;
-  if (sentinels.length === 0 && first) return `Which names there are is not known: ${first.why}`;
-  return monitoredNames(wanted, new Set(masters));
 }
 
 function describeAnswer(answer: Answer, name: string): string[] {
@@ -142,7 +120,7 @@ function describeRole(role: Role): string {
     case 'active-replica':
       return 'says it is an active replica, which takes writes';
     case 'unverifiable':
-      return `does not tell its role (${role.why}), trusted because the Sentinels name it`;
+      return `does not report its role (${role.why}), trusted because the Sentinels name it`;
     case 'unusable':
       return `cannot be used: ${role.why}`;
   }

@@ -1,13 +1,11 @@
+import { closest } from '../../config/problems.ts';
 import { formatEndpoint } from '../../net/endpoint.ts';
 import { whyOwn } from '../../net/own-listeners.ts';
 import { votersIn, type DatabaseSurvey } from '../../sentinel/members/survey.ts';
+import { masterCommands } from '../../sentinel/links/query.ts';
 import type { Evidence, Finding, FindingCode } from './finding.ts';
-import { closest } from '../../config/problems.ts';
 
-/**
- * Why a database could not be served now, by what was asked once of everybody; `undefined` where it could. What `check` prints,
- * and where `doctor` begins.
- */
+/** @returns why a database cannot be served now, by one query of every Sentinel and of the master; `undefined` where it can */
 export function diagnosisOf(survey: DatabaseSurvey): Finding | undefined {
   const { database, adopted, role } = survey;
   const { name, onSentinelLoss } = database;
@@ -25,7 +23,7 @@ export function diagnosisOf(survey: DatabaseSurvey): Finding | undefined {
     remedy,
   });
   const voters = votersIn(survey);
-  const asked = `SENTINEL get-master-addr-by-name ${name}`;
+  const asked = masterCommands.address(name).join(' ');
   const answers = voters.map(({ sentinel, answer }): Evidence => {
     const answered =
       answer.kind === 'address'
@@ -110,7 +108,7 @@ export function minorityOf(survey: DatabaseSurvey): Finding | undefined {
   if (answering * 2 > voters.length || answering === 0) return undefined;
   const evidence = voters.map(({ sentinel, answer }): Evidence => ({
     by: sentinel,
-    asked: `SENTINEL get-master-addr-by-name ${survey.database.name}`,
+    asked: masterCommands.address(survey.database.name).join(' '),
     answered:
       answer.kind === 'address' ? formatEndpoint(answer.endpoint) : 'text' in answer ? answer.text : '(nil)',
   }));

@@ -1,9 +1,10 @@
 import type { Config, DatabaseConfig } from '../../config/types.ts';
 import type { Endpoint } from '../../net/endpoint.ts';
+import type { ServerReplies } from '../../redis/query.ts';
 import type { DatabaseSurvey } from '../../sentinel/members/survey.ts';
 import type { HostFacts } from './host-facts.ts';
-import type { Interview } from './interview.ts';
 import type { LocalPorts } from './local-ports.ts';
+import type { ProbedReplies } from './tls-probe.ts';
 
 /** All that is known, gathered once. Findings are computed from it without any I/O. */
 export interface Facts {
@@ -18,21 +19,21 @@ export interface Facts {
 
 /** One configured Sentinel. */
 export interface SentinelFacts {
-  readonly asked: Interview;
-  /** What came of subscribing to every channel. */
-  readonly subscribed: Interview;
-  /** What it answers to SENTINEL MASTERS; asked only where a name is unknown. */
-  readonly masters: Interview | undefined;
+  readonly replies: ProbedReplies;
+  /** The replies to subscribing to every channel. */
+  readonly subscribed: ServerReplies;
+  /** Its reply to SENTINEL MASTERS; queried only where a name is unknown. */
+  readonly masters: ServerReplies | undefined;
 }
 
 export interface DatabaseFacts {
   readonly database: DatabaseConfig;
   readonly survey: DatabaseSurvey;
   /** The server that the Sentinels lead to. */
-  readonly master: Interview | undefined;
+  readonly master: ProbedReplies | undefined;
   readonly replicas: readonly ReplicaFacts[];
   /** Other addresses at which the master may be, where it cannot be reached: the hosts of the Sentinels. */
-  readonly alternates: readonly Interview[];
+  readonly alternates: readonly ProbedReplies[];
 }
 
 /** A replica, as the Sentinel that decided names it. */
@@ -41,5 +42,5 @@ export interface ReplicaFacts {
   readonly announced: Endpoint;
   /** The row of SENTINEL REPLICAS. */
   readonly row: ReadonlyMap<string, string>;
-  readonly asked: Interview;
+  readonly replies: ProbedReplies;
 }

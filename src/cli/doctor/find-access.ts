@@ -1,8 +1,8 @@
+import type { Command, ServerReplies } from '../../redis/query.ts';
 import { channels, promotionChannels } from '../../sentinel/links/announcement.ts';
 import type { DatabaseFacts, Facts, SentinelFacts } from './facts.ts';
 import type { Evidence, Finding } from './finding.ts';
-import { questionsOf } from './gather.ts';
-import { errorTo, said, toldRole, type Interview } from './interview.ts';
+import { commandsFor, errorTo, replyEvidence, reportedRole, roleCommand } from './queries.ts';
 
 /** Passwords and permissions, of Sentinels and of Redis. */
 export function accessFindings(facts: Facts): readonly Finding[] {
@@ -12,8 +12,8 @@ export function accessFindings(facts: Facts): readonly Finding[] {
   ];
 }
 
-function sentinelAccess({ asked, subscribed }: SentinelFacts, { config }: Facts): readonly Finding[] {
-  const { by, login } = asked;
+function sentinelAccess({ replies, subscribed }: SentinelFacts, { config }: Facts): readonly Finding[] {
+  const { server: by, login } = replies;
   const user = config.sentinel.credentials?.username ?? 'default';
   if (login.kind === 'refused') {
     const evidence = [{ by, asked: `AUTH ${user} [redacted]`, answered: login.why }];
@@ -28,15 +28,14 @@ function sentinelAccess({ asked, subscribed }: SentinelFacts, { config }: Facts)
       },
     ];
   }
-  const questions = config.databases.map(questionsOf);
-  const [first] = questions;
-  if (first && errorTo(asked, ...first.address)?.startsWith('NOAUTH')) {
+  const [first] = config.databases.map(commandsFor);
+  if (first && errorTo(replies, first.address)?.startsWith('NOAUTH')) {
     return [
       {
         code: 'sentinel-password-missing',
         severity: 'degraded',
         what: `${by} requires a password, but none is configured`,
-        evidence: [said(asked, ...first.address)],
+        evidence: [replyEvidence(replies, first.address)],
         remedy: 'Set sentinel.password or sentinel.passwordFile, and sentinel.username for an ACL user',
       },
     ];
@@ -44,9 +43,13 @@ function sentinelAccess({ asked, subscribed }: SentinelFacts, { config }: Facts)
   const needless: readonly Finding[] =
     login.kind === 'needless' ? [needlessFinding(by, user, 'sentinel')] : [];
   const denied = first
-    ? [first.address, first.master, first.sentinels].filter((words) => isDenied(asked, words))
+    ? [first.address, first.master, first.sentinels].filter((command) => isDenied(replies, command))
     : [];
-  return [...needless, ...permissionFindings(asked, denied, user), ...subscriptionFindings(subscribed, user)];
+  return [
+    ...needless,
+    ...permissionFindings(replies, denied, user),
+    ...subscriptionFindings(subscribed, user),
+  ];
 }
 
 function needlessFinding(by: string, user: string, key: string): Finding {
@@ -55,25 +58,25 @@ function needlessFinding(by: string, user: string, key: string): Finding {
     severity: 'degraded',
     what: `${by} requires no password, but one is configured`,
     evidence: [{ by, asked: `AUTH ${user} [redacted]`, answered: 'no password is set' }],
-    remedy: `It is another server than was meant, or has lost its configuration; if it shall have none, leave the password of "${key}" out`,
+    remedy: `It may be the wrong server, or have lost its configuration; if it needs no password, remove that of "${key}"`,
   };
 }
 
-/** What follows where a question of these may not be asked, by its second word. */
+/** What follows where the ACL forbids one of these commands, by its second word. */
 const consequences: Readonly<Record<string, string>> = {
-  'get-master-addr-by-name': 'nothing can be learnt from it',
-  MASTER: 'its epoch is unknown, so nobody knows whether it is behind',
-  SENTINELS: 'the Sentinels that it knows cannot be learnt from it',
+  'get-master-addr-by-name': 'it cannot report the master',
+  MASTER: 'its epoch is unknown, so it may be behind unnoticed',
+  SENTINELS: 'it cannot report the other Sentinels',
 };
 
 function permissionFindings(
-  asked: Interview,
-  denied: readonly (readonly string[])[],
+  replies: ServerReplies,
+  denied: readonly Command[],
   user: string,
 ): readonly Finding[] {
   if (denied.length === 0) return [];
   const commands = denied.map(([, second = '']) => second);
-  const what = `the ACL of ${asked.by} does not let "${user}" ask SENTINEL ${commands.join(', SENTINEL ')}: ${commands.map((each) => consequences[each] ?? '').join('; ')}`;
+  const what = `the ACL of ${replies.server} does not let "${user}" ask SENTINEL ${commands.join(', SENTINEL ')}: ${commands.map((each) => consequences[each] ?? '').join('; ')}`;
   const grants = commands.map((each) => `+sentinel|${each.toLowerCase()}`).join(' ');
   const remedy = `On that Sentinel: ACL SETUSER ${user} ${grants} (and the same in its "user" line of sentinel.conf)`;
   return [
@@ -81,25 +84,25 @@ function permissionFindings(
       code: 'sentinel-permission',
       severity: 'degraded',
       what,
-      evidence: denied.map((words) => said(asked, ...words)),
+      evidence: denied.map((command) => replyEvidence(replies, command)),
       remedy,
     },
   ];
 }
 
-function subscriptionFindings(subscribed: Interview, user: string): readonly Finding[] {
+function subscriptionFindings(subscribed: ServerReplies, user: string): readonly Finding[] {
   const refused = channels.filter((channel) => isDenied(subscribed, ['SUBSCRIBE', channel]));
   const [first] = refused;
   if (first === undefined) return [];
-  const evidence: readonly Evidence[] = [said(subscribed, 'SUBSCRIBE', first)];
-  const { by } = subscribed;
+  const evidence: readonly Evidence[] = [replyEvidence(subscribed, ['SUBSCRIBE', first])];
+  const { server: by } = subscribed;
   const isCommand = /'subscribe' command/i.test(evidence[0]?.answered ?? '');
   if (isCommand) {
     return [
       {
         code: 'sentinel-subscribe',
         severity: 'degraded',
-        what: `the ACL of ${by} forbids "${user}" to subscribe: failovers are noticed by asking alone, about a second later`,
+        what: `the ACL of ${by} forbids "${user}" to subscribe: failovers are only noticed by polling, about a second later`,
         evidence,
         remedy: `On that Sentinel: ACL SETUSER ${user} +subscribe allchannels (and the same in its "user" line of sentinel.conf)`,
       },
@@ -123,7 +126,7 @@ function subscriptionFindings(subscribed: Interview, user: string): readonly Fin
 
 function redisAccess({ database, master }: DatabaseFacts): readonly Finding[] {
   if (!master) return [];
-  const { by, login } = master;
+  const { server: by, login } = master;
   const { name, redis } = database;
   const user = redis.credentials?.username ?? 'default';
   const later = 'it is served because the Sentinels name it, and a failover takes about a second longer';
@@ -137,11 +140,11 @@ function redisAccess({ database, master }: DatabaseFacts): readonly Finding[] {
         what: `the master ${by} refuses the credentials of "redis": ${later}`,
         evidence,
         remedy:
-          'Correct redis.username and redis.password or passwordFile; clients log in by themselves and are not concerned',
+          'Correct redis.username and redis.password or passwordFile; clients log in with their own credentials and are not affected',
       },
     ];
   }
-  const denied = errorTo(master, 'ROLE');
+  const denied = errorTo(master, roleCommand);
   if (denied?.startsWith('NOAUTH')) {
     return [
       {
@@ -149,7 +152,7 @@ function redisAccess({ database, master }: DatabaseFacts): readonly Finding[] {
         severity: 'degraded',
         database: name,
         what: `the master ${by} requires a password, but "redis" has none: ${later}`,
-        evidence: [said(master, 'ROLE')],
+        evidence: [replyEvidence(master, roleCommand)],
         remedy: 'Set redis.password or redis.passwordFile; a user with "-@all +role" is enough',
       },
     ];
@@ -161,24 +164,24 @@ function redisAccess({ database, master }: DatabaseFacts): readonly Finding[] {
   const refusal = isForbidden
     ? `the ACL of ${by} does not let "${user}" ask ROLE`
     : `${by} does not know ROLE: it has been renamed, or this is another kind of server`;
-  const told = toldRole(master);
+  const reported = reportedRole(master);
   const permission: Finding = {
     code: 'redis-permission',
-    severity: told ? 'ok' : 'degraded',
+    severity: reported ? 'ok' : 'degraded',
     database: name,
-    what: told
-      ? `${refusal}: the role is taken from ${told.question.name}`
-      : `${refusal}, and neither HELLO nor INFO tells the role: ${later}`,
-    evidence: [said(master, 'ROLE')],
+    what: reported
+      ? `${refusal}: the role is taken from ${reported.query.name}`
+      : `${refusal}, and neither HELLO nor INFO reports the role: ${later}`,
+    evidence: [replyEvidence(master, roleCommand)],
     remedy: isForbidden
-      ? `On the Redis servers: ACL SETUSER ${user} +role, which spares an entry in their ACL log for each connection`
-      : told
+      ? `On the Redis servers: ACL SETUSER ${user} +role, which avoids an entry in their ACL log for each connection`
+      : reported
         ? 'Nothing has to be done'
         : 'Leave ROLE, HELLO or INFO under its name on the Redis servers (rename-command)',
   };
   return [...needless, permission];
 }
 
-function isDenied(asked: Interview, words: readonly string[]): boolean {
-  return errorTo(asked, ...words)?.startsWith('NOPERM') ?? false;
+function isDenied(replies: ServerReplies, command: Command): boolean {
+  return errorTo(replies, command)?.startsWith('NOPERM') ?? false;
 }

@@ -1,33 +1,34 @@
-import { type Reply } from '../../redis/resp.ts';
+import type { ServerReplies, TimedReply } from '../../redis/query.ts';
+import type { Reply } from '../../redis/resp.ts';
 import type { Facts } from './facts.ts';
 import type { Finding } from './finding.ts';
-import type { Interview } from './interview.ts';
+import { timeCommand } from './queries.ts';
 
-/** Clocks that are kept by NTP agree within milliseconds; beyond this expiry of keys and the times of logs cannot be compared. */
+/** Clocks that NTP sets agree within milliseconds; beyond this the expiry of keys and the times in logs cannot be compared. */
 const mostMs = 2_000;
 
-/** Clocks of Redis servers, where TIME may be asked. A Sentinel does not know TIME. */
+/** The clocks of Redis servers that permit TIME. A Sentinel has no such command. */
 export function clockFindings({ databases }: Facts): readonly Finding[] {
   const seen = new Set<string>();
   return databases.flatMap(({ database, master, replicas }) =>
-    [...(master ? [master] : []), ...replicas.map(({ asked }) => asked)].flatMap(
-      (asked): readonly Finding[] => {
-        const ahead = aheadMs(asked);
-        if (ahead === undefined || Math.abs(ahead) <= mostMs || seen.has(asked.by)) return [];
-        seen.add(asked.by);
+    [...(master ? [master] : []), ...replicas.map(({ replies }) => replies)].flatMap(
+      (replies): readonly Finding[] => {
+        const ahead = aheadMs(replies);
+        if (ahead === undefined || Math.abs(ahead) <= mostMs || seen.has(replies.server)) return [];
+        seen.add(replies.server);
         const seconds = (Math.abs(ahead) / 1000).toFixed(1);
-        const what = `the clock of ${asked.by} is ${seconds} s ${ahead > 0 ? 'ahead of' : 'behind'} the one here`;
-        const answered = asked.answers.get('TIME');
+        const what = `the clock of ${replies.server} is ${seconds} s ${ahead > 0 ? 'ahead of' : 'behind'} the one here`;
+        const answered = timeReplyOf(replies);
         const evidence = [
           {
-            by: asked.by,
+            by: replies.server,
             asked: 'TIME',
-            answered: answered ? new Date(answered.askedAtMs + ahead).toISOString() : '',
+            answered: answered ? new Date(answered.sentAtMs + ahead).toISOString() : '',
           },
           {
             by: 'this machine',
             asked: 'its clock',
-            answered: answered ? new Date(answered.askedAtMs).toISOString() : '',
+            answered: answered ? new Date(answered.sentAtMs).toISOString() : '',
           },
         ];
         return [
@@ -46,12 +47,16 @@ export function clockFindings({ databases }: Facts): readonly Finding[] {
   );
 }
 
-/** How far a clock is ahead of ours, in milliseconds: known but for half the time that the answer took. */
-function aheadMs({ answers }: Interview): number | undefined {
-  const answered = answers.get('TIME');
+function timeReplyOf({ replies }: ServerReplies): TimedReply | undefined {
+  return replies.get(timeCommand.join(' '));
+}
+
+/** How far a clock is ahead of ours, in milliseconds; exact to half of what the reply took. */
+function aheadMs(replies: ServerReplies): number | undefined {
+  const answered = timeReplyOf(replies);
   if (!answered || !Array.isArray(answered.reply)) return undefined;
   const [seconds, micros] = (answered.reply as readonly Reply[]).map(Number);
   if (seconds === undefined || micros === undefined || !Number.isFinite(seconds + micros)) return undefined;
-  const difference = seconds * 1000 + micros / 1000 - (answered.askedAtMs + answered.tookMs / 2);
+  const difference = seconds * 1000 + micros / 1000 - (answered.sentAtMs + answered.tookMs / 2);
   return Math.abs(difference) <= answered.tookMs / 2 ? 0 : difference;
 }

@@ -1,15 +1,16 @@
 import { type Endpoint, formatEndpoint, isLoopback } from '../../net/endpoint.ts';
 import { addressBytes, networkHolds, parseNetwork } from '../../net/network.ts';
+import { replyTo, type ServerReplies } from '../../redis/query.ts';
 import type { Reply } from '../../redis/resp.ts';
+import { rowsOf } from '../../sentinel/links/answer.ts';
+import { mastersCommand } from '../../sentinel/links/query.ts';
 import { causeOf } from './find-tls.ts';
 import type { DatabaseFacts, Facts } from './facts.ts';
 import type { Evidence, Finding } from './finding.ts';
-import { questionsOf, rowsOf } from './gather.ts';
-import { errorTo, replyTo, said, toldRole, type Interview } from './interview.ts';
-import { monitoredNames } from './diagnosis.ts';
-import { minorityOf, diagnosisOf } from './diagnosis.ts';
+import { commandsFor, errorTo, replyEvidence, reportedRole, roleCommand } from './queries.ts';
+import { diagnosisOf, minorityOf, monitoredNames } from './diagnosis.ts';
 
-/** What keeps a database from being served, with all that is known of why. */
+/** Why a database cannot be served, and what is known of the cause. */
 export function masterFindings(facts: Facts): readonly Finding[] {
   return facts.databases.flatMap((each): readonly Finding[] => {
     const diagnosis = diagnosisOf(each.survey);
@@ -38,17 +39,18 @@ const mostNames = 12;
 
 function withNames(diagnosis: Finding, name: string, { sentinels }: Facts): Finding {
   const lists = sentinels.flatMap(({ masters }) => (masters ? [masters] : []));
-  const names = new Set(lists.flatMap((asked) => namesIn(replyTo(asked, 'SENTINEL', 'MASTERS'))));
+  const names = new Set(lists.flatMap((replies) => namesIn(replyTo(replies, mastersCommand))));
   const evidence: readonly Evidence[] = [
     ...diagnosis.evidence,
-    ...lists.map((asked): Evidence => {
-      const refusal = errorTo(asked, 'SENTINEL', 'MASTERS') ?? asked.failure?.text;
-      const own = namesIn(replyTo(asked, 'SENTINEL', 'MASTERS'));
+    ...lists.map((replies): Evidence => {
+      const refusal = errorTo(replies, mastersCommand) ?? replies.failure?.text;
+      const own = namesIn(replyTo(replies, mastersCommand));
       const listed = own.length === 0 ? 'none' : own.slice(0, mostNames).join(', ');
-      return { by: asked.by, asked: 'SENTINEL MASTERS', answered: refusal ?? listed };
+      return { by: replies.server, asked: 'SENTINEL MASTERS', answered: refusal ?? listed };
     }),
   ];
-  if (names.size === 0) return { ...diagnosis, evidence };
+  // An empty list is known; one that no Sentinel gives is not.
+  if (!lists.some((list) => Array.isArray(replyTo(list, mastersCommand)))) return { ...diagnosis, evidence };
   return { ...diagnosis, evidence, remedy: monitoredNames(name, names) };
 }
 
@@ -58,14 +60,14 @@ function namesIn(reply: Reply | undefined): readonly string[] {
 
 /** Some of the Sentinels know the name and some do not. */
 function partlyUnknown({ database, survey }: DatabaseFacts, { sentinels }: Facts): readonly Finding[] {
-  const { address } = questionsOf(database);
+  const { address } = commandsFor(database);
   const ignorant = survey.sentinels.flatMap(({ sentinel, answer }) =>
     answer.kind === 'unknown' ? [sentinel] : [],
   );
   if (ignorant.length === 0) return [];
   const evidence = sentinels
-    .filter(({ asked }) => ignorant.includes(asked.by))
-    .map(({ asked }) => said(asked, ...address));
+    .filter(({ replies }) => ignorant.includes(replies.server))
+    .map(({ replies }) => replyEvidence(replies, address));
   const what = `${ignorant.join(', ')} ${ignorant.length === 1 ? 'does' : 'do'} not monitor "${database.name}"`;
   return [
     {
@@ -74,7 +76,7 @@ function partlyUnknown({ database, survey }: DatabaseFacts, { sentinels }: Facts
       database: database.name,
       what,
       evidence,
-      remedy: `Tell each of them: SENTINEL MONITOR ${database.name} HOST PORT QUORUM; or leave out those that are of another group`,
+      remedy: `Run on each of them: SENTINEL MONITOR ${database.name} HOST PORT QUORUM; or remove those that belong to another group`,
     },
   ];
 }
@@ -110,11 +112,13 @@ function withCause(
   const cause = causeOf(master, database.redis, 'redis');
   if (cause) {
     const evidence = [...diagnosis.evidence.slice(0, 1), ...cause.evidence];
-    return { ...diagnosis, ...cause, what: `the master ${master.by} ${cause.what}`, evidence };
+    return { ...diagnosis, ...cause, what: `the master ${master.server} ${cause.what}`, evidence };
   }
   const evidence = [
     ...diagnosis.evidence,
-    ...alternates.map((asked) => (asked.failure ? notThere(asked) : said(asked, 'ROLE'))),
+    ...alternates.map((replies) =>
+      replies.failure ? notThere(replies) : replyEvidence(replies, roleCommand),
+    ),
   ];
   const announced = announcedBy(survey.adopted.by, database, facts) ?? survey.adopted.endpoint;
   const found = alternates.find(isMaster);
@@ -124,16 +128,19 @@ function withCause(
     const line = isShared
       ? `addressMap: { "${announced.host}": "${found.endpoint.host}" }`
       : mapLine(announced, found.endpoint);
-    const more = replicas.some(({ announced: { host }, asked }) => host !== announced.host && asked.failure)
+    const more = replicas.some(
+      ({ announced: { host }, replies }) => host !== announced.host && replies.failure,
+    )
       ? ', and a line for each replica'
       : '';
     return {
       ...diagnosis,
       evidence,
-      remedy: `It answers as master at ${found.by}: write ${line}${more}; or let Redis announce an address that is good from here (replica-announce-ip)`,
+      remedy: `It answers as master at ${found.server}: write ${line}${more}; or have Redis announce an address that can be reached from here (replica-announce-ip)`,
     };
   }
-  const decider = facts.sentinels.find(({ asked }) => asked.by === survey.adopted?.by)?.asked.endpoint;
+  const decider = facts.sentinels.find(({ replies }) => replies.server === survey.adopted?.by)?.replies
+    .endpoint;
   const { host } = announced;
   if (!decider || decider.host === host || (isLoopback(decider.host) && isLoopback(host))) {
     return { ...diagnosis, evidence };
@@ -152,7 +159,7 @@ function withCause(
   return {
     ...diagnosis,
     evidence,
-    remedy: `"${host}" is of a network that cannot be reached from here (containers, NAT), while the Sentinel was reached at "${decider.host}": publish the port of Redis and write ${mapLine(announced, { host: decider.host, port: announced.port })} with the published port, or announce a reachable address (replica-announce-ip)`,
+    remedy: `"${host}" belongs to a network that cannot be reached from here (containers, NAT), while the Sentinel was reached at "${decider.host}": publish the port of Redis and write ${mapLine(announced, { host: decider.host, port: announced.port })} with the published port, or announce a reachable address (replica-announce-ip)`,
   };
 }
 
@@ -169,17 +176,17 @@ function announcedBy(
   database: DatabaseFacts['database'],
   { sentinels }: Facts,
 ): Endpoint | undefined {
-  const asked = sentinels.find((each) => each.asked.by === by)?.asked;
-  const reply = asked && replyTo(asked, ...questionsOf(database).address);
+  const replies = sentinels.find((each) => each.replies.server === by)?.replies;
+  const reply = replies && replyTo(replies, commandsFor(database).address);
   if (!Array.isArray(reply)) return undefined;
   const [host, port] = reply as readonly Reply[];
   return typeof host === 'string' && typeof port === 'string' ? { host, port: Number(port) } : undefined;
 }
 
-function isMaster(asked: Interview): boolean {
-  return toldRole(asked)?.role.kind === 'master';
+function isMaster(replies: ServerReplies): boolean {
+  return reportedRole(replies)?.role.kind === 'master';
 }
 
-function notThere({ by, failure }: Interview): Evidence {
+function notThere({ server: by, failure }: ServerReplies): Evidence {
   return { by, asked: 'ROLE', answered: failure?.text ?? 'nothing' };
 }

@@ -1,5 +1,6 @@
 import { formatEndpoint } from '../../net/endpoint.ts';
 import { whyNotPromotable } from '../../sentinel/members/promotable.ts';
+import { replyTo, type Command, type ServerReplies } from '../../redis/query.ts';
 import { asMap } from '../../redis/resp.ts';
 import { readReplicationInfo, type Replication } from '../../redis/info.ts';
 import { readReplication } from '../../redis/role.ts';
@@ -7,10 +8,9 @@ import { backlogBytes } from '../../tunnel/fitness.ts';
 import { causeOf } from './find-tls.ts';
 import type { DatabaseFacts, Facts, ReplicaFacts } from './facts.ts';
 import type { Finding } from './finding.ts';
-import { questionsOf } from './gather.ts';
-import { failed, replyTo, said, type Interview } from './interview.ts';
+import { commandsFor, connectEvidence, minReplicasCommand, replyEvidence, roleCommand } from './queries.ts';
 
-/** Who could be the next master, and how fast it could be one. */
+/** Which replica could be promoted, and how fast. */
 export function replicaFindings(facts: Facts): readonly Finding[] {
   return facts.databases.flatMap((each) =>
     each.survey.adopted
@@ -43,8 +43,8 @@ export function whyNoCandidate(
   return link === undefined || link === 'ok' ? undefined : 'its link to the master is down';
 }
 
-function masterDownMsOf({ database, master }: DatabaseFacts, decider: Interview): MasterDownMs {
-  const row = asMap(replyTo(decider, ...questionsOf(database).master) ?? null);
+function masterDownMsOf({ database, master }: DatabaseFacts, decider: ServerReplies): MasterDownMs {
+  const row = asMap(replyTo(decider, commandsFor(database).master) ?? null);
   const flags = row.get('flags')?.split(',') ?? [];
   if (flags.includes('s_down') || flags.includes('o_down')) return Number(row.get('s-down-time') ?? 0);
   return master?.failure ? 0 : undefined;
@@ -53,23 +53,23 @@ function masterDownMsOf({ database, master }: DatabaseFacts, decider: Interview)
 function candidateFindings(facts: DatabaseFacts, { sentinels }: Facts): readonly Finding[] {
   const { database, replicas, survey } = facts;
   const { name } = database;
-  const { replicas: question } = questionsOf(database);
-  const decider = sentinels.find(({ asked }) => asked.by === survey.adopted?.by)?.asked;
-  // Redis Enterprise and those who may not ask say nothing of replicas.
+  const { replicas: question } = commandsFor(database);
+  const decider = sentinels.find(({ replies }) => replies.server === survey.adopted?.by)?.replies;
+  // Redis Enterprise lists no replicas, nor does a Sentinel whose ACL forbids it.
   if (!decider) return [];
-  const reply = [question, questionsOf(database).slaves]
-    .map((words) => replyTo(decider, ...words))
+  const reply = [question, commandsFor(database).slaves]
+    .map((command) => replyTo(decider, command))
     .find(Array.isArray);
   if (!reply) return [];
   if (replicas.length === 0) {
-    const what = `"${name}" has no replica: when its master is lost there is nobody to take its place`;
+    const what = `"${name}" has no replica: when its master is lost no server can take its place`;
     return [
       {
         code: 'no-candidate',
         severity: 'degraded',
         database: name,
         what,
-        evidence: [{ by: decider.by, asked: question.join(' '), answered: 'none' }],
+        evidence: [{ by: decider.server, asked: question.join(' '), answered: 'none' }],
         remedy: 'Start a replica of it; Sentinels learn of it from the master within 10 s',
       },
     ];
@@ -88,14 +88,14 @@ function candidateFindings(facts: DatabaseFacts, { sentinels }: Facts): readonly
           code: 'replica-down',
           severity: 'degraded',
           database: name,
-          what: `the replica ${where} of "${name}" is down: a failover has one server less to go to`,
-          evidence: [{ by: decider.by, asked: question.join(' '), answered: `${where}: ${why}` }],
+          what: `the replica ${where} of "${name}" is down: one replica fewer can be promoted`,
+          evidence: [{ by: decider.server, asked: question.join(' '), answered: `${where}: ${why}` }],
           remedy: `Start it again; one that is gone for good is listed until SENTINEL RESET ${name}`,
         };
       });
   }
   const evidence = reasons.map(({ announced, why = '' }) => ({
-    by: decider.by,
+    by: decider.server,
     asked: question.join(' '),
     answered: `${formatEndpoint(announced)}: ${why}`,
   }));
@@ -114,21 +114,21 @@ function candidateFindings(facts: DatabaseFacts, { sentinels }: Facts): readonly
 }
 
 function reachFindings(
-  { announced, row, asked }: ReplicaFacts,
+  { announced, row, replies }: ReplicaFacts,
   { database, alternates }: DatabaseFacts,
 ): readonly Finding[] {
   const isDown = whyNotPromotable(row) === 'it is down';
-  if (!asked.failure || isDown || alternates.length > 0) return [];
-  const cause = causeOf(asked, database.redis, 'redis');
+  if (!replies.failure || isDown || alternates.length > 0) return [];
+  const cause = causeOf(replies, database.redis, 'redis');
   const where = formatEndpoint(announced);
-  const what = `the replica ${where} ${cause?.what ?? `cannot be reached from here: ${asked.failure.text}`}; after a failover to it nobody could be served`;
+  const what = `the replica ${where} ${cause?.what ?? `cannot be reached from here: ${replies.failure.text}`}; after a failover to it no client could be served`;
   return [
     {
       code: cause?.code ?? 'replica-unreachable',
       severity: 'degraded',
       database: database.name,
       what,
-      evidence: cause?.evidence ?? [failed(asked)],
+      evidence: cause?.evidence ?? [connectEvidence(replies)],
       remedy:
         cause?.remedy ??
         `Look at routes and firewalls between here and there, or write addressMap: { "${where}": "HOST:PORT" }`,
@@ -145,18 +145,18 @@ function lagFindings({ database, master }: DatabaseFacts): readonly Finding[] {
     return behind > backlogBytes ? [{ where: formatEndpoint(endpoint), own, behind }] : [];
   });
   if (late.length === 0) return [];
-  const told = late
-    .map(({ where, behind }) => `${where} by ${(behind / backlogBytes).toFixed(1)} MiB`)
+  const behind = late
+    .map((each) => `${each.where} by ${(each.behind / backlogBytes).toFixed(1)} MiB`)
     .join(', ');
   return [
     {
       code: 'replication-lag',
       severity: 'degraded',
       database: database.name,
-      what: `replicas are behind the master ${master.by}: ${told}; a failover now loses what they lack`,
+      what: `replicas are behind the master ${master.server}: ${behind}; a failover now loses what they lack`,
       evidence: [
         {
-          by: master.by,
+          by: master.server,
           asked: question,
           answered: `offset ${String(offset)}; ${late.map(({ where, own }) => `${where} ${String(own)}`).join(', ')}`,
         },
@@ -167,26 +167,27 @@ function lagFindings({ database, master }: DatabaseFacts): readonly Finding[] {
   ];
 }
 
-/** What the master counts in its answer to ROLE, or to INFO where ROLE is not for us. */
-function replicationOf(master: Interview): (Replication & { question: string }) | undefined {
-  const byRole = readReplication(replyTo(master, 'ROLE') ?? null);
+const infoReplicationCommand: Command = ['INFO', 'replication'];
+
+/** What the master reports in its reply to ROLE, or to INFO where the ACL forbids ROLE. */
+function replicationOf(master: ServerReplies): (Replication & { question: string }) | undefined {
+  const byRole = readReplication(replyTo(master, roleCommand) ?? null);
   if (byRole) return { ...byRole, question: 'ROLE' };
-  const byInfo = readReplicationInfo(replyTo(master, 'INFO', 'replication') ?? null);
+  const byInfo = readReplicationInfo(replyTo(master, infoReplicationCommand) ?? null);
   return byInfo && { ...byInfo, question: 'INFO replication' };
 }
 
-/** Advice, and no fault: it is a trade of availability for safety. */
+/** Advice only: it trades availability for safety. */
 function guardFindings({ database, master, replicas }: DatabaseFacts): readonly Finding[] {
-  const question = ['CONFIG', 'GET', 'min-replicas-to-write'];
-  const value = master && asMap(replyTo(master, ...question) ?? null).get('min-replicas-to-write');
+  const value = master && asMap(replyTo(master, minReplicasCommand) ?? null).get('min-replicas-to-write');
   if (!master || value !== '0' || replicas.length === 0) return [];
   return [
     {
       code: 'min-replicas-unset',
       severity: 'ok',
       database: database.name,
-      what: 'a master that is cut off from its replicas goes on accepting writes, which are lost when it comes back',
-      evidence: [said(master, ...question)],
+      what: 'a master that is cut off from its replicas keeps accepting writes, which are lost when it comes back',
+      evidence: [replyEvidence(master, minReplicasCommand)],
       remedy:
         'If you would rather refuse writes than lose them: min-replicas-to-write 1 and min-replicas-max-lag 10 on every server',
     },
@@ -197,16 +198,16 @@ function guardFindings({ database, master, replicas }: DatabaseFacts): readonly 
 const longTimeoutMs = 180_000;
 
 function paceFindings({ database, survey }: DatabaseFacts, { sentinels }: Facts): readonly Finding[] {
-  const { master: question } = questionsOf(database);
-  const decider = sentinels.find(({ asked }) => asked.by === survey.adopted?.by)?.asked;
+  const { master: question } = commandsFor(database);
+  const decider = sentinels.find(({ replies }) => replies.server === survey.adopted?.by)?.replies;
   if (!decider) return [];
-  const settings = asMap(replyTo(decider, ...question) ?? null);
+  const settings = asMap(replyTo(decider, question) ?? null);
   const [downAfterMs, timeoutMs] = ['down-after-milliseconds', 'failover-timeout'].map((key) =>
     Number(settings.get(key)),
   );
   const findings: Finding[] = [];
   const evidenceOf = (key: string): Finding['evidence'] => [
-    { by: decider.by, asked: question.join(' '), answered: `${key} ${settings.get(key) ?? ''}` },
+    { by: decider.server, asked: question.join(' '), answered: `${key} ${settings.get(key) ?? ''}` },
   ];
   const { name, holdMs } = database;
   if (downAfterMs !== undefined && downAfterMs >= holdMs) {
@@ -214,7 +215,7 @@ function paceFindings({ database, survey }: DatabaseFacts, { sentinels }: Facts)
       code: 'down-after-long',
       severity: 'degraded',
       database: name,
-      what: `a dead master is noticed after ${String(downAfterMs)} ms, and who waits is refused after ${String(holdMs)} ms: its failover is seen by clients`,
+      what: `a dead master is noticed after ${String(downAfterMs)} ms, and clients that wait are refused after ${String(holdMs)} ms: they see the failover`,
       evidence: evidenceOf('down-after-milliseconds'),
       remedy: `On every Sentinel: SENTINEL SET ${name} down-after-milliseconds 5000; or let clients wait longer with holdMs`,
     });
@@ -224,7 +225,7 @@ function paceFindings({ database, survey }: DatabaseFacts, { sentinels }: Facts)
       code: 'failover-timeout-long',
       severity: 'ok',
       database: name,
-      what: `a failover that comes to nothing is tried again after ${String((timeoutMs * 2) / 1000)} s, twice failover-timeout`,
+      what: `a failed failover is tried again after ${String((timeoutMs * 2) / 1000)} s, twice failover-timeout`,
       evidence: evidenceOf('failover-timeout'),
       remedy: `On every Sentinel: SENTINEL SET ${name} failover-timeout 60000, if replicas are in step again within that time`,
     });

@@ -2,34 +2,46 @@ import { count } from '../../admin/wording.ts';
 import { formatEndpoint } from '../../net/endpoint.ts';
 import { isRefusal } from '../../net/refusal.ts';
 import { readInfo } from '../../redis/info.ts';
-import { isNotSentinel } from '../../sentinel/links/denial.ts';
+import { replyTo, type ServerReplies } from '../../redis/query.ts';
 import { asMap } from '../../redis/resp.ts';
+import { rowsOf } from '../../sentinel/links/answer.ts';
+import { isNotSentinel } from '../../sentinel/links/denial.ts';
+import { myIdCommand } from '../../sentinel/links/query.ts';
 import { votersIn } from '../../sentinel/members/survey.ts';
 import { readRole } from '../../redis/role.ts';
 import { causeOf } from './find-tls.ts';
 import type { DatabaseFacts, Facts, SentinelFacts } from './facts.ts';
 import type { Evidence, Finding } from './finding.ts';
-import { questionsOf, rowsOf } from './gather.ts';
-import { errorTo, failed, replyTo, said, type Interview } from './interview.ts';
+import {
+  commandsFor,
+  connectEvidence,
+  errorTo,
+  infoSentinelCommand,
+  infoServerCommand,
+  replyEvidence,
+  roleCommand,
+} from './queries.ts';
+import type { ProbedReplies } from './tls-probe.ts';
 
-const myId = ['SENTINEL', 'MYID'] as const;
-
-/** Each Sentinel by itself: whether it is one, which, how old, and whether it trusts its clock. */
+/** Findings about each Sentinel alone: whether it is one, its identity, its version, its clock. */
 export function sentinelFindings({ config, sentinels }: Facts): readonly Finding[] {
-  return sentinels.flatMap(({ asked }, index): readonly Finding[] => [
-    ...reachFindings(asked, config.sentinel),
-    ...twinFindings(asked, sentinels.slice(0, index)),
-    ...ageFindings(asked),
-    ...tiltFindings(asked),
+  return sentinels.flatMap(({ replies }, index): readonly Finding[] => [
+    ...reachFindings(replies, config.sentinel),
+    ...aliasFindings(replies, sentinels.slice(0, index)),
+    ...ageFindings(replies),
+    ...tiltFindings(replies),
   ]);
 }
 
-function reachFindings(asked: Interview, access: Facts['config']['sentinel']): readonly Finding[] {
-  const { by, failure } = asked;
-  const stranger = strangerOf(asked);
+function reachFindings(replies: ProbedReplies, access: Facts['config']['sentinel']): readonly Finding[] {
+  const { server: by, failure } = replies;
+  const stranger = strangerOf(replies);
   if (stranger !== undefined) {
-    const what = `${by} is no Sentinel: ${stranger}`;
-    const evidence = [failure ? failed(asked) : said(asked, ...myId), said(asked, 'ROLE')];
+    const what = `${by} is not a Sentinel: ${stranger}`;
+    const evidence = [
+      failure ? connectEvidence(replies) : replyEvidence(replies, myIdCommand),
+      replyEvidence(replies, roleCommand),
+    ];
     return [
       {
         code: 'sentinel-not-sentinel',
@@ -41,11 +53,19 @@ function reachFindings(asked: Interview, access: Facts['config']['sentinel']): r
     ];
   }
   if (!failure) return [];
-  const cause = causeOf(asked, access, 'sentinel');
+  const cause = causeOf(replies, access, 'sentinel');
   if (cause) return [{ ...cause, severity: 'degraded', what: `${by} ${cause.what}` }];
   const what = `the Sentinel ${by} does not answer: ${failure.text}`;
   const remedy = remedyOfSilence(failure.cause, by);
-  return [{ code: 'sentinel-unreachable', severity: 'degraded', what, evidence: [failed(asked)], remedy }];
+  return [
+    {
+      code: 'sentinel-unreachable',
+      severity: 'degraded',
+      what,
+      evidence: [connectEvidence(replies)],
+      remedy,
+    },
+  ];
 }
 
 function remedyOfSilence(cause: string | undefined, by: string): string {
@@ -61,11 +81,11 @@ function remedyOfSilence(cause: string | undefined, by: string): string {
 }
 
 /** What answers instead of a Sentinel; `undefined` where it is one, or does not answer. */
-function strangerOf(asked: Interview): string | undefined {
-  if (asked.failure?.code === 'ST_SENTINEL_REPLY_INVALID')
+function strangerOf(replies: ServerReplies): string | undefined {
+  if (replies.failure?.code === 'ST_SENTINEL_REPLY_INVALID')
     return 'what answers does not speak the Redis protocol';
-  if (isRefusal(errorTo(asked, 'ROLE') ?? '')) return 'it is a Sentinel Tunnel';
-  switch (readRole(replyTo(asked, 'ROLE') ?? null)?.kind) {
+  if (isRefusal(errorTo(replies, roleCommand) ?? '')) return 'it is a Sentinel Tunnel';
+  switch (readRole(replyTo(replies, roleCommand) ?? null)?.kind) {
     case 'master':
       return 'it is a Redis server, a master';
     case 'replica':
@@ -73,75 +93,75 @@ function strangerOf(asked: Interview): string | undefined {
       return 'it is a Redis server, a replica';
     default:
   }
-  return isNotSentinel(errorTo(asked, ...myId) ?? '')
+  return isNotSentinel(errorTo(replies, myIdCommand) ?? '')
     ? 'it does not know the command SENTINEL, as a Redis server does not'
     : undefined;
 }
 
-function twinFindings(asked: Interview, earlier: readonly SentinelFacts[]): readonly Finding[] {
-  const id = replyTo(asked, ...myId);
+function aliasFindings(replies: ServerReplies, earlier: readonly SentinelFacts[]): readonly Finding[] {
+  const id = replyTo(replies, myIdCommand);
   if (typeof id !== 'string') return [];
-  const twin = earlier.find((other) => replyTo(other.asked, ...myId) === id)?.asked;
-  if (!twin) return [];
-  const what = `${asked.by} is the same Sentinel as ${twin.by}: the two have one vote`;
+  const alias = earlier.find((other) => replyTo(other.replies, myIdCommand) === id)?.replies;
+  if (!alias) return [];
+  const what = `${replies.server} is the same Sentinel as ${alias.server}: the two have one vote`;
   return [
     {
       code: 'sentinel-twin',
       severity: 'degraded',
       what,
-      evidence: [said(twin, ...myId), said(asked, ...myId)],
-      remedy: 'Leave one of them out, or write the address of the Sentinel that was meant',
+      evidence: [replyEvidence(alias, myIdCommand), replyEvidence(replies, myIdCommand)],
+      remedy: 'Remove one of them, or correct its address',
     },
   ];
 }
 
 /** `SENTINEL MYID` came with Redis 6.2 (redis.io/commands/sentinel-myid), ROLE with 2.8.12 (redis.io/commands/role). */
-function ageFindings(asked: Interview): readonly Finding[] {
-  const version = readInfo(replyTo(asked, 'INFO', 'server')).get('redis_version');
+function ageFindings(replies: ServerReplies): readonly Finding[] {
+  const version = readInfo(replyTo(replies, infoServerCommand)).get('redis_version');
   const [major = 0, minor = 0, patch = 0] = (version ?? '').split('.').map(Number);
   if (version === undefined || !/^\d+\.\d+/.test(version) || major > 6 || (major === 6 && minor >= 2))
     return [];
   const isAncient = major < 2 || (major === 2 && (minor < 8 || (minor === 8 && patch < 12)));
   const what = isAncient
-    ? `${asked.by} has version ${version}: servers of that age know neither ROLE nor HELLO, and are asked for their role by INFO alone`
-    : `${asked.by} has version ${version}, which has no SENTINEL MYID: two addresses of one Sentinel cannot be recognised`;
-  const evidence = [{ by: asked.by, asked: 'INFO server', answered: `redis_version ${version}` }];
+    ? `${replies.server} has version ${version}: servers of that age have neither ROLE nor HELLO, so their role is read from INFO`
+    : `${replies.server} has version ${version}, which has no SENTINEL MYID: two addresses of one Sentinel cannot be recognised`;
+  const evidence = [{ by: replies.server, asked: 'INFO server', answered: `redis_version ${version}` }];
   return [
     {
       code: 'sentinel-old',
       severity: isAncient ? 'degraded' : 'ok',
       what,
       evidence,
-      remedy: 'Update it when you can: 6.2 and newer have all that is asked for',
+      remedy: 'Update it when you can: 6.2 and newer have every command that the tunnel uses',
     },
   ];
 }
 
-function tiltFindings(asked: Interview): readonly Finding[] {
-  const info = readInfo(replyTo(asked, 'INFO', 'sentinel'));
+function tiltFindings(replies: ServerReplies): readonly Finding[] {
+  const info = readInfo(replyTo(replies, infoSentinelCommand));
   if (info.get('sentinel_tilt') !== '1') return [];
   const since = info.get('sentinel_tilt_since_seconds');
   const evidence = [
     {
-      by: asked.by,
+      by: replies.server,
       asked: 'INFO sentinel',
       answered: `sentinel_tilt:1${since === undefined ? '' : `, for ${since} s`}`,
     },
   ];
   const remedy =
-    'It ends by itself after 30 s in which the clock is steady. If it comes back: that machine stands still or its clock jumps (overload, paused virtual machine, NTP step)';
+    'It ends after 30 s with a steady clock. If it returns, that machine stalls or its clock jumps (overload, paused virtual machine, NTP step)';
   return [
     {
       code: 'sentinel-tilt',
       severity: 'degraded',
-      what: `${asked.by} is in TILT mode: it does not trust its clock, and takes no part in failovers`,
+      what: `${replies.server} is in TILT mode: it does not trust its clock, and takes no part in failovers`,
       evidence,
       remedy,
     },
   ];
 }
 
-/** The Sentinels together, for each database: how many, whether they agree, whether they could act. */
+/** Findings about all Sentinels of a database: how many there are, whether they agree, whether they could fail over. */
 export function togetherFindings(facts: Facts): readonly Finding[] {
   return facts.databases.flatMap((each) => [
     ...strangerFindings(each),
@@ -162,10 +182,10 @@ function strangerFindings({ database, survey }: DatabaseFacts): readonly Finding
         database: database.name,
         what: `${sentinel} belongs to another deployment: no other Sentinel knows its run id, and it names ${names} as the master of "${database.name}". It has no vote`,
         evidence: [
-          { by: sentinel, asked: myId.join(' '), answered: id ?? '' },
-          { by: sentinel, asked: questionsOf(database).address.join(' '), answered: names },
+          { by: sentinel, asked: myIdCommand.join(' '), answered: id ?? '' },
+          { by: sentinel, asked: commandsFor(database).address.join(' '), answered: names },
         ],
-        remedy: `Write the address of the Sentinel that was meant, or take ${sentinel} out of "sentinels"`,
+        remedy: `Correct its address, or remove ${sentinel} from "sentinels"`,
       },
     ];
   });
@@ -176,20 +196,20 @@ const leastSentinels = 3;
 
 function numberFindings({ database, survey }: DatabaseFacts, { sentinels }: Facts): readonly Finding[] {
   const { name } = database;
-  const { master, sentinels: others } = questionsOf(database);
+  const { master, sentinels: others } = commandsFor(database);
   const voters = votersIn(survey).length;
-  const told = sentinels.flatMap(({ asked }) => {
-    const known = rowsOf(replyTo(asked, ...others));
-    const answered = replyTo(asked, ...others);
+  const counts = sentinels.flatMap(({ replies }) => {
+    const known = rowsOf(replyTo(replies, others));
+    const answered = replyTo(replies, others);
     const many =
-      Number(asMap(replyTo(asked, ...master) ?? null).get('num-other-sentinels') ?? known.length) + 1;
-    return Array.isArray(answered) || many > 1 ? [{ asked, many }] : [];
+      Number(asMap(replyTo(replies, master) ?? null).get('num-other-sentinels') ?? known.length) + 1;
+    return Array.isArray(answered) || many > 1 ? [{ replies, many }] : [];
   });
-  const most = Math.max(0, ...told.map(({ many }) => many));
-  const witness = told.find(({ many }) => many === most)?.asked;
+  const most = Math.max(0, ...counts.map(({ many }) => many));
+  const witness = counts.find(({ many }) => many === most)?.replies;
   if (!witness || Math.max(most, voters) >= leastSentinels) return [];
   const what = `${String(most)} Sentinel${most === 1 ? '' : 's'} watch${most === 1 ? 'es' : ''} "${name}": once one is lost no failover is possible`;
-  const evidence = [{ by: witness.by, asked: others.join(' '), answered: `${String(most - 1)} others` }];
+  const evidence = [{ by: witness.server, asked: others.join(' '), answered: `${String(most - 1)} others` }];
   return [
     {
       code: 'sentinels-few',
@@ -203,7 +223,7 @@ function numberFindings({ database, survey }: DatabaseFacts, { sentinels }: Fact
 }
 
 function disagreementFindings({ database, survey }: DatabaseFacts, { sentinels }: Facts): readonly Finding[] {
-  const { address, master } = questionsOf(database);
+  const { address, master } = commandsFor(database);
   const answers = votersIn(survey).flatMap(({ sentinel, answer }) =>
     answer.kind === 'address' ? [{ sentinel, answer }] : [],
   );
@@ -211,9 +231,13 @@ function disagreementFindings({ database, survey }: DatabaseFacts, { sentinels }
   const epochs = new Set(answers.flatMap(({ answer }) => answer.epoch ?? []));
   if (addresses.size <= 1 && epochs.size <= 1) return [];
   const evidence = answers.map(({ sentinel, answer }): Evidence => {
-    const asked = addresses.size > 1 ? address : master;
+    const command = addresses.size > 1 ? address : master;
     const epoch = answer.epoch === undefined ? 'epoch not readable' : `epoch ${String(answer.epoch)}`;
-    return { by: sentinel, asked: asked.join(' '), answered: `${formatEndpoint(answer.endpoint)}, ${epoch}` };
+    return {
+      by: sentinel,
+      asked: command.join(' '),
+      answered: `${formatEndpoint(answer.endpoint)}, ${epoch}`,
+    };
   });
   const newest = sentinels.length > 0 && survey.adopted ? survey.adopted : undefined;
   const followed = newest ? `; ${formatEndpoint(newest.endpoint)} is served, as ${newest.by} says` : '';
@@ -235,13 +259,13 @@ function disagreementFindings({ database, survey }: DatabaseFacts, { sentinels }
 }
 
 function quorumFindings({ database }: DatabaseFacts, { sentinels }: Facts): readonly Finding[] {
-  const { quorum, master } = questionsOf(database);
-  const refusing = sentinels.filter(({ asked }) => errorTo(asked, ...quorum)?.startsWith('NOQUORUM'));
+  const { quorum, master } = commandsFor(database);
+  const refusing = sentinels.filter(({ replies }) => errorTo(replies, quorum)?.startsWith('NOQUORUM'));
   const { name } = database;
   const remedy =
     'Start the Sentinels that are down or repair the network between them; the quorum of "sentinel monitor" must not exceed their number';
   if (refusing.length > 0) {
-    const evidence = refusing.map(({ asked }) => said(asked, ...quorum));
+    const evidence = refusing.map(({ replies }) => replyEvidence(replies, quorum));
     return [
       {
         code: 'quorum-unreachable',
@@ -253,21 +277,21 @@ function quorumFindings({ database }: DatabaseFacts, { sentinels }: Facts): read
       },
     ];
   }
-  // Who may not ask that can still count.
+  // Where the ACL forbids CKQUORUM, the lists can still be counted.
   return sentinels
-    .flatMap(({ asked }): readonly Finding[] => {
-      const wanted = Number(asMap(replyTo(asked, ...master) ?? null).get('quorum'));
-      const others = replyTo(asked, ...questionsOf(database).sentinels);
-      if (replyTo(asked, ...quorum) === undefined || errorTo(asked, ...quorum) === undefined) return [];
+    .flatMap(({ replies }): readonly Finding[] => {
+      const wanted = Number(asMap(replyTo(replies, master) ?? null).get('quorum'));
+      const others = replyTo(replies, commandsFor(database).sentinels);
+      if (replyTo(replies, quorum) === undefined || errorTo(replies, quorum) === undefined) return [];
       if (!Array.isArray(others) || !(wanted > others.length + 1)) return [];
-      const what = `no failover of "${name}" is ever possible: its quorum is ${String(wanted)}, and ${asked.by} knows ${count(others.length + 1, 'Sentinel')}`;
+      const what = `no failover of "${name}" is ever possible: its quorum is ${String(wanted)}, and ${replies.server} knows ${count(others.length + 1, 'Sentinel')}`;
       return [
         {
           code: 'quorum-unreachable',
           severity: 'degraded',
           database: name,
           what,
-          evidence: [{ by: asked.by, asked: master.join(' '), answered: `quorum ${String(wanted)}` }],
+          evidence: [{ by: replies.server, asked: master.join(' '), answered: `quorum ${String(wanted)}` }],
           remedy,
         },
       ];

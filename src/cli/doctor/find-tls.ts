@@ -1,7 +1,8 @@
 import type { Facts } from './facts.ts';
 import type { Access } from '../../net/tls.ts';
 import type { Evidence, Finding } from './finding.ts';
-import { failed, type Interview } from './interview.ts';
+import { connectEvidence } from './queries.ts';
+import type { ProbedReplies } from './tls-probe.ts';
 
 /** Certificates are renewed by hand or by machines that begin 30 days before (Let's Encrypt); later than this somebody should look. */
 const soonDays = 14;
@@ -10,15 +11,15 @@ const dayMs = 86_400_000;
 /** Certificates that work, and will soon not. */
 export function certificateFindings({ sentinels, databases, nowMs }: Facts): readonly Finding[] {
   const seen = new Set<string>();
-  const servers: readonly (readonly [Interview, string | undefined])[] = [
-    ...sentinels.map(({ asked }) => [asked, undefined] as const),
+  const servers: readonly (readonly [ProbedReplies, string | undefined])[] = [
+    ...sentinels.map(({ replies }) => [replies, undefined] as const),
     ...databases.flatMap(({ database: { name }, master, replicas }) =>
-      [...(master ? [master] : []), ...replicas.map(({ asked }) => asked)].map(
-        (asked) => [asked, name] as const,
+      [...(master ? [master] : []), ...replicas.map(({ replies }) => replies)].map(
+        (replies) => [replies, name] as const,
       ),
     ),
   ];
-  return servers.flatMap(([{ by, tlsProbe, failure }, database]): readonly Finding[] => {
+  return servers.flatMap(([{ server: by, tlsProbe, failure }, database]): readonly Finding[] => {
     if (failure || tlsProbe?.kind !== 'tls' || seen.has(by)) return [];
     seen.add(by);
     const leftDays = (tlsProbe.validToMs - nowMs) / dayMs;
@@ -56,10 +57,10 @@ const unresolved = new Set(['ENOTFOUND', 'EAI_AGAIN', 'EAI_FAIL', 'EAI_NODATA', 
  *
  * @param key where in the configuration it says how to speak with it: `sentinel` or `redis`
  */
-export function causeOf(asked: Interview, access: Access, key: string): Cause | undefined {
-  const { failure, tlsProbe, endpoint, by } = asked;
+export function causeOf(replies: ProbedReplies, access: Access, key: string): Cause | undefined {
+  const { failure, tlsProbe, endpoint, server: by } = replies;
   if (!failure) return undefined;
-  const evidence = [failed(asked), ...probeEvidence(asked)];
+  const evidence = [connectEvidence(replies), ...probeEvidence(replies)];
   if (unresolved.has(failure.cause ?? '')) {
     const what = `has a host name that does not resolve here: "${endpoint.host}" (${failure.cause ?? ''})`;
     const remedy = `Make "${endpoint.host}" known here (DNS, /etc/hosts), or map it: addressMap: { "${by}": "HOST:PORT" }`;
@@ -79,13 +80,13 @@ export function causeOf(asked: Interview, access: Access, key: string): Cause | 
       remedy,
     };
   }
-  return { ...tlsCause(failure.cause ?? '', failure.text, asked, access, key), evidence };
+  return { ...tlsCause(failure.cause ?? '', failure.text, replies, access, key), evidence };
 }
 
 function tlsCause(
   cause: string,
   text: string,
-  { tlsProbe, endpoint }: Interview,
+  { tlsProbe, endpoint }: ProbedReplies,
   access: Access,
   key: string,
 ): Omit<Cause, 'evidence'> {
@@ -134,7 +135,7 @@ function tlsCause(
   };
 }
 
-function probeEvidence({ tlsProbe, by }: Interview): readonly Evidence[] {
+function probeEvidence({ tlsProbe, server: by }: ProbedReplies): readonly Evidence[] {
   if (!tlsProbe) return [];
   if (tlsProbe.kind === 'plain') return [{ by, asked: 'PING without TLS', answered: tlsProbe.said }];
   const { subject, names, issuer, validToMs } = tlsProbe;

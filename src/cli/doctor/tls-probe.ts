@@ -2,9 +2,10 @@ import { connect as connectPlain, type Socket } from 'node:net';
 import { connect, createSecureContext } from 'node:tls';
 import type { Endpoint } from '../../net/endpoint.ts';
 import { lookupAny } from '../../net/names.ts';
-import type { ClientTls } from '../../net/tls.ts';
+import type { Access, ClientTls } from '../../net/tls.ts';
+import type { QueryFailure, ServerReplies } from '../../redis/query.ts';
 
-/** What is seen of a port by those who only look: nothing secret is said. */
+/** What a port shows to a client that sends nothing secret. */
 export type TlsProbe =
   | {
       readonly kind: 'tls';
@@ -19,13 +20,43 @@ export type TlsProbe =
   /** It answers PING without TLS. */
   | { readonly kind: 'plain'; readonly said: string };
 
+/** The replies of a server, and what its port shows of TLS where that matters. */
+export interface ProbedReplies extends ServerReplies {
+  readonly tlsProbe: TlsProbe | undefined;
+}
+
+/** Probes the TLS of a server that is to speak it, or that may want it: one that failed without any reply. */
+export async function withTlsProbe(
+  replies: ServerReplies,
+  { access: { tls }, ms }: { readonly access: Access; readonly ms: number },
+): Promise<ProbedReplies> {
+  const { endpoint, failure } = replies;
+  const isRelevant = tls !== undefined || (failure !== undefined && replies.replies.size === 0);
+  const isProbed = isRelevant && !isUnreached(failure);
+  return {
+    ...replies,
+    tlsProbe: isProbed ? await probeTls(endpoint, tls, failure !== undefined, ms) : undefined,
+  };
+}
+
+/** Whether there is nothing to connect to. */
+function isUnreached(failure: QueryFailure | undefined): boolean {
+  const { code, cause } = failure ?? {};
+  return (
+    (code === 'ST_SENTINEL_UNREACHABLE' || code === 'ST_REDIS_UNREACHABLE') &&
+    cause !== undefined &&
+    cause !== 'ECONNRESET' &&
+    cause !== 'EPIPE'
+  );
+}
+
 /**
- * Looks at the certificate of a port, trusted or not, or at whether it speaks without TLS.
+ * Reads the certificate of a port, trusted or not, or finds that it speaks without TLS.
  *
- * @param hasFailed whether speaking to it the way `tls` says has failed
- * @param ms deadline of each look, in milliseconds
+ * @param hasFailed whether a connection by `tls` has failed
+ * @param ms deadline of each connection, in milliseconds
  */
-export async function probeTls(
+async function probeTls(
   endpoint: Endpoint,
   tls: ClientTls | undefined,
   hasFailed: boolean,

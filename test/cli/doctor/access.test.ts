@@ -104,7 +104,7 @@ test('what is wrong with passwords and permissions is found, on real servers', a
       );
     });
 
-    await t.test('servers that have no ROLE, and those that tell their role in no way', async () => {
+    await t.test('servers without ROLE, and those that report their role in no way', async () => {
       const noRole = 'rename-command ROLE ""';
       const noHello = 'rename-command HELLO ""';
       for (const [redisConfig, account, severity, what] of [
@@ -114,7 +114,7 @@ test('what is wrong with passwords and permissions is found, on real servers', a
           [noRole, noHello, 'user pinger on >pinger-secret -@all +ping'],
           { username: 'pinger', password: 'pinger-secret' },
           'degraded',
-          /does not know ROLE: .*, and neither HELLO nor INFO tells the role: .* a second longer$/,
+          /does not know ROLE: .*, and neither HELLO nor INFO reports the role: .* a second longer$/,
         ],
       ] as const) {
         await using bare = await startCluster({ replicas: 0, sentinels: 1, redisConfig });

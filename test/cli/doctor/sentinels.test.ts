@@ -93,8 +93,8 @@ test('what is wrong with Sentinels is found, on real ones', async (t) => {
         assert.deepEqual(
           strangers.map(({ what }) => what),
           [
-            `127.0.0.1:${master.port} is no Sentinel: it is a Redis server, a master`,
-            `127.0.0.1:${web.port} is no Sentinel: what answers does not speak the Redis protocol`,
+            `127.0.0.1:${master.port} is not a Sentinel: it is a Redis server, a master`,
+            `127.0.0.1:${web.port} is not a Sentinel: what answers does not speak the Redis protocol`,
           ],
         );
         assert.match(strangers[0]?.evidence[0]?.answered ?? '', /^ERR unknown command/);
@@ -157,7 +157,7 @@ test('what is wrong with Sentinels is found, on real ones', async (t) => {
         await sentinel.command('SENTINEL', 'SET', 'mymaster', ...settings);
       const findings = await diagnosed({ sentinels: seeds, databases });
       const slow = found(findings, 'down-after-long');
-      assert.match(slow.what, /after 30000 ms, and who waits is refused after 10000 ms/);
+      assert.match(slow.what, /after 30000 ms, and clients that wait are refused after 10000 ms/);
       assert.equal(slow.evidence[0]?.answered, 'down-after-milliseconds 30000');
       assert.equal(found(findings, 'failover-timeout-long').severity, 'ok');
       const patient = await diagnosed({ sentinels: seeds, databases: [{ ...databases[0], holdMs: 60_000 }] });

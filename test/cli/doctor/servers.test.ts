@@ -14,7 +14,7 @@ import {
   type FakeMaster,
 } from '../../support/index.ts';
 import { masterFindings } from '../../../src/cli/doctor/find-masters.ts';
-import type { Interview } from '../../../src/cli/doctor/interview.ts';
+import type { ProbedReplies } from '../../../src/cli/doctor/tls-probe.ts';
 import { parseConfig } from '../../../src/config/parse.ts';
 import type { DatabaseSurvey } from '../../../src/sentinel/members/survey.ts';
 import { codesOf, diagnosed, found } from './diagnosed.ts';
@@ -175,7 +175,7 @@ test('what is wrong with the announced master is found', async (t) => {
         await diagnosed({ sentinels: [sentinel.seed], databases }),
         'replica-unreachable',
       );
-      assert.match(finding.what, /after a failover to it nobody could be served$/);
+      assert.match(finding.what, /after a failover to it no client could be served$/);
       assert.match(finding.evidence[0]?.answered ?? '', /ECONNREFUSED/);
     });
 
@@ -219,9 +219,15 @@ test('an address behind NAT or of containers gets an addressMap line, also where
   const [database] = config.databases;
   assert.ok(database);
   const by = '127.0.0.1:26379';
-  const silent: Interview = {
-    ...{ by, endpoint: { host: '127.0.0.1', port: 26379 }, failure: undefined },
-    ...{ login: { kind: 'none' }, answers: new Map(), tlsProbe: undefined },
+  const silent: ProbedReplies = {
+    ...{ server: by, endpoint: { host: '127.0.0.1', port: 26379 }, failure: undefined },
+    ...{
+      isConnected: false,
+      isRemote: false,
+      login: { kind: 'none' },
+      replies: new Map(),
+      tlsProbe: undefined,
+    },
   };
   const remedyFor = (host: string): string => {
     const endpoint = { host, port: 6379 };
@@ -240,10 +246,10 @@ test('an address behind NAT or of containers gets an addressMap line, also where
       adopted: { endpoint, epoch: 1, by },
       role: { kind: 'unusable', why: failure.text },
     };
-    const master = { ...silent, by: `${host}:6379`, endpoint, failure };
+    const master = { ...silent, server: `${host}:6379`, endpoint, failure };
     const found = masterFindings({
       ...{ config, nowMs: 0 },
-      sentinels: [{ asked: silent, subscribed: silent, masters: undefined }],
+      sentinels: [{ replies: silent, subscribed: silent, masters: undefined }],
       databases: [{ database, survey, master, replicas: [], alternates: [] }],
       localPorts: [],
       host: {
