@@ -1,5 +1,5 @@
 import { AdminListener } from './admin/listener.ts';
-import type { AdminPort, Overview } from './admin/port.ts';
+import type { AdminCallbacks, Overview } from './admin/callbacks.ts';
 import type { Config, ListenerConfig } from './config/types.ts';
 import { changeLine, type Change } from './config/diff.ts';
 import { ConnectionLimit } from './descriptor-budget.ts';
@@ -16,8 +16,8 @@ import { Sentinels } from './sentinel/members/sentinels.ts';
 import type { MasterView } from './sentinel/decision/view.ts';
 import { EventFeed } from './telemetry/feed.ts';
 import type { Log } from './telemetry/log.ts';
-import { Restraint } from './telemetry/restraint.ts';
-import type { FailoverStory } from './tunnel/story.ts';
+import { LogRateLimit } from './telemetry/rate-limit.ts';
+import type { FailoverRecord } from './tunnel/failover-record.ts';
 import { Tunnels } from './tunnel/tunnels.ts';
 import { version } from './version.ts';
 
@@ -30,7 +30,7 @@ export interface Daemon {
   /** The counters of each database whose listeners are open. */
   counters(): readonly { readonly database: string; readonly counters: TunnelCounters }[];
   /** The failovers that are over, by database in order of configuration, oldest first. */
-  stories(): readonly FailoverStory[];
+  stories(): readonly FailoverRecord[];
   /**
    * Takes over another configuration, database by database: what does not differ is not touched. One at a time; of
    * those asked for meanwhile the latest counts. Logs what has changed, or why nothing has.
@@ -85,8 +85,8 @@ export async function startDaemon(
   surroundings: Surroundings = {},
 ): Promise<Daemon> {
   const feed = new EventFeed();
-  const restraint = new Restraint(feed.tee(given));
-  const { log } = restraint;
+  const rateLimit = new LogRateLimit(feed.tee(given));
+  const { log } = rateLimit;
   for (const { text } of config.warnings) log.warn('config.warning', { warning: text });
   const later: { sentinels?: Sentinels } = {};
   const leaveNames = names.use();
@@ -107,7 +107,7 @@ export async function startDaemon(
   later.sentinels = sentinels;
   const daemon: RunningDaemon = new RunningDaemon(
     config,
-    { log, feed, engine, sentinels, leaveNames, restraint, limit },
+    { log, feed, engine, sentinels, leaveNames, rateLimit, limit },
     surroundings,
   );
   const failures = await daemon.open();
@@ -149,7 +149,7 @@ interface Parts {
   readonly sentinels: Sentinels;
   /** Nothing is looked up any more. */
   readonly leaveNames: () => void;
-  readonly restraint: Restraint;
+  readonly rateLimit: LogRateLimit;
 }
 
 class RunningDaemon implements Daemon {
@@ -170,7 +170,7 @@ class RunningDaemon implements Daemon {
     const { log } = parts;
     const tunnelParts = { ...parts, handed: surroundings.handed };
     this.#tunnels = new Tunnels(config.databases, tunnelParts, this.#cutting.signal);
-    this.#admin = new AdminListener(config.admin, this.#adminPort(), log);
+    this.#admin = new AdminListener(config.admin, this.#adminCallbacks(), log);
     const configured = { ...parts, tunnels: this.#tunnels, admin: this.#admin };
     this.#reload = new Reload(config, configured, surroundings, log);
   }
@@ -193,8 +193,8 @@ class RunningDaemon implements Daemon {
     return this.#tunnels.counters();
   }
 
-  stories(): readonly FailoverStory[] {
-    return this.#tunnels.stories();
+  stories(): readonly FailoverRecord[] {
+    return this.#tunnels.records();
   }
 
   reload(config?: Config): Promise<readonly Change[]> {
@@ -250,7 +250,7 @@ class RunningDaemon implements Daemon {
     await this.#parts.engine.close();
     await this.#admin.close();
     this.#parts.leaveNames();
-    this.#parts.restraint.close();
+    this.#parts.rateLimit.close();
   }
 
   #overview(): Overview {
@@ -279,20 +279,20 @@ class RunningDaemon implements Daemon {
     return performance.now() - this.#startedMs;
   }
 
-  #adminPort(): AdminPort {
+  #adminCallbacks(): AdminCallbacks {
     const tunnels = this.#tunnels;
     return {
       feed: this.#parts.feed,
       overview: () => this.#overview(),
       readings: () => ({ uptimeMs: this.#uptimeMs(), databases: tunnels.readings() }),
-      stories: () => this.stories(),
+      records: () => tunnels.records(),
       alive: (withinMs) => this.alive(withinMs),
       actions: {
         hold: (name, ms) => tunnels.named(name).hold(ms, 'held by an operator'),
         release: (name) => tunnels.named(name).release(),
         cut: (name) => tunnels.named(name).cut(),
         failover: (name, isForced) => tunnels.named(name).failOver(isForced),
-        graceful: (name, patience) => tunnels.named(name).failOverGracefully(patience),
+        graceful: (name, waits) => tunnels.named(name).failOverGracefully(waits),
       },
       reload: this.#surroundings.read && (async () => (await this.reload()).map(changeLine)),
     };

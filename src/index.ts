@@ -12,7 +12,7 @@ export type { TunnelCounters } from './relay/core/engine.ts';
 export type { MasterView, Phase } from './sentinel/decision/view.ts';
 export type { EventName } from './telemetry/events.ts';
 export type { Fields, Log } from './telemetry/log.ts';
-export type { FailoverStory, StoryLine } from './tunnel/story.ts';
+export type { FailoverRecord as FailoverStory, RecordLine as StoryLine } from './tunnel/failover-record.ts';
 
 /**
  * Starts tunnels inside this process.

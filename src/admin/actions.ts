@@ -3,9 +3,9 @@ import { TunnelError } from '../errors.ts';
 import type { Log } from '../telemetry/log.ts';
 import { longestMaxLagWaitMs, usualMaxLagWaitMs } from '../tunnel/catch-up.ts';
 import { longestFinishMs, usualFinishMs } from '../tunnel/graceful.ts';
-import { longestHoldMs, usualHoldMs } from '../tunnel/operator-hold.ts';
+import { longestHoldMs, usualHoldMs } from '../tunnel/route.ts';
 import { answerJson, refuse, whoOf, type AdminEnv } from './guard.ts';
-import type { Actions, AdminPort } from './port.ts';
+import type { Actions, AdminCallbacks } from './callbacks.ts';
 import { statusVersion } from './status.ts';
 
 type Asked = Context<AdminEnv>;
@@ -34,13 +34,13 @@ const actionsByName: Readonly<Record<string, Action>> = {
     act: async (actions, name, { graceful, finishMs, maxLagWaitMs, force }) => {
       const isGraceful = flag('graceful', graceful);
       const isForced = flag('force', force);
-      const patience = {
+      const waits = {
         finishMs: milliseconds('finishMs', finishMs, usualFinishMs, longestFinishMs),
         maxLagWaitMs: milliseconds('maxLagWaitMs', maxLagWaitMs, usualMaxLagWaitMs, longestMaxLagWaitMs),
       };
       if (isGraceful && isForced)
         throw new TunnelError('ST_USAGE', '"force" is for a failover that is not "graceful"');
-      if (isGraceful) return await actions.graceful(name, patience);
+      if (isGraceful) return await actions.graceful(name, waits);
       const needless = Object.entries({ finishMs, maxLagWaitMs }).find(([, value]) => value !== undefined);
       if (needless) throw new TunnelError('ST_USAGE', `"${needless[0]}" needs "graceful": true beside it`);
       return { sentinel: await actions.failover(name, isForced) };
@@ -51,19 +51,19 @@ const actionsByName: Readonly<Record<string, Action>> = {
 /** Adds the routes of the actions. */
 export function databaseActions(
   app: Hono<AdminEnv>,
-  port: AdminPort,
+  callbacks: AdminCallbacks,
   guards: readonly [MiddlewareHandler<AdminEnv>, ...MiddlewareHandler<AdminEnv>[]],
   log: Log,
 ): void {
   for (const [action, { keys, act }] of Object.entries(actionsByName)) {
     app.post(`/databases/:name/${action}`, ...guards, async (asked) => {
       const name = asked.req.param('name');
-      const names = port.overview().tunnels.map((tunnel) => tunnel.name);
+      const names = callbacks.overview().tunnels.map((tunnel) => tunnel.name);
       if (!names.includes(name)) return refuse(asked, 404, `No database "${name}"`);
       const body = await bodyOf(asked);
       if (body === undefined) return refuse(asked, 400, 'The request has ended before its body');
       log.info('admin.acted', { who: whoOf(asked), action, database: name });
-      return await attempt(asked, async () => await act(port.actions, name, readWishes(body, keys)));
+      return await attempt(asked, async () => await act(callbacks.actions, name, readWishes(body, keys)));
     });
   }
 }

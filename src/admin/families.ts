@@ -4,7 +4,7 @@ import type { SentinelView } from '../sentinel/links/stats.ts';
 import type { Phase } from '../sentinel/decision/view.ts';
 import type { HistogramView } from '../telemetry/histogram.ts';
 import type { TunnelView } from '../tunnel/tunnel-view.ts';
-import type { Overview } from './port.ts';
+import type { Overview } from './callbacks.ts';
 
 export type Labels = Readonly<Record<string, string>>;
 

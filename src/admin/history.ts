@@ -1,5 +1,5 @@
 import type { TunnelReading } from '../tunnel/tunnel-view.ts';
-import type { Readings } from './port.ts';
+import type { Readings } from './callbacks.ts';
 
 /** Between two samples, in milliseconds: a plot of ten minutes is seldom wider than 600 pixels. */
 const everyMs = 1_000;

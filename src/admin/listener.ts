@@ -2,7 +2,7 @@ import type { AdminConfig } from '../config/types.ts';
 import type { Log } from '../telemetry/log.ts';
 import { History } from './history.ts';
 import { readPage } from './page.ts';
-import type { AdminPort } from './port.ts';
+import type { AdminCallbacks } from './callbacks.ts';
 import { AdminServer } from './server.ts';
 
 /** Whoever asked for a reload over this listener hears of it before it makes room for another, in milliseconds. */
@@ -10,7 +10,7 @@ const partingMs = 100;
 
 /** The admin listener of a daemon, if it is to have one; under another configuration it makes room for another. */
 export class AdminListener {
-  readonly #port: AdminPort;
+  readonly #callbacks: AdminCallbacks;
   readonly #log: Log;
   /** Outlives a change of the listener; kept only while there is one. */
   readonly #history: History;
@@ -19,11 +19,11 @@ export class AdminListener {
   #changing: Promise<void> | undefined;
   #isEnding = false;
 
-  constructor(config: AdminConfig | undefined, port: AdminPort, log: Log) {
+  constructor(config: AdminConfig | undefined, callbacks: AdminCallbacks, log: Log) {
     this.#config = config;
-    this.#port = port;
+    this.#callbacks = callbacks;
     this.#log = log;
-    this.#history = new History(() => port.readings());
+    this.#history = new History(() => callbacks.readings());
   }
 
   /** Begins to listen, where it is to; does not wait for it. */
@@ -33,7 +33,7 @@ export class AdminListener {
       return;
     }
     this.#history.start();
-    this.#server = new AdminServer(this.#config, this.#port, this.#history, readPage(), this.#log);
+    this.#server = new AdminServer(this.#config, this.#callbacks, this.#history, readPage(), this.#log);
   }
 
   /** Goes over to another configuration in the background. Of several at once the latest counts. */

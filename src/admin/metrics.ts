@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { collectDefaultMetrics, Registry, type Metric, type OpenMetricsContentType } from 'prom-client';
 import { families, type Family, type Labels, type Sample } from './families.ts';
 import { openDescriptors } from './open-descriptors.ts';
-import type { Overview } from './port.ts';
+import type { Overview } from './callbacks.ts';
 
 /** A scrape, ready to be sent. */
 export interface Scrape {

@@ -3,8 +3,7 @@ import { bodyLimit } from 'hono/body-limit';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { messageOf } from '../errors.ts';
 import type { AdminConfig } from '../config/types.ts';
-import { logLevels, type LogLevel } from '../telemetry/log.ts';
-import type { Log } from '../telemetry/log.ts';
+import { logLevels, type LogLevel, type Log } from '../telemetry/log.ts';
 import { attempt, databaseActions } from './actions.ts';
 import type { Connections } from './connections.ts';
 import { toldEvent, type Followers } from './follow.ts';
@@ -22,9 +21,9 @@ import {
 import type { History } from './history.ts';
 import { Metrics } from './metrics.ts';
 import type { TunnelView } from '../tunnel/tunnel-view.ts';
-import type { AdminPort } from './port.ts';
+import type { AdminCallbacks } from './callbacks.ts';
 import type { Page } from './page.ts';
-import type { SparseLog } from './sparse-log.ts';
+import type { RepeatLimit } from '../telemetry/repeat-limit.ts';
 import { statusOf, statusVersion } from './status.ts';
 
 /** How long the loops have to show that they live, in milliseconds. */
@@ -40,31 +39,31 @@ const longestReason = 500;
 
 /** What the routes need. */
 export interface RoutesNeeds {
-  readonly port: AdminPort;
+  readonly callbacks: AdminCallbacks;
   readonly history: History;
   readonly followers: Followers;
   readonly connections: Connections;
   readonly page: Page;
   readonly log: Log;
   /** For what anybody can cause. */
-  readonly sparse: SparseLog;
+  readonly repeatLimit: RepeatLimit;
 }
 
 /** The routes of the admin listener. `docs/admin.md` lists them, and a test compares. */
 export function adminRoutes(config: AdminConfig, needs: RoutesNeeds): Hono<AdminEnv> {
-  const { port, page, log, sparse } = needs;
+  const { callbacks, page, log, repeatLimit } = needs;
   const app = new Hono<AdminEnv>();
   const withToken = onlyWithToken(config.token, needs.connections);
-  const metrics = new Metrics(() => port.overview());
+  const metrics = new Metrics(() => callbacks.overview());
   app.use(withSecurityHeaders, onlyKnownHosts(config.hosts), onlyOwnOrigin);
 
   let hasStarted = false;
   app.get('/livez', async (asked) => {
-    const silent = await port.alive(aliveMs);
+    const silent = await callbacks.alive(aliveMs);
     return answerJson(asked, { live: silent.length === 0, silent }, silent.length === 0 ? 200 : 503);
   });
   app.get('/readyz', (asked) => {
-    const { ready, reasons, databases } = statusOf(port.overview());
+    const { ready, reasons, databases } = statusOf(callbacks.overview());
     const told = databases.map(({ name, ready: isReady, reason }) => ({ name, ready: isReady, reason }));
     return answerJson(asked, { ready, reasons, databases: told }, ready ? 200 : 503);
   });
@@ -72,7 +71,7 @@ export function adminRoutes(config: AdminConfig, needs: RoutesNeeds): Hono<Admin
     // Once is for ever: what comes to be missing later is a matter of readiness.
     const waiting = hasStarted
       ? []
-      : port
+      : callbacks
           .overview()
           .tunnels.filter(isUnresolved)
           .map(({ name }) => name);
@@ -80,12 +79,12 @@ export function adminRoutes(config: AdminConfig, needs: RoutesNeeds): Hono<Admin
     return answerJson(asked, { started: hasStarted, waiting }, hasStarted ? 200 : 503);
   });
 
-  app.get('/status', withToken, (asked) => answerJson(asked, statusOf(port.overview())));
+  app.get('/status', withToken, (asked) => answerJson(asked, statusOf(callbacks.overview())));
   app.get('/metrics', withToken, async (asked) => {
     const { contentType, text } = await metrics.scrape(asked.req.header('accept'));
     return asked.body(text, 200, { 'Content-Type': contentType });
   });
-  app.get('/failovers', withToken, (asked) => listFailovers(asked, port));
+  app.get('/failovers', withToken, (asked) => listFailovers(asked, callbacks));
   app.get('/history', withToken, (asked) => showHistory(asked, needs));
   app.get('/events', withToken, (asked) => followEvents(asked, needs));
 
@@ -93,12 +92,12 @@ export function adminRoutes(config: AdminConfig, needs: RoutesNeeds): Hono<Admin
   const limit = bodyLimit({ maxSize: mostBodyBytes, onError: tooLarge });
   const actions = [onlyWhereTokens(config.token), withToken, limit] as const;
   app.post('/reload', ...actions, async (asked) => {
-    if (!port.reload) return refuse(asked, 501, 'There is no configuration file to read again');
+    if (!callbacks.reload) return refuse(asked, 501, 'There is no configuration file to read again');
     log.info('admin.acted', { who: whoOf(asked), action: 'reload' });
-    return await attempt(asked, async () => ({ changes: await port.reload?.() }));
+    return await attempt(asked, async () => ({ changes: await callbacks.reload?.() }));
   });
 
-  databaseActions(app, port, actions, log);
+  databaseActions(app, callbacks, actions, log);
 
   app.get(
     '*',
@@ -111,7 +110,13 @@ export function adminRoutes(config: AdminConfig, needs: RoutesNeeds): Hono<Admin
     const path = asked.req.path.slice(0, longestPath);
     // A connection that ends in the middle of its request is no defect.
     if (!asked.env.incoming.errored && !asked.env.incoming.socket.destroyed)
-      sparse.note('error', 'admin.defect', { path, reason: messageOf(error).slice(0, longestReason) });
+      repeatLimit.note(
+        'error',
+        'admin.defect',
+        { path, reason: messageOf(error).slice(0, longestReason) },
+        1,
+        'admin.defect',
+      );
     return answerJson(asked, { error: 'A defect: the log says more' }, 500);
   });
   return app;
@@ -127,51 +132,54 @@ function isUnresolved({ listeners, view }: TunnelView): boolean {
 }
 
 /** Told in one answer: it is put together by the thread that hears the Sentinels. */
-const mostStories = 500;
+const mostFailovers = 500;
 
-function listFailovers(asked: Context<AdminEnv>, port: AdminPort): Response {
+function listFailovers(asked: Context<AdminEnv>, callbacks: AdminCallbacks): Response {
   const { database, last } = asked.req.query();
   const count = countFrom(last);
   if (count === undefined) return refuse(asked, 400, '"last": expected a whole number');
-  const names = port.overview().tunnels.map(({ name }) => name);
+  const names = callbacks.overview().tunnels.map(({ name }) => name);
   if (database !== undefined && !names.includes(database))
     return refuse(asked, 404, `No database "${database}"`);
-  const stories = port.stories().filter((story) => database === undefined || story.database === database);
-  const failovers = stories.toSorted((a, b) => (a.at < b.at ? -1 : 1));
-  const most = Math.min(count, mostStories);
+  const records = callbacks
+    .records()
+    .filter((record) => database === undefined || record.database === database);
+  const failovers = records.toSorted((a, b) => (a.at < b.at ? -1 : 1));
+  const most = Math.min(count, mostFailovers);
   return answerJson(asked, { version: statusVersion, failovers: most === 0 ? [] : failovers.slice(-most) });
 }
 
 /** One database in one answer, which bounds it: about 50 kB. */
-function showHistory(asked: Context<AdminEnv>, { port, history }: RoutesNeeds): Response {
+function showHistory(asked: Context<AdminEnv>, { callbacks, history }: RoutesNeeds): Response {
   const { database } = asked.req.query();
   if (database === undefined) return refuse(asked, 400, '"database": expected the name of a database');
-  const isThere = port.readings().databases.some(({ name }) => name === database);
+  const isThere = callbacks.readings().databases.some(({ name }) => name === database);
   if (!isThere) return refuse(asked, 404, `No database "${database}"`);
   return answerJson(asked, { version: statusVersion, ...history.of(database) });
 }
 
 function followEvents(
   asked: Context<AdminEnv>,
-  { port, followers, connections, sparse }: RoutesNeeds,
+  { callbacks, followers, connections, repeatLimit }: RoutesNeeds,
 ): Response {
   const { level = 'info', since = asked.req.header('last-event-id'), last } = asked.req.query();
   const count = countFrom(last);
   if (!isLevel(level)) return refuse(asked, 400, `"level": expected one of ${logLevels.join(', ')}`);
   if (count === undefined) return refuse(asked, 400, '"last": expected a whole number');
   const importance = logLevels.indexOf(level);
-  const kept = since !== undefined ? port.feed.since(since) : last !== undefined ? port.feed.last(count) : [];
+  const kept =
+    since !== undefined ? callbacks.feed.since(since) : last !== undefined ? callbacks.feed.last(count) : [];
   const backlog = kept.filter((event) => logLevels.indexOf(event.level) >= importance);
   if (asked.req.header('accept') === 'application/json')
     return answerJson(asked, {
       version: statusVersion,
-      latestId: port.feed.latestId,
+      latestId: callbacks.feed.latestId,
       events: backlog.map(toldEvent),
     });
   if (followers.isFull) return refuse(asked, 503, 'Too many follow the events already');
   const who = whoOf(asked);
   const dropped = (): void => {
-    sparse.note('info', 'admin.follower-dropped', { who });
+    repeatLimit.note('info', 'admin.follower-dropped', { who }, 1, 'admin.follower-dropped');
   };
   connections.know(asked.env.incoming.socket);
   followers.add(asked.env.outgoing, { level, backlog, dropped });

@@ -15,9 +15,9 @@ import { Connections } from './connections.ts';
 import { Followers } from './follow.ts';
 import type { History } from './history.ts';
 import type { Page } from './page.ts';
-import type { AdminPort } from './port.ts';
+import type { AdminCallbacks } from './callbacks.ts';
 import { adminRoutes, probePaths } from './routes.ts';
-import { SparseLog } from './sparse-log.ts';
+import { RepeatLimit } from '../telemetry/repeat-limit.ts';
 
 /** Nobody who means it needs longer for these, in milliseconds. */
 const headersMs = 5_000;
@@ -41,29 +41,29 @@ export class AdminServer {
   readonly #log: Log;
   readonly #server: Server;
   readonly #followers: Followers;
-  readonly #sparse: SparseLog;
+  readonly #repeatLimit: RepeatLimit;
   readonly #closing = new AbortController();
   readonly #opening: Promise<void>;
   #file: SocketFile | undefined;
   #listening: ListenAddress | undefined;
 
   /** Begins to listen; does not wait for it. */
-  constructor(config: AdminConfig, port: AdminPort, history: History, page: Page, log: Log) {
+  constructor(config: AdminConfig, callbacks: AdminCallbacks, history: History, page: Page, log: Log) {
     this.#config = config;
     this.#log = log;
-    this.#followers = new Followers(port.feed);
-    this.#sparse = new SparseLog(log);
+    this.#followers = new Followers(callbacks.feed);
+    this.#repeatLimit = new RepeatLimit(log);
     const connections = new Connections(() => {
-      this.#sparse.note('warn', 'admin.crowded');
+      this.#repeatLimit.note('warn', 'admin.crowded', {}, 1);
     });
     const app = adminRoutes(config, {
-      port,
+      callbacks,
       history,
       followers: this.#followers,
       connections,
       page,
       log,
-      sparse: this.#sparse,
+      repeatLimit: this.#repeatLimit,
     });
     this.#server = createServer(
       {
@@ -101,7 +101,7 @@ export class AdminServer {
     }
     if (this.#file) await release(this.#file);
     this.#listening = undefined;
-    this.#sparse.close();
+    this.#repeatLimit.close();
   }
 
   async #open(): Promise<void> {
@@ -155,10 +155,8 @@ export class AdminServer {
       this.#file = await claim(listen.path, { mode: socketMode, owner: undefined });
     }
     this.#server.on('error', (error) => {
-      this.#sparse.note('warn', 'admin.failed', {
-        address: formatListenAddress(listen),
-        reason: messageOf(error),
-      });
+      const fields = { address: formatListenAddress(listen), reason: messageOf(error) };
+      this.#repeatLimit.note('warn', 'admin.failed', fields, 1, 'admin.failed');
     });
     this.#listening = bound(this.#server, listen);
     this.#log.info('admin.opened', { address: formatListenAddress(this.#listening) });

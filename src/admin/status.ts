@@ -3,10 +3,10 @@ import type { DescriptorBudget } from '../os/descriptor-limit.ts';
 import type { EngineName, TunnelCounters } from '../relay/core/engine.ts';
 import type { LastAnswer, SentinelView } from '../sentinel/links/stats.ts';
 import type { MasterView, Phase } from '../sentinel/decision/view.ts';
-import type { HoldView } from '../tunnel/operator-hold.ts';
-import type { FailoverStory } from '../tunnel/story.ts';
+import type { HoldView } from '../tunnel/route.ts';
+import type { FailoverRecord } from '../tunnel/failover-record.ts';
 import type { ListenerView, TunnelView } from '../tunnel/tunnel-view.ts';
-import type { Overview } from './port.ts';
+import type { Overview } from './callbacks.ts';
 
 /** Grows when something is taken out of the shape or changes its meaning, not when something is added. */
 export const statusVersion = 1;
@@ -74,7 +74,7 @@ export interface DatabaseStatus {
   /** That an operator lets new clients wait; `null` where none does. */
   readonly hold: HoldView | null;
   /** The latest failover without its lines, which `/failovers` has. */
-  readonly lastFailover: Omit<FailoverStory, 'lines'> | null;
+  readonly lastFailover: Omit<FailoverRecord, 'lines'> | null;
 }
 
 export interface ListenerStatus {
@@ -156,7 +156,7 @@ function programStatus(overview: Overview): ProgramStatus {
 }
 
 function databaseStatus(tunnel: TunnelView): DatabaseStatus {
-  const { name, listeners, view, replicas, absent, since, counters, hold, lastStory } = tunnel;
+  const { name, listeners, view, replicas, absent, since, counters, hold, lastRecord } = tunnel;
   const { phase, generation, epoch, degraded } = view;
   const reason = whyNotReady(tunnel);
   return {
@@ -176,7 +176,7 @@ function databaseStatus(tunnel: TunnelView): DatabaseStatus {
     listen: listeners.map(listenerStatus),
     counters: counters ?? null,
     hold: hold ?? null,
-    lastFailover: lastStory ? withoutLines(lastStory) : null,
+    lastFailover: lastRecord ? withoutLines(lastRecord) : null,
   };
 }
 
@@ -196,8 +196,8 @@ function listenerStatus({ address, isOpen, trouble }: ListenerView): ListenerSta
   return { address: formatListenAddress(address), open: isOpen, reason: trouble ?? null };
 }
 
-function withoutLines({ lines: _lines, ...story }: FailoverStory): Omit<FailoverStory, 'lines'> {
-  return story;
+function withoutLines({ lines: _lines, ...record }: FailoverRecord): Omit<FailoverRecord, 'lines'> {
+  return record;
 }
 
 function sentinelStatus(view: SentinelView, views: ReadonlyMap<string, MasterView>): SentinelStatus {

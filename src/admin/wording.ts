@@ -1,5 +1,5 @@
 import { clock } from '../telemetry/local-time.ts';
-import type { HoldView } from '../tunnel/operator-hold.ts';
+import type { HoldView } from '../tunnel/route.ts';
 import type { DatabaseStatus, ProgramStatus, SaidStatus, SentinelStatus } from './status.ts';
 
 /**

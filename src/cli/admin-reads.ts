@@ -1,7 +1,7 @@
 import type { DatabaseStatus, Status } from '../admin/status.ts';
 import { TunnelError } from '../errors.ts';
 import { printable } from '../printable.ts';
-import type { FailoverStory } from '../tunnel/story.ts';
+import type { FailoverRecord } from '../tunnel/failover-record.ts';
 import type { AdminClient } from './admin-client.ts';
 
 /** @throws TunnelError as the client does */
@@ -14,9 +14,9 @@ export async function readFailovers(
   client: AdminClient,
   database: string | undefined,
   last: number,
-): Promise<readonly FailoverStory[]> {
+): Promise<readonly FailoverRecord[]> {
   const query = new URLSearchParams({ last: String(last), ...(database !== undefined && { database }) });
-  const body = await client.json<{ readonly failovers: readonly FailoverStory[] }>(
+  const body = await client.json<{ readonly failovers: readonly FailoverRecord[] }>(
     `/failovers?${query.toString()}`,
   );
   return body.failovers;

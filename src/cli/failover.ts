@@ -1,6 +1,6 @@
 import type { DatabaseStatus } from '../admin/status.ts';
 import { TunnelError } from '../errors.ts';
-import type { FailoverStory } from '../tunnel/story.ts';
+import type { FailoverRecord } from '../tunnel/failover-record.ts';
 import { AdminClient } from './admin-client.ts';
 import { adminPlaceOf } from './admin-place.ts';
 import { databaseOf, readFailovers, readStatus } from './admin-reads.ts';
@@ -111,7 +111,7 @@ async function served(
   return undefined;
 }
 
-function tell(flags: FailoverFlags, host: Host, outcome: Outcome, story: FailoverStory | undefined): number {
+function tell(flags: FailoverFlags, host: Host, outcome: Outcome, story: FailoverRecord | undefined): number {
   if (!story) return exitCodes.failed;
   const isMoved = story.from !== story.to;
   const { sentinel, quiescence = null, catchUp = null, lost = null } = withPrintableTexts(outcome);

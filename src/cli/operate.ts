@@ -4,7 +4,7 @@ import { adminPlaceOf, type AdminFlags } from './admin-place.ts';
 import { databaseOf, readStatus } from './admin-reads.ts';
 import { exitCodes } from './exit-codes.ts';
 import { wholeNumber } from './failovers.ts';
-import type { HoldView } from '../tunnel/operator-hold.ts';
+import type { HoldView } from '../tunnel/route.ts';
 import type { Host } from './host.ts';
 import { count, lasting } from '../admin/wording.ts';
 import { clock } from '../telemetry/local-time.ts';

@@ -2,7 +2,7 @@ import type { Config } from '../config/types.ts';
 import { startDaemon, type Daemon } from '../daemon.ts';
 import { messageOf } from '../errors.ts';
 import { assignSockets, closeUnused, handedSockets, handedVariables } from '../os/handed-sockets.ts';
-import { LineSink, type SinkPort } from '../telemetry/line-sink.ts';
+import { LineSink, type SinkPort, type SinkCallbacks } from '../telemetry/line-sink.ts';
 import { openLog, type OpenLog } from '../telemetry/open-log.ts';
 import { printableLines } from '../printable.ts';
 import { exitCodes } from './exit-codes.ts';
@@ -80,7 +80,7 @@ export async function run(
 }
 
 /** Nothing can report that standard error cannot be written to. */
-const silentSink: SinkPort = { troubled: () => undefined, resumed: () => undefined };
+const silentSink: SinkCallbacks = { troubled: () => undefined, resumed: () => undefined };
 
 /** What the last words on standard error may take, in milliseconds. */
 const partingMs = 1_000;

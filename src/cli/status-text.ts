@@ -12,8 +12,8 @@ import {
 } from '../admin/wording.ts';
 import { printable } from '../printable.ts';
 import { clock, inLocalTime } from '../telemetry/local-time.ts';
-import { courseOf, roundMs, stepsOf } from '../tunnel/steps.ts';
-import type { FailoverStory } from '../tunnel/story.ts';
+import { outcomeText, roundMs, milestonesOf } from '../tunnel/failover-record.ts';
+import type { FailoverRecord } from '../tunnel/failover-record.ts';
 import { table, type Cell, type Paint, type Style } from './plain.ts';
 
 /**
@@ -228,7 +228,7 @@ export function saidText(said: SaidStatus, standing: DatabaseStatus['standing'])
 }
 
 /** A failover in one line. */
-function failoverLine(story: Omit<FailoverStory, 'lines'>, now: Date): string {
+function failoverLine(story: Omit<FailoverRecord, 'lines'>, now: Date): string {
   const { from, to, servedMs, cut, held, trigger, at } = story;
   const outcome = from === to ? `back on ${printable(to)}` : `${printable(from)} -> ${printable(to)}`;
   const gap = typeof servedMs === 'number' ? `, not served for ${roundMs(servedMs)} ms` : ', NOT SERVED';
@@ -236,16 +236,16 @@ function failoverLine(story: Omit<FailoverStory, 'lines'>, now: Date): string {
 }
 
 /** A failover with everything that was said and done. */
-export function failoverText(story: FailoverStory, now: Date, paint: Paint): string {
+export function failoverText(story: FailoverRecord, now: Date, paint: Paint): string {
   const { database, generation, cut, held, trigger, at } = story;
-  const times = stepsOf(story).map(({ word, ms }) => `${word} ${roundMs(ms)} ms`);
+  const times = milestonesOf(story).map(({ name, ms }) => `${name} ${roundMs(ms)} ms`);
   const rows = story.lines.map(({ ms, who, what }): Cell[] => [
     { text: `  ${ms.toFixed(1)} ms`, isNumber: true, style: 'faint' },
     { text: printable(who), style: who === 'tunnel' ? 'strong' : 'plain' },
     { text: printable(what) },
   ]);
   return [
-    `${clock(at, now)} ${paint('strong', printable(database))} ${printable(courseOf(story))}, generation ${String(generation)}`,
+    `${clock(at, now)} ${paint('strong', printable(database))} ${printable(outcomeText(story))}, generation ${String(generation)}`,
     `  because ${printable(trigger)}`,
     `  ${String(cut)} cut, ${String(held)} held; ${times.length === 0 ? 'NOT SERVED' : times.join(', ')}`,
     ...table(rows, paint),

@@ -1,6 +1,6 @@
 import type { DatabaseStatus, Status } from '../admin/status.ts';
-import { stepsOf, type Step } from '../tunnel/steps.ts';
-import type { FailoverStory } from '../tunnel/story.ts';
+import { milestonesOf, type ReachedMilestone } from '../tunnel/failover-record.ts';
+import type { FailoverRecord } from '../tunnel/failover-record.ts';
 import { eventLine, type ReadEvent } from './events.ts';
 import { bytes, count, grouped, lasting } from '../admin/wording.ts';
 import { type Paint, type Style } from './plain.ts';
@@ -228,7 +228,7 @@ function limited(lines: readonly Line[], most: number, what: string): readonly L
   ];
 }
 
-type Told = Omit<FailoverStory, 'lines'>;
+type Told = Omit<FailoverRecord, 'lines'>;
 
 function latestFailover({ databases }: Status): Told | undefined {
   const stories = databases.flatMap(({ lastFailover }) => lastFailover ?? []);
@@ -246,14 +246,14 @@ const marks: Readonly<Record<string, string>> = {
 
 function storyLines(story: Told, now: Date, columns: number): Line[] {
   const { database, at, from, to, cut: many, held } = story;
-  const steps = stepsOf(story);
+  const steps = milestonesOf(story);
   const outcome = from === to ? `back on ${printable(to)}` : `${printable(from)} -> ${printable(to)}`;
   const head = `LAST FAILOVER ${printable(database)} ${clock(at, now)} ${outcome}, ${String(many)} cut, ${String(held)} held`;
   return [
     ...flowed(head, columns, 'plain'),
     [{ text: timeBar(steps, columns) }],
     ...flowed(
-      `${steps.map(({ word, ms }) => `${marks[word] ?? '?'} ${word} ${String(Math.round(ms))}`).join('  ')} ms`,
+      `${steps.map(({ name, ms }) => `${marks[name] ?? '?'} ${name} ${String(Math.round(ms))}`).join('  ')} ms`,
       columns,
       'plain',
     ),
@@ -264,10 +264,10 @@ function storyLines(story: Told, now: Date, columns: number): Line[] {
  * A failover as a bar of time, to scale: `=` while nothing is served, `-` afterwards. Milestones that would
  * stand in one place stand beside each other.
  */
-export function timeBar(steps: readonly Step[], columns: number): string {
+export function timeBar(steps: readonly ReachedMilestone[], columns: number): string {
   const width = Math.max(10, columns - 2);
   const longestMs = Math.max(1, ...steps.map(({ ms }) => ms));
-  const servedMs = steps.find(({ word }) => word === 'served')?.ms ?? Infinity;
+  const servedMs = steps.find(({ name }) => name === 'served')?.ms ?? Infinity;
   const place = (ms: number): number => Math.max(0, Math.round((ms / longestMs) * (width - 1)));
   const cells: string[] = Array.from({ length: width }, (_, index) => (index < place(servedMs) ? '=' : '-'));
   const ordered = steps.toSorted((a, b) => a.ms - b.ms);
@@ -281,7 +281,7 @@ export function timeBar(steps: readonly Step[], columns: number): string {
     places[index] = edge;
     edge -= 1;
   }
-  for (const [index, { word }] of ordered.entries()) cells[places[index] ?? 0] = marks[word] ?? '?';
+  for (const [index, { name }] of ordered.entries()) cells[places[index] ?? 0] = marks[name] ?? '?';
   return `|${cells.join('')}|`;
 }
 

@@ -11,7 +11,7 @@ const mostPerWrite = 64 * 1024;
 const againMs = 50;
 
 /** What a sink tells of its fate. */
-export interface SinkPort {
+export interface SinkCallbacks {
   /** Lines cannot be written: why, as the end of a sentence. Told when it begins. */
   troubled(why: string): void;
   /** Lines have been dropped, and there is room again. */
@@ -23,7 +23,7 @@ export interface SinkPort {
  * counted.
  */
 export class LineSink {
-  readonly #port: SinkPort;
+  readonly #callbacks: SinkCallbacks;
   #outlet: Outlet;
   #waiting: string[] = [];
   #waitingBytes = 0;
@@ -40,9 +40,9 @@ export class LineSink {
   /** Lines that were not written, ever. */
   dropped = 0;
 
-  constructor(outlet: Outlet, port: SinkPort) {
+  constructor(outlet: Outlet, callbacks: SinkCallbacks) {
     this.#outlet = outlet;
-    this.#port = port;
+    this.#callbacks = callbacks;
   }
 
   /** Whether an outlet of before still has not taken what it was given. */
@@ -155,14 +155,14 @@ export class LineSink {
     const count = this.#unreported;
     if (count === 0) return;
     this.#unreported = 0;
-    this.#port.resumed(count, this.#reason);
+    this.#callbacks.resumed(count, this.#reason);
   }
 
   #drop(count: number, why: string): void {
     this.dropped += count;
     this.#unreported += count;
     this.#reason = why;
-    if (this.trouble === undefined && !this.#isClosed) this.#port.troubled(why);
+    if (this.trouble === undefined && !this.#isClosed) this.#callbacks.troubled(why);
     this.trouble = why;
   }
 }

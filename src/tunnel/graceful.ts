@@ -3,109 +3,107 @@ import { formatEndpoint, type Endpoint } from '../net/endpoint.ts';
 import type { Access } from '../net/tls.ts';
 import type { Promotable } from '../sentinel/members/promotable.ts';
 import type { MasterView } from '../sentinel/decision/view.ts';
-import { awaitCatchUp, catchUpSlackMs, type CatchUp } from './catch-up.ts';
-import { assertFollowed, confirmedMaster } from './fitness.ts';
+import { awaitCatchUp, catchUpSlackMs, type ReplicaCatchUp } from './catch-up.ts';
+import { assertFollowed, confirmedMaster } from './candidates.ts';
 import type { ReplicationInfo } from '../redis/info.ts';
-import { lossBetween, type Loss } from './loss.ts';
-import { ReplicationLine } from './replication-line.ts';
-import type { FailoverStory } from './story.ts';
+import { lossBetween, type Loss, ReplicationConnection } from './replication.ts';
+import type { FailoverRecord } from './failover-record.ts';
 
-/** Clients whose last command was answered before a failover began, and those that still waited for an answer. */
-export interface Quiescence {
+/** How many clients had all their replies before a failover began (`resting`), and how many still waited for one (`busy`). */
+export interface FreezeOutcome {
   readonly resting: number;
   readonly busy: number;
 }
 
-/** How a failover went that was prepared for. */
+/** The result of a graceful failover. */
 export interface GracefulOutcome {
-  /** The Sentinel that has begun it. */
+  /** The Sentinel that began it. */
   readonly sentinel: string;
-  /** How many sessions had their last command answered before it began, and how many had not. */
-  readonly quiescence: Quiescence;
-  /** How many replicas had everything before it began, and how long that took. */
-  readonly catchUp: CatchUp;
-  readonly story: FailoverStory | null;
+  readonly quiescence: FreezeOutcome;
+  readonly catchUp: ReplicaCatchUp;
+  readonly story: FailoverRecord | null;
   readonly lost: Loss;
 }
 
 /** What a graceful failover needs of the tunnel of its database. */
-export interface GracefulPort {
+export interface GracefulCallbacks {
   readonly name: string;
   view(): MasterView;
-  /** How to speak to the servers. */
+  /** Credentials and TLS for the servers. */
   readonly access: Access;
-  /** Lets new clients wait, but no longer than the generation of now lasts. */
+  /** Makes new clients wait for `ms` milliseconds, or until the generation changes. */
   hold(ms: number): void;
   release(): void;
-  quiesce(withinMs: number): Promise<Quiescence>;
+  /** Freezes all clients; resolves when they have their replies, or after `withinMs` milliseconds. */
+  freeze(withinMs: number): Promise<FreezeOutcome>;
   /** The replicas that Sentinel may promote; `undefined` where no Sentinel says. */
   promotable(): Promise<readonly Promotable[] | undefined>;
-  lastStory(): FailoverStory | undefined;
+  lastRecord(): FailoverRecord | undefined;
 }
 
 /** How long a graceful failover may wait before it begins, in milliseconds. */
-export interface Patience {
-  /** For replies that are under way. */
+export interface FailoverWaits {
+  /** For outstanding replies. */
   readonly finishMs: number;
   /** For replicas that are behind. */
   readonly maxLagWaitMs: number;
 }
 
-/** How long running replies may take unless it is said, and the longest, in milliseconds. */
+/** How long outstanding replies may take by default, and at most, in milliseconds. */
 export const usualFinishMs = 2_000;
 export const longestFinishMs = 10_000;
-/** How long a Sentinel may take to begin what it has been asked for: it has to be elected, in milliseconds. */
+/** How long a Sentinel may take to begin the failover, because it must be elected first, in milliseconds. */
 const beginMs = 5_000;
-/** How long the new master may take to be served after the fence, in milliseconds. */
+/** How long after the fence the new master must be served, in milliseconds. */
 const serveMs = 10_000;
-/** How long a story may lack its end after that: it has a deadline of its own, in milliseconds. */
-const storyMs = 4_000;
-const askMs = 500;
-const lookEveryMs = 5;
+/** How long after that the failover record may take to end, in milliseconds. */
+const recordMs = 4_000;
+const queryMs = 500;
+const pollMs = 5;
 
 /**
- * Fails over so that nobody notices more than a pause: new clients wait, running replies are finished, nothing more is
- * asked, the replicas that may be promoted get everything, and only then is Sentinel asked for the failover. What goes wrong
- * before the fence undoes all of it.
+ * Fails over with a pause instead of cut commands: new clients wait, outstanding replies arrive, the engine reads no more commands,
+ * the replicas catch up, and only then does Sentinel begin the failover. A failure before the fence undoes all of it.
  *
- * @param order has Sentinel begin the failover, and gives which one has
+ * @param command asks Sentinel to begin the failover, and resolves with the Sentinel that began it
+ * @returns how it went
  * @throws TunnelError why there was no failover; everything is as before then
  */
 export async function failOverGracefully(
-  port: GracefulPort,
-  { finishMs, maxLagWaitMs }: Patience,
-  order: () => Promise<string>,
+  callbacks: GracefulCallbacks,
+  { finishMs, maxLagWaitMs }: FailoverWaits,
+  command: () => Promise<string>,
 ): Promise<GracefulOutcome> {
-  const { name, access } = port;
-  const { generation } = port.view();
-  const served = confirmedMaster(name, port.view());
-  const before = port.lastStory();
-  const old = new ReplicationLine(served, access);
-  const isCurrent = (): boolean => port.view().generation === generation;
-  const promotable = port.promotable.bind(port);
+  const { name, access } = callbacks;
+  const { generation } = callbacks.view();
+  const served = confirmedMaster(name, callbacks.view());
+  const before = callbacks.lastRecord();
+  const old = new ReplicationConnection(served, access);
+  const isCurrent = (): boolean => callbacks.view().generation === generation;
+  const promotable = callbacks.promotable.bind(callbacks);
   const candidates = { name, access, master: old, promotable, isCurrent };
   try {
-    // Before anybody waits for it.
+    // Checked before any client has to wait.
     await assertFollowed(candidates);
-    port.hold(finishMs + maxLagWaitMs + catchUpSlackMs + beginMs + serveMs);
-    const quiescence = await port.quiesce(finishMs);
+    callbacks.hold(finishMs + maxLagWaitMs + catchUpSlackMs + beginMs + serveMs);
+    const quiescence = await callbacks.freeze(finishMs);
     const catchUp = await awaitCatchUp(candidates, maxLagWaitMs);
-    const sentinel = await order();
+    const sentinel = await command();
     const hasBegun = await until(() => !isCurrent(), beginMs);
     if (!hasBegun)
       throw new TunnelError(
         'ST_FAILOVER_FAILED',
         `The failover of "${name}" that ${sentinel} accepted has not begun within ${String(beginMs)} ms`,
       );
-    // Every session has been cut by now, so whatever was acknowledged through here is in this offset.
+    // Every session is cut by now, so this offset includes every write that was acknowledged through the tunnel.
     const atFence = await infoOf(old);
-    // The hold is of the generation of before, so that nobody waits for it any more, and its end can be said when it is true.
-    await until(() => port.view().phase.kind === 'serving', serveMs);
-    port.release();
-    const after = port.view().phase;
-    const next = after.kind === 'serving' ? await askNewMaster(after.endpoint, access) : undefined;
-    await until(() => port.lastStory() !== before, storyMs);
-    const story = port.lastStory();
+    // The hold applies to the old generation only, so no client waits for it any more; it ends once the new master is served.
+    await until(() => callbacks.view().phase.kind === 'serving', serveMs);
+    callbacks.release();
+    const after = callbacks.view().phase;
+    const next = after.kind === 'serving' ? await queryNewMaster(after.endpoint, access) : undefined;
+    await until(() => callbacks.lastRecord() !== before, recordMs);
+    const story = callbacks.lastRecord();
     const isOver = after.kind === 'serving' && formatEndpoint(after.endpoint) !== formatEndpoint(served);
     return {
       sentinel,
@@ -117,30 +115,30 @@ export async function failOverGracefully(
         : { writes: null, bytes: null, why: 'no new master is served yet' },
     };
   } finally {
-    port.release();
+    callbacks.release();
     old.close();
   }
 }
 
-async function askNewMaster(endpoint: Endpoint, access: Access): Promise<ReplicationInfo | undefined> {
-  const line = new ReplicationLine(endpoint, access);
-  const info = await infoOf(line);
-  line.close();
+async function queryNewMaster(endpoint: Endpoint, access: Access): Promise<ReplicationInfo | undefined> {
+  const connection = new ReplicationConnection(endpoint, access);
+  const info = await infoOf(connection);
+  connection.close();
   return info;
 }
 
-/** What cannot be asked is not known; by now the failover goes on without it. */
-async function infoOf(line: ReplicationLine): Promise<ReplicationInfo | undefined> {
-  const reply = await line.ask(askMs);
+/** A failed query gives `undefined`; the failover has begun and continues without it. */
+async function infoOf(connection: ReplicationConnection): Promise<ReplicationInfo | undefined> {
+  const reply = await connection.query(queryMs);
   return reply.kind === 'info' ? reply.info : undefined;
 }
 
-/** Looks until something is so. @returns whether it came to be so in time */
+/** Polls a condition. @returns whether it came true within `withinMs` milliseconds */
 async function until(isSo: () => boolean, withinMs: number): Promise<boolean> {
   const untilMs = performance.now() + withinMs;
   while (!isSo()) {
     if (performance.now() >= untilMs) return false;
-    await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
   }
   return true;
 }

@@ -11,29 +11,29 @@ import type { ListenerView } from './tunnel-view.ts';
 const firstBindRetryMs = 500;
 const mostBindRetryMs = 10_000;
 
-/** One listener that is wanted: open, or tried again until it is or nobody wants it any more. */
-interface Wanted {
+/** One configured listener: open, or retried until it opens or is removed. */
+interface Configured {
   config: ListenerConfig;
-  readonly unwanted: AbortController;
+  /** Aborts when the listener is removed. */
+  readonly removal: AbortController;
   listener: EngineListener | undefined;
-  /** Why the last try failed. */
+  /** Why the last attempt failed. */
   failure: string | undefined;
-  /** The tries to open it; over when it is open, or not wanted any more. */
+  /** Settles when it is open or removed. */
   opening: Promise<void>;
 }
 
 /**
- * The listeners of one tunnel. Each stands for itself: one whose address is taken is tried again and again, and the
- * others are open meanwhile.
+ * The listeners of one tunnel. A failed one is retried while the others are open.
  */
 export class Listeners {
   readonly #database: string;
   readonly #relay: EngineTunnel;
   readonly #log: Log;
   readonly #handed: Map<ListenerConfig, number>;
-  #wanted: readonly Wanted[] = [];
+  #configured: readonly Configured[] = [];
 
-  /** @param handed descriptors of sockets that listen already; one that has been used is taken out */
+  /** @param handed descriptors of sockets that are already listening; each is removed once it is used */
   constructor(database: string, relay: EngineTunnel, log: Log, handed: Map<ListenerConfig, number>) {
     this.#handed = handed;
     this.#database = database;
@@ -42,14 +42,14 @@ export class Listeners {
   }
 
   /**
-   * Closes those that are not among the wanted ones, or are wanted otherwise; other certificates are taken over in place. Resolves when their addresses are free;
-   * their sessions go on.
+   * Closes listeners that are removed or changed; replaces certificates in place. Resolves when their addresses are free; their
+   * sessions continue.
    */
-  async keep(wanted: readonly ListenerConfig[]): Promise<void> {
-    const left = [...wanted];
-    const kept: Wanted[] = [];
-    const gone: Wanted[] = [];
-    for (const each of this.#wanted) {
+  async keep(configured: readonly ListenerConfig[]): Promise<void> {
+    const left = [...configured];
+    const kept: Configured[] = [];
+    const gone: Configured[] = [];
+    for (const each of this.#configured) {
       const same = left.findIndex((config) => isDeepStrictEqual(config, each.config));
       const at = same >= 0 ? same : left.findIndex((config) => differsInCertificates(config, each.config));
       const [config] = at < 0 ? [] : left.splice(at, 1);
@@ -61,26 +61,26 @@ export class Listeners {
       if (same < 0) each.listener?.renew?.(config);
       kept.push(each);
     }
-    this.#wanted = kept;
+    this.#configured = kept;
     await Promise.all(gone.map((each) => this.#close(each)));
   }
 
   /**
-   * Opens those that are wanted and not there yet, and resolves when each has been tried once.
+   * Opens the listeners that are not open yet, and resolves after the first attempt of each.
    *
-   * @returns what went wrong; it is tried again in the background
+   * @returns the failures; they are retried in the background
    */
-  async open(wanted: readonly ListenerConfig[]): Promise<readonly TunnelError[]> {
-    const left = [...this.#wanted];
-    const fresh: Wanted[] = [];
-    this.#wanted = wanted.map((config) => {
+  async open(configured: readonly ListenerConfig[]): Promise<readonly TunnelError[]> {
+    const left = [...this.#configured];
+    const fresh: Configured[] = [];
+    this.#configured = configured.map((config) => {
       const at = left.findIndex((each) => isDeepStrictEqual(each.config, config));
       const known = at < 0 ? undefined : left.splice(at, 1)[0];
       if (known) return known;
-      const unwanted = new AbortController();
-      const added: Wanted = {
+      const removal = new AbortController();
+      const added: Configured = {
         config,
-        unwanted,
+        removal,
         listener: undefined,
         failure: undefined,
         opening: Promise.resolve(),
@@ -92,41 +92,41 @@ export class Listeners {
     return failures.filter((failure) => failure !== undefined);
   }
 
-  /** The addresses that are open, in the order in which they are wanted. */
+  /** The open addresses, in the order of the configuration. */
   get listening(): readonly ListenAddress[] {
-    return this.#wanted.flatMap(({ listener }) => (listener ? [listener.address] : []));
+    return this.#configured.flatMap(({ listener }) => (listener ? [listener.address] : []));
   }
 
-  /** Each that is wanted, and how it stands. */
+  /** The state of each configured listener. */
   views(): readonly ListenerView[] {
-    return this.#wanted.map(({ config, listener, failure }) => ({
+    return this.#configured.map(({ config, listener, failure }) => ({
       address: listener?.address ?? config.address,
       isOpen: listener !== undefined,
       trouble: failure,
     }));
   }
 
-  /** No listener is opened any more. */
+  /** Stops opening listeners. Open ones stay open. */
   async end(): Promise<void> {
-    for (const { unwanted } of this.#wanted) unwanted.abort();
-    await Promise.all(this.#wanted.map(({ opening }) => opening));
+    for (const { removal } of this.#configured) removal.abort();
+    await Promise.all(this.#configured.map(({ opening }) => opening));
   }
 
-  /** @returns why not, at the first try */
-  async #open(wanted: Wanted): Promise<TunnelError | undefined> {
-    const first = this.#try(wanted);
-    wanted.opening = first.then(() => undefined);
+  /** @returns the failure of the first attempt */
+  async #open(configured: Configured): Promise<TunnelError | undefined> {
+    const first = this.#attempt(configured);
+    configured.opening = first.then(() => undefined);
     const failure = await first;
-    if (!failure || wanted.unwanted.signal.aborted) return undefined;
-    this.#logFailure(wanted, failure);
-    wanted.opening = this.#tryAgain(wanted, messageOf(failure));
+    if (!failure || configured.removal.signal.aborted) return undefined;
+    this.#logFailure(configured, failure);
+    configured.opening = this.#retry(configured, messageOf(failure));
     return failure;
   }
 
-  async #tryAgain(wanted: Wanted, firstFailure: string): Promise<void> {
+  async #retry(configured: Configured, firstFailure: string): Promise<void> {
     const backoff = new Backoff(firstBindRetryMs, mostBindRetryMs);
-    const { signal } = wanted.unwanted;
-    let told = firstFailure;
+    const { signal } = configured.removal;
+    let logged = firstFailure;
     for (;;) {
       try {
         await sleep(backoff.next(), signal);
@@ -134,33 +134,33 @@ export class Listeners {
         if (signal.aborted) return;
         throw error;
       }
-      const failure = await this.#try(wanted);
+      const failure = await this.#attempt(configured);
       if (!failure) return;
-      // An operator does not need the same line every ten seconds.
-      if (failure.message !== told) this.#logFailure(wanted, failure);
-      told = failure.message;
+      // The same failure is not logged again every ten seconds.
+      if (failure.message !== logged) this.#logFailure(configured, failure);
+      logged = failure.message;
     }
   }
 
-  async #try(wanted: Wanted): Promise<TunnelError | undefined> {
-    const handed = this.#handed.get(wanted.config);
-    this.#handed.delete(wanted.config);
+  async #attempt(configured: Configured): Promise<TunnelError | undefined> {
+    const handed = this.#handed.get(configured.config);
+    this.#handed.delete(configured.config);
     let listener: EngineListener;
     try {
-      listener = await this.#relay.listen(wanted.config, handed);
+      listener = await this.#relay.listen(configured.config, handed);
     } catch (error) {
       if (!(error instanceof TunnelError)) throw error;
-      // Closed meanwhile: nobody wants it any more.
+      // The tunnel closed meanwhile.
       if (error.code === 'ST_CLOSED') return undefined;
-      wanted.failure = whyAlone(error);
+      configured.failure = reasonOf(error);
       return error;
     }
-    if (wanted.unwanted.signal.aborted) {
+    if (configured.removal.signal.aborted) {
       await listener.close();
       return undefined;
     }
-    wanted.listener = listener;
-    wanted.failure = undefined;
+    configured.listener = listener;
+    configured.failure = undefined;
     const address = formatListenAddress(listener.address);
     this.#log.info('listener.opened', {
       database: this.#database,
@@ -169,16 +169,16 @@ export class Listeners {
     });
     if (
       listener.address.kind === 'tcp' &&
-      wanted.config.allow.length === 0 &&
-      wanted.config.tls?.clientCa === undefined &&
+      configured.config.allow.length === 0 &&
+      configured.config.tls?.clientCa === undefined &&
       !isLoopback(listener.address.host)
     )
       this.#log.warn('listener.exposed', { database: this.#database, address });
     return undefined;
   }
 
-  async #close({ unwanted, opening, listener }: Wanted): Promise<void> {
-    unwanted.abort();
+  async #close({ removal, opening, listener }: Configured): Promise<void> {
+    removal.abort();
     await opening;
     if (!listener) return;
     await listener.close();
@@ -186,18 +186,18 @@ export class Listeners {
     this.#log.info('listener.closed', { database: this.#database, address });
   }
 
-  #logFailure({ config }: Wanted, failure: TunnelError): void {
+  #logFailure({ config }: Configured, failure: TunnelError): void {
     const address = formatListenAddress(config.address);
-    this.#log.error('listener.failed', { database: this.#database, address, reason: whyAlone(failure) });
+    this.#log.error('listener.failed', { database: this.#database, address, reason: reasonOf(failure) });
   }
 }
 
-/** Why it does not listen, for a sentence that has named the address already. */
-function whyAlone({ message }: Error): string {
+/** The reason of a failure, for a sentence that already names the address. */
+function reasonOf({ message }: Error): string {
   return message.replace(/^Cannot listen on "[^"]*": /, '');
 }
 
-/** Whether two listeners speak TLS, and are the same but for how. */
+/** Whether two listeners both use TLS and differ in nothing but their TLS settings. */
 function differsInCertificates(one: ListenerConfig, other: ListenerConfig): boolean {
   const { tls, ...rest } = one;
   const { tls: otherTls, ...otherRest } = other;

@@ -1,36 +1,35 @@
 import type { Endpoint } from '../net/endpoint.ts';
 
 /**
- * Asks a server whether it is alive after it has dropped clients: one question for all that were dropped before it, and the next
- * one after its answer.
+ * Probes a server after it dropped clients: one probe for all clients dropped before it, and the next one after its result.
  */
 export class LivenessCheck {
-  readonly #ask: (endpoint: Endpoint) => Promise<void>;
-  readonly #answered: (clients: readonly number[]) => void;
+  readonly #probe: (endpoint: Endpoint) => Promise<void>;
+  readonly #probed: (clients: readonly number[]) => void;
   #dropped: { readonly endpoint: Endpoint; readonly client: number }[] = [];
-  #isAsking = false;
+  #isProbing = false;
 
   /**
-   * @param ask resolves when the server has answered or is known not to, and that has been acted upon; never rejects
-   * @param answered is given the clients that had been dropped when the question was asked
+   * @param probe probes a server and acts on the result before it resolves; never rejects
+   * @param probed called with the clients that were dropped before that probe
    */
-  constructor(ask: (endpoint: Endpoint) => Promise<void>, answered: (clients: readonly number[]) => void) {
-    this.#ask = ask;
-    this.#answered = answered;
+  constructor(probe: (endpoint: Endpoint) => Promise<void>, probed: (clients: readonly number[]) => void) {
+    this.#probe = probe;
+    this.#probed = probed;
   }
 
   dropped(endpoint: Endpoint, client: number): void {
     this.#dropped.push({ endpoint, client });
-    if (!this.#isAsking) void this.#askOn();
+    if (!this.#isProbing) void this.#run();
   }
 
-  async #askOn(): Promise<void> {
-    this.#isAsking = true;
+  async #run(): Promise<void> {
+    this.#isProbing = true;
     for (let first = this.#dropped[0]; first; first = this.#dropped[0]) {
-      const asked = this.#dropped.splice(0);
-      await this.#ask(first.endpoint);
-      this.#answered(asked.map(({ client }) => client));
+      const dropped = this.#dropped.splice(0);
+      await this.#probe(first.endpoint);
+      this.#probed(dropped.map(({ client }) => client));
     }
-    this.#isAsking = false;
+    this.#isProbing = false;
   }
 }

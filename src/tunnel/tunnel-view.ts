@@ -1,47 +1,46 @@
 import type { Endpoint, ListenAddress } from '../net/endpoint.ts';
 import type { DurationsView } from '../relay/core/durations.ts';
 import type { TunnelCounters } from '../relay/core/engine.ts';
-import type { AbsentServer } from '../sentinel/decision/view.ts';
-import type { MasterView } from '../sentinel/decision/view.ts';
-import type { FailoverCountsView } from './failover-counts.ts';
-import type { HoldView } from './operator-hold.ts';
-import type { FailoverStory } from './story.ts';
+import type { AbsentServer, MasterView } from '../sentinel/decision/view.ts';
+import type { FailoverRecord } from './failover-record.ts';
+import type { FailoverCountsView } from './failover-recorder.ts';
+import type { HoldView } from './route.ts';
 
-/** One place where clients of a database are to connect. */
+/** One configured listener of a database. */
 export interface ListenerView {
-  /** The real address where it is open: a port of 0 has become one. */
+  /** The real address while it is open: not port 0, but the port that the kernel chose. */
   readonly address: ListenAddress;
   readonly isOpen: boolean;
-  /** Why it could not be opened; `undefined` where it is open or has not been tried. */
+  /** Why it could not be opened; `undefined` while it is open or before the first attempt. */
   readonly trouble: string | undefined;
 }
 
-/** What is sampled of one database every second. */
+/** The values of one database that the history samples every second. */
 export interface TunnelReading {
   readonly name: string;
   readonly isServing: boolean;
-  /** Since when the phase of the view is what it is: wall clock, ISO 8601. */
+  /** When the present phase began: wall clock, ISO 8601. */
   readonly since: string;
   /** `undefined` while it does not listen. */
   readonly counters: TunnelCounters | undefined;
 }
 
-/** One database as an operator sees it. A value, made when it is asked for. */
+/** A snapshot of one database for the admin listener. */
 export interface TunnelView {
   readonly name: string;
   readonly listeners: readonly ListenerView[];
   readonly view: MasterView;
-  /** Of its master, by that one's own word. */
+  /** The replicas that the master reports. */
   readonly replicas: readonly Endpoint[];
-  /** Those that the Sentinels list beside them: down, or not replicating from it. */
+  /** Replicas that only the Sentinels list: down, or not replicating from the master. */
   readonly absent: readonly AbsentServer[];
-  /** Since when the phase of the view is what it is: wall clock, ISO 8601. */
+  /** When the present phase began: wall clock, ISO 8601. */
   readonly since: string;
   /** `undefined` while it does not listen. */
   readonly counters: TunnelCounters | undefined;
   readonly durations: DurationsView | undefined;
   readonly failovers: FailoverCountsView;
-  /** That an operator lets its clients wait. */
+  /** The hold of an operator, if any. */
   readonly hold: HoldView | undefined;
-  readonly lastStory: FailoverStory | undefined;
+  readonly lastRecord: FailoverRecord | undefined;
 }

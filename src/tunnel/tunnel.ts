@@ -18,30 +18,34 @@ import type { Sentinels } from '../sentinel/members/sentinels.ts';
 import type { MasterView } from '../sentinel/decision/view.ts';
 import type { MasterWatch } from '../sentinel/watch.ts';
 import type { Log } from '../telemetry/log.ts';
-import { Chronicle } from './chronicle.ts';
-import { assertFollowed, backlogBytes, confirmedMaster } from './fitness.ts';
+import { TunnelReporter } from './tunnel-reporter.ts';
+import { assertFollowed, backlogBytes, confirmedMaster } from './candidates.ts';
 import { Listeners } from './listeners.ts';
 import { LivenessCheck } from './liveness-check.ts';
-import { failOverGracefully, type GracefulOutcome, type GracefulPort, type Patience } from './graceful.ts';
-import { OperatorHold, type HoldView } from './operator-hold.ts';
-import { ReplicationLine } from './replication-line.ts';
-import { routeOf, sameRoute } from './route.ts';
-import type { FailoverStory } from './story.ts';
+import {
+  failOverGracefully,
+  type GracefulOutcome,
+  type GracefulCallbacks,
+  type FailoverWaits,
+} from './graceful.ts';
+import { OperatorHold, type HoldView, routeOf, sameRoute } from './route.ts';
+import { ReplicationConnection } from './replication.ts';
+import type { FailoverRecord } from './failover-record.ts';
 import type { ListenerView, TunnelReading, TunnelView } from './tunnel-view.ts';
 
 /**
- * One database joined to its listeners: what the watch believes becomes what the engine does, and what the engine
- * meets becomes a hint to the watch.
+ * One database with its listeners. Views of the watch become routes of the engine, and failures that the engine sees become hints
+ * for the watch.
  */
 export class Tunnel {
   readonly #log: Log;
-  readonly #chronicle: Chronicle;
+  readonly #reporter: TunnelReporter;
   readonly #sentinels: Sentinels;
   readonly #watch: MasterWatch;
   readonly #handed: Map<ListenerConfig, number>;
   #database: DatabaseConfig;
   readonly #livenessCheck: LivenessCheck;
-  /** Who waits for an event, by its kind. */
+  /** Callbacks that wait for an event, by its kind. */
   readonly #waiting = new Map<TunnelEvent['kind'], ((event: TunnelEvent) => void)[]>();
   #relay: EngineTunnel | undefined;
   #listeners: Listeners | undefined;
@@ -50,10 +54,10 @@ export class Tunnel {
   #isFailingOver = false;
   #isEnding = false;
   #closing: Promise<void> | undefined;
-  /** While the engine has been steered by a view that is not recorded yet: the counters before, and its events since. */
+  /** While a view that steered the engine is not recorded yet: the counters before it, and the events since. */
   #unrecorded: { readonly counters: TunnelCounters | undefined; readonly events: TunnelEvent[] } | undefined;
 
-  /** @param handed descriptors of sockets that listen already */
+  /** @param handed descriptors of sockets that are already listening */
   constructor(
     database: DatabaseConfig,
     sentinels: Sentinels,
@@ -64,14 +68,14 @@ export class Tunnel {
     this.#database = database;
     this.#log = log;
     this.#sentinels = sentinels;
-    this.#chronicle = new Chronicle(database.name, log, {
+    this.#reporter = new TunnelReporter(database.name, log, {
       holdMs: () => this.#database.holdMs,
       counters: () => this.counters(),
     });
     this.#hold = new OperatorHold(
       () => this.#database.holdMs,
       () => {
-        this.#released('its time is over');
+        this.#released('it expired');
       },
     );
     this.#watch = sentinels.watch(database, {
@@ -83,35 +87,35 @@ export class Tunnel {
         const unrecorded = this.#unrecorded;
         if (event.kind === 'view' && unrecorded) {
           this.#unrecorded = undefined;
-          this.#chronicle.turned(event.view, event.before, unrecorded.counters);
-          for (const each of unrecorded.events) this.#chronicle.relayed(each);
+          this.#reporter.viewChanged(event.view, event.before, unrecorded.counters);
+          for (const each of unrecorded.events) this.#reporter.relayed(each);
         }
-        this.#chronicle.watched(event);
+        this.#reporter.watched(event);
       },
     });
     this.#livenessCheck = new LivenessCheck(
       (endpoint) => this.#watch.verify(endpoint),
       (clients) => {
-        // Where the server is dead, the view has changed by now and with it the route.
+        // If the server is down, the view and the route have changed by now.
         this.#relay?.apply({ kind: 'trust', clients });
       },
     );
   }
 
-  /** The master name of its database. */
+  /** The master name. */
   get name(): string {
     return this.#database.name;
   }
 
-  /** As it was configured last. */
+  /** The present configuration. */
   get database(): DatabaseConfig {
     return this.#database;
   }
 
   /**
-   * Opens the listeners. One that cannot be opened is tried again until it can; the others are open meanwhile.
+   * Opens the listeners. Retries one that cannot be opened; the others are open meanwhile.
    *
-   * @returns what went wrong at the first try, a failure for each listener
+   * @returns the failures of the first attempt, one for each listener
    */
   async open(engine: Engine): Promise<readonly TunnelError[]> {
     const { name, listen } = this.#database;
@@ -121,7 +125,7 @@ export class Tunnel {
     });
     this.#relay = relay;
     if (this.#isEnding) {
-      await this.#ask({ kind: 'close' }, 'closed'); // a stop was asked for while it opened
+      await this.#command({ kind: 'close' }, 'closed'); // it was closed while it opened
       return [];
     }
     this.#listeners = new Listeners(name, relay, this.#log, this.#handed);
@@ -129,14 +133,14 @@ export class Tunnel {
     return await this.#listeners.open(listen);
   }
 
-  /** The addresses that are listened on; none before `open`. */
+  /** The open addresses; none before `open`. */
   get listening(): readonly ListenAddress[] {
     return this.#listeners?.listening ?? [];
   }
 
   /**
-   * Takes over a new configuration of the same database, up to what it has to free for others: limits and rules change
-   * in place, listeners that are not in it close. No session is cut.
+   * Applies a new configuration of the same database except for new listeners: limits and rules change in place, listeners that it
+   * does not have close. Cuts no session.
    */
   async adjust(database: DatabaseConfig): Promise<void> {
     const before = this.#database;
@@ -148,12 +152,12 @@ export class Tunnel {
     await this.#listeners?.keep(database.listen);
   }
 
-  /** Opens the listeners of the configuration that are not open yet; to be called after `adjust`. */
+  /** Opens the listeners of the configuration that are not open yet. Call it after `adjust`. */
   async extend(): Promise<void> {
     if (!this.#isEnding) await this.#listeners?.open(this.#database.listen);
   }
 
-  /** Closes the listeners, and resolves when their addresses are free. Sessions go on. */
+  /** Closes the listeners, and resolves when their addresses are free. Sessions continue. */
   async unlisten(): Promise<void> {
     await this.#listeners?.keep([]);
   }
@@ -166,21 +170,21 @@ export class Tunnel {
     return this.#relay?.counters();
   }
 
-  stories(): readonly FailoverStory[] {
-    return this.#chronicle.stories();
+  records(): readonly FailoverRecord[] {
+    return this.#reporter.records();
   }
 
-  /** What is sampled of it every second. */
+  /** The values that the history samples every second. */
   reading(): TunnelReading {
     return {
       name: this.name,
       isServing: this.view().phase.kind === 'serving',
-      since: this.#chronicle.since(),
+      since: this.#reporter.since(),
       counters: this.counters(),
     };
   }
 
-  /** All that an operator may want to know of it. */
+  /** Everything that the admin listener shows of it. */
   overview(): TunnelView {
     const { name, listen } = this.#database;
     const closed = listen.map(({ address }): ListenerView => ({
@@ -194,19 +198,20 @@ export class Tunnel {
       view: this.#watch.view(),
       replicas: this.#watch.replicas(),
       absent: this.#watch.absent(),
-      since: this.#chronicle.since(),
+      since: this.#reporter.since(),
       counters: this.counters(),
       durations: this.#relay?.durations(),
-      failovers: this.#chronicle.counts(),
+      failovers: this.#reporter.counts(),
       hold: this.#hold.view,
-      lastStory: this.stories().at(-1),
+      lastRecord: this.records().at(-1),
     };
   }
 
   /**
-   * Lets new clients wait, whatever is known of the master; sessions go on.
+   * Makes new clients wait although the master is known; sessions continue.
    *
-   * @param ms how long at most, in milliseconds
+   * @param ms when the hold expires, in milliseconds from now
+   * @param reason for the log and the status
    */
   hold(ms: number, reason: string): HoldView {
     const view = this.#hold.begin(ms, reason);
@@ -215,44 +220,45 @@ export class Tunnel {
     return view;
   }
 
-  /** Ends such a hold. @returns whether there was one */
+  /** Ends a hold. @returns whether there was one */
   release(): boolean {
-    return this.#endHold('it was released');
+    return this.#endHold('released by an operator');
   }
 
   /**
-   * Has a Sentinel begin a failover.
+   * Asks a Sentinel to begin a failover.
    *
-   * @param isForced whether it is begun without a look whether every replica that may be promoted follows the master
-   * @returns which one has begun it
-   * @throws TunnelError `ST_FAILOVER_FAILED` with what such a look has found, or what Sentinel has against it
+   * @param isForced skip the check that every replica that may be promoted follows the master
+   * @returns the Sentinel that began it
+   * @throws TunnelError `ST_FAILOVER_FAILED` with the result of that check, or the reason of Sentinel
    */
   async failOver(isForced: boolean): Promise<string> {
     return await this.#withFailover(async () => {
       if (!isForced)
-        await this.#assertFit().catch((error: unknown) => {
+        await this.#assertReplicasFollow().catch((error: unknown) => {
           if (!(error instanceof TunnelError)) throw error;
-          throw new TunnelError(error.code, `${error.message}; with "force" Sentinel is asked all the same`);
+          throw new TunnelError(error.code, `${error.message}; "force" skips this check`);
         });
-      return await this.#orderFailover();
+      return await this.#commandFailover();
     });
   }
 
   /**
    * Fails over with a pause instead of cut commands: see `graceful.ts`.
    *
-   * @throws TunnelError `ST_FAILOVER_FAILED`, or what Sentinel has against it
+   * @returns how it went, once it is over
+   * @throws TunnelError `ST_FAILOVER_FAILED` with the reason
    */
-  async failOverGracefully(patience: Patience): Promise<GracefulOutcome> {
+  async failOverGracefully(waits: FailoverWaits): Promise<GracefulOutcome> {
     return await this.#withFailover(async () => {
       const { name } = this.#database;
-      if (!this.#relay || this.#hold.view) throw this.#noFailover('it is held, or not open');
-      const port: GracefulPort = {
+      if (!this.#relay || this.#hold.view) throw this.#refusal('it is held, or not open');
+      const callbacks: GracefulCallbacks = {
         name,
         access: this.#database.redis,
         view: () => this.#watch.view(),
         hold: (ms) => {
-          const reason = 'a graceful failover is under way';
+          const reason = 'a graceful failover is in progress';
           const { until } = this.#hold.begin(ms, reason, this.#watch.view().generation);
           this.#log.warn('database.held', { database: name, until, reason });
           this.#steer(this.#watch.view());
@@ -260,20 +266,20 @@ export class Tunnel {
         release: () => {
           this.#endHold('the graceful failover is over');
         },
-        quiesce: async (withinMs) => {
-          const outcome = await this.#ask({ kind: 'freeze', withinMs }, 'frozen');
+        freeze: async (withinMs) => {
+          const outcome = await this.#command({ kind: 'freeze', withinMs }, 'frozen');
           return { resting: outcome?.answered ?? 0, busy: outcome?.unanswered ?? 0 };
         },
         promotable: () => this.#promotable(),
-        lastStory: () => this.stories().at(-1),
+        lastRecord: () => this.records().at(-1),
       };
-      return await failOverGracefully(port, patience, () => this.#orderFailover());
+      return await failOverGracefully(callbacks, waits, () => this.#commandFailover());
     });
   }
 
-  /** Cuts every session, and gives how many there were: their clients reconnect. */
+  /** Cuts every session, so that clients reconnect. @returns how many there were */
   async cut(): Promise<number> {
-    const count = (await this.#ask({ kind: 'evict' }, 'evicted'))?.cut ?? 0;
+    const count = (await this.#command({ kind: 'evict' }, 'evicted'))?.cut ?? 0;
     this.#log.warn('database.cut', { database: this.#database.name, count });
     return count;
   }
@@ -281,10 +287,10 @@ export class Tunnel {
   /** Stops accepting; resolves when the last session has ended. */
   async drain(): Promise<void> {
     this.#isEnding = true;
-    await Promise.all([this.#listeners?.end(), this.#ask({ kind: 'drain' }, 'drained')]);
+    await Promise.all([this.#listeners?.end(), this.#command({ kind: 'drain' }, 'drained')]);
   }
 
-  /** Cuts what is left and stops watching its master. Idempotent. */
+  /** Cuts the remaining sessions and stops watching the master. Idempotent. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -293,15 +299,15 @@ export class Tunnel {
   async #close(): Promise<void> {
     this.#isEnding = true;
     this.#hold.end();
-    await Promise.all([this.#listeners?.end(), this.#ask({ kind: 'close' }, 'closed')]);
+    await Promise.all([this.#listeners?.end(), this.#command({ kind: 'close' }, 'closed')]);
     this.#sentinels.unwatch(this.#watch);
-    this.#chronicle.close();
+    this.#reporter.close();
   }
 
-  /** One at a time; what is refused is in the log too. */
+  /** Runs one failover at a time, and logs a refused one. */
   async #withFailover<Outcome>(begin: () => Promise<Outcome>): Promise<Outcome> {
     try {
-      if (this.#isFailingOver) throw this.#noFailover('another failover is being asked for');
+      if (this.#isFailingOver) throw this.#refusal('another failover command is in progress');
       this.#isFailingOver = true;
       return await begin().finally(() => (this.#isFailingOver = false));
     } catch (error) {
@@ -311,10 +317,10 @@ export class Tunnel {
     }
   }
 
-  async #assertFit(): Promise<void> {
+  async #assertReplicasFollow(): Promise<void> {
     const { name, redis: access } = this.#database;
     const { generation } = this.#watch.view();
-    const master = new ReplicationLine(confirmedMaster(name, this.#watch.view()), access);
+    const master = new ReplicationConnection(confirmedMaster(name, this.#watch.view()), access);
     const isCurrent = (): boolean => this.#watch.view().generation === generation;
     try {
       const promotable = (): Promise<readonly Promotable[] | undefined> => this.#promotable();
@@ -328,13 +334,13 @@ export class Tunnel {
     return await this.#sentinels.promotable(this.name, this.#database.redis.port);
   }
 
-  async #orderFailover(): Promise<string> {
+  async #commandFailover(): Promise<string> {
     const sentinel = await this.#sentinels.failover(this.name);
     this.#log.info('failover.ordered', { database: this.name, sentinel });
     return sentinel;
   }
 
-  #noFailover(why: string): TunnelError {
+  #refusal(why: string): TunnelError {
     return new TunnelError('ST_FAILOVER_FAILED', `Cannot fail "${this.name}" over: ${why}`);
   }
 
@@ -366,17 +372,17 @@ export class Tunnel {
   }
 
   #relayed(event: TunnelEvent): void {
-    // Our own shortage is no sign of how the master does.
+    // A shortage of this host says nothing about the master.
     if ((event.kind === 'dial-failed' && !isOwnShortage(event.code)) || event.kind === 'suspect-reply')
       this.#watch.suspect(event.endpoint);
     if (event.kind === 'dropped') this.#livenessCheck.dropped(event.endpoint, event.client);
     for (const answered of this.#waiting.get(event.kind)?.splice(0) ?? []) answered(event);
     if (this.#unrecorded) this.#unrecorded.events.push(event);
-    else this.#chronicle.relayed(event);
+    else this.#reporter.relayed(event);
   }
 
-  /** Gives the engine a command, and resolves with the event that answers it; at once where there is nothing to close. */
-  #ask<K extends TunnelEvent['kind']>(
+  /** Gives the engine a command. @returns the event that answers it; `undefined` when the engine has no such tunnel yet */
+  #command<K extends TunnelEvent['kind']>(
     command: TunnelCommand,
     kind: K,
   ): Promise<Extract<TunnelEvent, { kind: K }> | undefined> {

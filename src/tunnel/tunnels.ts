@@ -8,43 +8,42 @@ import type { Engine, TunnelCounters } from '../relay/core/engine.ts';
 import type { Sentinels } from '../sentinel/members/sentinels.ts';
 import type { MasterView } from '../sentinel/decision/view.ts';
 import type { Log } from '../telemetry/log.ts';
-import type { FailoverStory } from './story.ts';
+import type { FailoverRecord } from './failover-record.ts';
 import type { TunnelReading, TunnelView } from './tunnel-view.ts';
 import { Tunnel } from './tunnel.ts';
 
-/** What tunnels are made of. */
+/** What every tunnel needs. */
 export interface TunnelParts {
   readonly engine: Engine;
   readonly sentinels: Sentinels;
   readonly log: Log;
-  /** Descriptors of sockets that listen already, for the listeners of the first configuration. */
+  /** Descriptors of sockets that are already listening, for the listeners of the first configuration. */
   readonly handed?: Map<ListenerConfig, number> | undefined;
 }
 
 /**
- * The tunnels of a daemon: one for each configured database, and those of databases that are gone, until their
- * sessions have ended.
+ * The tunnels of a daemon: one for each configured database, and those of removed databases until their sessions have ended.
  */
 export class Tunnels {
   readonly #parts: TunnelParts;
-  readonly #hurry: AbortSignal;
+  readonly #cutting: AbortSignal;
   /** In the order of the configuration. */
   #current: readonly Tunnel[];
-  /** Those of databases that are gone, and their ends. */
+  /** The tunnels of removed databases, and the ends of their drains. */
   readonly #retiring = new Map<Tunnel, Promise<void>>();
 
-  /** @param hurry ends every drain at once when it aborts */
-  constructor(databases: readonly DatabaseConfig[], parts: TunnelParts, hurry: AbortSignal) {
+  /** @param cutting ends every drain at once when it aborts */
+  constructor(databases: readonly DatabaseConfig[], parts: TunnelParts, cutting: AbortSignal) {
     this.#parts = parts;
-    this.#hurry = hurry;
+    this.#cutting = cutting;
     const { sentinels, log, handed } = parts;
     this.#current = databases.map((database) => new Tunnel(database, sentinels, log, handed));
   }
 
   /**
-   * Opens every tunnel; what cannot be listened on is tried again in the background.
+   * Opens every tunnel. Retries failed listeners in the background.
    *
-   * @returns what went wrong at the first try, a failure for each listener
+   * @returns the failures of the first attempt, one for each listener
    */
   async open(): Promise<readonly TunnelError[]> {
     const failures = await Promise.all(
@@ -59,11 +58,10 @@ export class Tunnels {
   }
 
   /**
-   * Goes over to other databases. Those that stay are adjusted in place; those that are gone, speak TLS from now on
-   * and did not, or have their servers at another port, close their listeners and have a drain's time for their sessions. What has to be free for others goes
-   * first: listeners close before any opens.
+   * Applies another list of databases. A database that stays is adjusted in place. One that is removed, that starts or stops using
+   * TLS, or whose `redis.port` changes closes its listeners and drains its sessions. Listeners close before others open.
    *
-   * @param drainMs how long the sessions of a tunnel that is gone may go on, in milliseconds
+   * @param drainMs how long the sessions of a removed tunnel may continue, in milliseconds
    */
   async adjust(databases: readonly DatabaseConfig[], drainMs: number): Promise<void> {
     const { engine, sentinels, log } = this.#parts;
@@ -93,9 +91,8 @@ export class Tunnels {
   }
 
   /**
-   * The tunnel of a database.
-   *
-   * @throws TunnelError `ST_USAGE` where there is none of that name
+   * @returns the tunnel of a database
+   * @throws TunnelError `ST_USAGE` when no database has that name
    */
   named(name: string): Tunnel {
     const tunnel = this.#current.find((each) => each.name === name);
@@ -103,14 +100,14 @@ export class Tunnels {
     return tunnel;
   }
 
-  /** What is listened on now, by database. */
+  /** The open addresses, by database. */
   listening(): readonly { readonly database: string; readonly address: ListenAddress }[] {
     return this.#current.flatMap(({ name, listening }) =>
       listening.map((address) => ({ database: name, address })),
     );
   }
 
-  /** What is believed of each database's master now. */
+  /** The present view of each master. */
   views(): readonly MasterView[] {
     return this.#current.map((tunnel) => tunnel.view());
   }
@@ -124,21 +121,21 @@ export class Tunnels {
   }
 
   /** The failovers that are over, by database, oldest first. */
-  stories(): readonly FailoverStory[] {
-    return this.#current.flatMap((tunnel) => tunnel.stories());
+  records(): readonly FailoverRecord[] {
+    return this.#current.flatMap((tunnel) => tunnel.records());
   }
 
-  /** What is sampled of each every second. */
+  /** The values that the history samples every second. */
   readings(): readonly TunnelReading[] {
     return this.#current.map((tunnel) => tunnel.reading());
   }
 
-  /** All that an operator may want to know of each. */
+  /** Everything that the admin listener shows of each. */
   overviews(): readonly TunnelView[] {
     return this.#current.map((tunnel) => tunnel.overview());
   }
 
-  /** How many clients are connected now, those that wait included, also to databases that are gone. */
+  /** How many clients are connected, waiting ones and those of removed databases included. */
   countConnected(): number {
     return this.#all().reduce((sum, tunnel) => {
       const counters = tunnel.counters();
@@ -146,12 +143,12 @@ export class Tunnels {
     }, 0);
   }
 
-  /** Stops accepting, everywhere; resolves when the last session has ended. */
+  /** Stops accepting; resolves when the last session has ended. */
   async drain(): Promise<void> {
     await Promise.all(this.#all().map((tunnel) => tunnel.drain()));
   }
 
-  /** Cuts what is left. */
+  /** Cuts the remaining sessions. */
   async close(): Promise<void> {
     await Promise.all(this.#all().map((tunnel) => tunnel.close()));
     await Promise.all(this.#retiring.values());
@@ -161,7 +158,7 @@ export class Tunnels {
     return [...this.#current, ...this.#retiring.keys()];
   }
 
-  /** Resolves when its addresses are free; its sessions have the time of a drain. */
+  /** Resolves when its addresses are free; its sessions drain. */
   async #retire(tunnel: Tunnel, drainMs: number): Promise<void> {
     const unlistened = tunnel.unlisten();
     const ended = this.#drainAndClose(tunnel, unlistened, drainMs).finally(() => {
@@ -173,14 +170,14 @@ export class Tunnels {
 
   async #drainAndClose(tunnel: Tunnel, unlistened: Promise<void>, drainMs: number): Promise<void> {
     const drained = unlistened.then(() => tunnel.drain());
-    await within(drainMs, drained, this.#hurry);
+    await within(drainMs, drained, this.#cutting);
     await tunnel.close();
   }
 }
 
 /**
- * Whether a tunnel can go over from one to the other. The engine may not do for both, and what is believed of servers at
- * one port says nothing of another.
+ * Whether a tunnel can be adjusted from one configuration to the other. With TLS it may need another engine, and a view of servers at
+ * one port does not apply to another port.
  */
 function fits(before: DatabaseConfig, after: DatabaseConfig): boolean {
   return speaksTls(before) === speaksTls(after) && before.redis.port === after.redis.port;

@@ -55,7 +55,7 @@ test('a probe is answered whatever slow connections there are', deadline, async 
     using crowd = new Crowd(Number(stage.where), 80, 50);
     await eventually(() => crowd.closed > 0);
     for (let index = 0; index < 50; index += 1) assert.equal((await ask(stage.where, '/livez')).status, 200);
-    const crowded = stage.port.logged.filter(({ event }) => event === 'admin.crowded');
+    const crowded = stage.daemon.logged.filter(({ event }) => event === 'admin.crowded');
     assert.ok(crowded.length >= 1 && crowded.length < 20, String(crowded.length));
   });
 });
@@ -77,7 +77,7 @@ test('a probe that is being answered keeps its connection', deadline, async () =
     await using stage = await Stage.open();
     let isAsked = false;
     let release: (silent: readonly string[]) => void = () => undefined;
-    stage.port.alive = () => {
+    stage.daemon.alive = () => {
       isAsked = true;
       return new Promise((resolve) => (release = resolve));
     };
@@ -96,7 +96,7 @@ test('whoever has shown the token stays connected', deadline, async () => {
     await using stream = await EventStream.open(stage.where, '/events', bearer);
     using crowd = new Crowd(Number(stage.where), 80, 50);
     await eventually(() => crowd.closed > mostStrangers);
-    stage.port.log.info('log.reopened', { signal: 'SIGHUP' });
+    stage.daemon.log.info('log.reopened', { signal: 'SIGHUP' });
     await eventually(() => stream.data().some(({ event }) => event === 'log.reopened'));
     assert.equal((await ask(stage.where, '/status', { headers: bearer })).status, 200);
   });
@@ -108,7 +108,7 @@ test(
   async () => {
     await withoutLeaks(async () => {
       await using stage = await Stage.open({ token: new Secret(token) });
-      const { where, port } = stage;
+      const { where, daemon } = stage;
       const begun = async (path: string, headers = ''): Promise<Socket> => {
         const socket = connect(Number(where), '127.0.0.1');
         socket.on('error', () => undefined); // what matters is what it hears before
@@ -140,10 +140,10 @@ test(
       }
       assert.equal((await ask(where, '/livez')).status, 200);
       assert.deepEqual(
-        port.logged.filter(({ event }) => event === 'admin.defect'),
+        daemon.logged.filter(({ event }) => event === 'admin.defect'),
         [],
       );
-      assert.deepEqual(port.acted, []);
+      assert.deepEqual(daemon.acted, []);
     });
   },
 );
@@ -154,13 +154,13 @@ test(
   async () => {
     await withoutLeaks(async () => {
       const stage = await Stage.open();
-      stage.port.stories = () => {
+      stage.daemon.records = () => {
         throw new Error('x'.repeat(10_000));
       };
       const path = `/failovers?${'x'.repeat(2000)}`;
       for (let index = 0; index < 200; index += 1) assert.equal((await ask(stage.where, path)).status, 500);
       await stage[Symbol.asyncDispose]();
-      const told = stage.port.logged.filter(({ event }) => event === 'admin.defect');
+      const told = stage.daemon.logged.filter(({ event }) => event === 'admin.defect');
       assert.equal(
         told.reduce((sum, { fields }) => sum + Number(fields['count']), 0),
         200,

@@ -83,13 +83,13 @@ test('without a token nobody acts, and with one only who has it', async () => {
     await using stage = await Stage.open({ token: new Secret(token) });
     const reloads: string[] = [];
     assert.equal((await ask(stage.where, '/reload', { method: 'POST', headers: bearer })).status, 501);
-    stage.port.reload = () => Promise.resolve([`change ${reloads.push('reload')}`]);
+    stage.daemon.reload = () => Promise.resolve([`change ${reloads.push('reload')}`]);
     assert.equal((await ask(stage.where, '/reload', { method: 'POST' })).status, 401);
     assert.equal((await ask(stage.where, '/reload', { headers: bearer })).status, 404);
     assert.deepEqual(reloads, []);
     const done = await ask(stage.where, '/reload', { method: 'POST', headers: bearer });
     assert.deepEqual(done.json(), { version: 1, changes: ['change 1'] });
-    assert.deepEqual(stage.port.logged.at(-1), {
+    assert.deepEqual(stage.daemon.logged.at(-1), {
       event: 'admin.acted',
       fields: { who: '127.0.0.1', action: 'reload' },
     });
@@ -99,7 +99,7 @@ test('without a token nobody acts, and with one only who has it', async () => {
 test('actions reach the database that is named, with what is wished', async () => {
   await withoutLeaks(async () => {
     await using stage = await Stage.open({ token: new Secret(token) });
-    stage.port.shown = overviewOf([tunnelWith(serving, { name: 'db1@internal' })]);
+    stage.daemon.shown = overviewOf([tunnelWith(serving, { name: 'db1@internal' })]);
     const post = async (path: string, body = ''): Promise<readonly [number, unknown]> => {
       const answer = await ask(stage.where, path, { method: 'POST', headers: bearer, body });
       return [answer.status, answer.json()];
@@ -114,7 +114,7 @@ test('actions reach the database that is named, with what is wished', async () =
       409,
       { error: 'INPROG Failover already in progress', code: 'ST_SENTINEL_REPLY_ERROR' },
     ]);
-    assert.deepEqual(stage.port.acted, [
+    assert.deepEqual(stage.daemon.acted, [
       'hold db1@internal 600000',
       'hold db1@internal 5000',
       'release db1@internal',
@@ -135,15 +135,15 @@ test('actions reach the database that is named, with what is wished', async () =
     ])
       assert.equal((await post(`${path}/failover`, body))[0], 400, body);
     assert.equal((await post(`${path}/failover`, '{"graceful": true, "finishMs": 50}'))[0], 409);
-    assert.equal(stage.port.acted.pop(), 'graceful db1@internal 50 3000');
+    assert.equal(stage.daemon.acted.pop(), 'graceful db1@internal 50 3000');
     assert.equal((await post('/databases/other/cut'))[0], 404);
     assert.equal((await post(`${path}/drop`))[0], 404);
-    assert.equal(stage.port.acted.length, 5);
+    assert.equal(stage.daemon.acted.length, 5);
     const open = await Stage.open();
     const refused = await ask(open.where, '/databases/mymaster/cut', { method: 'POST' });
     await open[Symbol.asyncDispose]();
     assert.equal(refused.status, 403);
-    assert.deepEqual(open.port.acted, []);
+    assert.deepEqual(open.daemon.acted, []);
   });
 });
 

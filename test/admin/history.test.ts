@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { History, keptSamples, type DatabaseHistory } from '../../src/admin/history.ts';
-import type { Readings } from '../../src/admin/port.ts';
+import type { Readings } from '../../src/admin/callbacks.ts';
 import { Secret } from '../../src/net/secret.ts';
 import type { TunnelCounters } from '../../src/relay/core/engine.ts';
 import { Outages } from '../../src/admin/dashboard/outages.ts';
@@ -83,10 +83,10 @@ test('the history forgets a database that is gone, also where its name comes bac
 test('GET /history gives one database to those who have the token, and is bounded', async () => {
   await withoutLeaks(async () => {
     await using stage = await Stage.open({ token: new Secret(token) });
-    const { where, port, history } = stage;
+    const { where, daemon, history } = stage;
     const headers = { authorization: `Bearer ${token}` };
     const most = 999_999_999_999_999;
-    port.shown = overviewOf([tunnelWith(serving, { counters: countersOf(most / 3, 99_999) })], {
+    daemon.shown = overviewOf([tunnelWith(serving, { counters: countersOf(most / 3, 99_999) })], {
       uptimeMs: 1e10 / 3,
     });
     assert.equal((await ask(where, '/history?database=mymaster')).status, 401);

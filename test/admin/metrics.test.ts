@@ -8,7 +8,7 @@ import { Metrics, processFamilies } from '../../src/admin/metrics.ts';
 import { openDescriptors } from '../../src/admin/open-descriptors.ts';
 import { endReasons } from '../../src/relay/core/engine.ts';
 import { Durations } from '../../src/relay/core/durations.ts';
-import { FailoverCounts } from '../../src/tunnel/failover-counts.ts';
+import { FailoverRecorder } from '../../src/tunnel/failover-recorder.ts';
 import { ask, cannotRun, serveThrough, startCluster, withoutLeaks } from '../support/index.ts';
 import { overviewOf, serving, Stage, tunnelWith } from './stage.ts';
 
@@ -19,9 +19,15 @@ function full(): ReturnType<typeof overviewOf> {
   const durations = new Durations();
   durations.dialled(0.2);
   durations.lasted(90_000);
-  const failovers = new FailoverCounts();
-  const told = { trigger: 'a test', cut: 1, held: 1, lines: [], generation: 2, database: 'mymaster', at: '' };
-  failovers.told({ ...told, from: 'a:1', to: 'b:1', fencedMs: 1, servedMs: 7 });
+  let nowMs = 0;
+  const recorder = new FailoverRecorder('mymaster', () => nowMs);
+  recorder.begin('a:1', 'a test');
+  nowMs = 1;
+  recorder.reached('fencedMs', 'fenced');
+  nowMs = 7;
+  recorder.setMaster('b:1', 2);
+  recorder.reached('servedMs', 'serving b:1');
+  recorder.end();
   const ended = { downstream: 3, upstream: 1, evicted: 2, refused: 4, idle: 0, drained: 0 };
   const endpoint = { host: '127.0.0.1', port: 7002 };
   const answer = { kind: 'address', endpoint, epoch: 3, flags: [] } as const;
@@ -33,7 +39,7 @@ function full(): ReturnType<typeof overviewOf> {
           ...{ upstreamBytes: 1000, downstreamBytes: 2000 },
         },
         durations: durations.view(),
-        failovers: failovers.view(),
+        failovers: recorder.counts(),
       }),
     ],
     {

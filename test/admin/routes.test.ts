@@ -5,13 +5,13 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Status } from '../../src/admin/status.ts';
 import { ask, eventually, EventStream, freePort, withoutLeaks } from '../support/index.ts';
-import type { FailoverStory } from '../../src/tunnel/story.ts';
+import type { FailoverRecord } from '../../src/tunnel/failover-record.ts';
 import { overviewOf, serving, Stage, tunnelWith } from './stage.ts';
 
 test('the probes say what is missing', async () => {
   await withoutLeaks(async () => {
     await using stage = await Stage.open();
-    const { where, port } = stage;
+    const { where, daemon } = stage;
     const probe = async (path: string): Promise<readonly [number, unknown]> => {
       const answer = await ask(where, path);
       return [answer.status, answer.json()];
@@ -21,7 +21,7 @@ test('the probes say what is missing', async () => {
       reason: 'asking the Sentinels for "mymaster"',
       isMissing: false,
     } as const;
-    port.shown = overviewOf([tunnelWith(unknown)]);
+    daemon.shown = overviewOf([tunnelWith(unknown)]);
     assert.deepEqual(await probe('/startupz'), [503, { started: false, waiting: ['mymaster'] }]);
     const reason = 'unknown: asking the Sentinels for "mymaster"';
     assert.deepEqual(await probe('/readyz'), [
@@ -32,27 +32,27 @@ test('the probes say what is missing', async () => {
         databases: [{ name: 'mymaster', ready: false, reason }],
       },
     ]);
-    port.shown = overviewOf([tunnelWith(serving)]);
+    daemon.shown = overviewOf([tunnelWith(serving)]);
     const ready = { ready: true, reasons: [], databases: [{ name: 'mymaster', ready: true, reason: null }] };
     assert.deepEqual(await probe('/readyz'), [200, ready]);
     assert.deepEqual(await probe('/startupz'), [200, { started: true, waiting: [] }]);
-    port.shown = overviewOf([tunnelWith(unknown)]);
+    daemon.shown = overviewOf([tunnelWith(unknown)]);
     assert.deepEqual(await probe('/startupz'), [200, { started: true, waiting: [] }], 'once is for ever');
     const address = { kind: 'tcp', host: '127.0.0.1', port: 6380 } as const;
     const [open] = tunnelWith(serving).listeners;
     assert.ok(open);
     const taken = { address, isOpen: false, trouble: 'EADDRINUSE' };
-    port.shown = overviewOf([tunnelWith(serving, { listeners: [open, taken] })]);
+    daemon.shown = overviewOf([tunnelWith(serving, { listeners: [open, taken] })]);
     assert.equal(
       (await ask(where, '/readyz')).text.includes('not listening on 127.0.0.1:6380: EADDRINUSE'),
       true,
     );
-    port.shown = overviewOf([tunnelWith(serving, {}, { dissenting: ['127.0.0.1:26379'] })], {
+    daemon.shown = overviewOf([tunnelWith(serving, {}, { dissenting: ['127.0.0.1:26379'] })], {
       isDraining: true,
     });
     assert.deepEqual((await probe('/readyz'))[1], { ...ready, ready: false, reasons: ['shutting down'] });
     assert.deepEqual(await probe('/livez'), [200, { live: true, silent: [] }]);
-    port.silent = ['relay thread 1'];
+    daemon.silent = ['relay thread 1'];
     assert.deepEqual(await probe('/livez'), [503, { live: false, silent: ['relay thread 1'] }]);
   });
 });
@@ -63,7 +63,7 @@ test('the status shows what the code runs on', async () => {
     const endpoint = { host: '127.0.0.1', port: 7002 };
     const answer = { kind: 'address', endpoint, epoch: 3, flags: ['master'] } as const;
     const latency = { bounds: [], counts: [0], sum: 0 };
-    stage.port.shown = overviewOf([tunnelWith(serving, {}, { dissenting: ['127.0.0.1:26379'] })], {
+    stage.daemon.shown = overviewOf([tunnelWith(serving, {}, { dissenting: ['127.0.0.1:26379'] })], {
       sentinels: [
         {
           sentinel: '127.0.0.1:26379',
@@ -84,7 +84,7 @@ test('the status shows what the code runs on', async () => {
     const status = (await ask(stage.where, '/status')).json() as Status;
     assert.equal(status.version, 1);
     assert.equal(status.databases[0]?.master, '127.0.0.1:7001');
-    assert.deepEqual(status.databases[0].view, stage.port.shown.tunnels[0]?.view);
+    assert.deepEqual(status.databases[0].view, stage.daemon.shown.tunnels[0]?.view);
     const [said] = status.sentinels[0]?.said ?? [];
     assert.equal(said?.address, '127.0.0.1:7002');
     assert.equal(said.agrees, false, 'it names another server than the one that is served');
@@ -95,8 +95,8 @@ test('the status shows what the code runs on', async () => {
 test('failovers are listed by database and number', async () => {
   await withoutLeaks(async () => {
     await using stage = await Stage.open();
-    const { where, port } = stage;
-    const story = (database: string, at: string): FailoverStory => ({
+    const { where, daemon } = stage;
+    const story = (database: string, at: string): FailoverRecord => ({
       ...{
         database,
         at,
@@ -109,14 +109,16 @@ test('failovers are listed by database and number', async () => {
         lines: [],
       },
     });
-    port.shown = overviewOf([tunnelWith(serving), tunnelWith(serving, { name: 'other' })]);
-    port.told = [
+    daemon.shown = overviewOf([tunnelWith(serving), tunnelWith(serving, { name: 'other' })]);
+    daemon.failovers = [
       story('mymaster', '2026-01-01'),
       story('mymaster', '2026-01-03'),
       story('other', '2026-01-02'),
     ];
     const list = async (query: string): Promise<string[]> => {
-      const { failovers } = (await ask(where, `/failovers${query}`)).json() as { failovers: FailoverStory[] };
+      const { failovers } = (await ask(where, `/failovers${query}`)).json() as {
+        failovers: FailoverRecord[];
+      };
       return failovers.map(({ at }) => at.slice(-1));
     };
     assert.deepEqual(await list(''), ['1', '2', '3']);
@@ -131,20 +133,20 @@ test('failovers are listed by database and number', async () => {
 test('events are followed from where one left off', async () => {
   await withoutLeaks(async () => {
     await using stage = await Stage.open();
-    const { where, port } = stage;
-    port.log.info('sentinel.up', { sentinel: 'a:1' });
-    port.log.debug('sentinel.announced', { sentinel: 'a:1', channel: '+tilt', payload: 'x' });
+    const { where, daemon } = stage;
+    daemon.log.info('sentinel.up', { sentinel: 'a:1' });
+    daemon.log.debug('sentinel.announced', { sentinel: 'a:1', channel: '+tilt', payload: 'x' });
     await using first = await EventStream.open(where, '/events');
     assert.equal(first.headers['content-type'], 'text/event-stream; charset=utf-8');
     await eventually(() => first.data('hello').length === 1);
-    port.log.warn('sentinel.down', { sentinel: 'a:1', reason: 'a\nb' });
-    port.log.debug('sentinel.announced', { sentinel: 'a:1', channel: '+tilt', payload: 'x' });
+    daemon.log.warn('sentinel.down', { sentinel: 'a:1', reason: 'a\nb' });
+    daemon.log.debug('sentinel.announced', { sentinel: 'a:1', channel: '+tilt', payload: 'x' });
     await eventually(() => first.data().length === 1);
     const [told] = first.data();
     assert.deepEqual(told?.['fields'], { sentinel: 'a:1', reason: 'a\nb' });
     assert.equal(told['sentence'], 'Sentinel a:1 is down: a\\x0ab');
 
-    port.log.info('sentinel.up', { sentinel: 'a:1' });
+    daemon.log.info('sentinel.up', { sentinel: 'a:1' });
     await using second = await EventStream.open(where, '/events', { 'last-event-id': String(told['id']) });
     await eventually(() => second.data().length === 1);
     assert.equal(second.data()[0]?.['event'], 'sentinel.up');
@@ -163,7 +165,7 @@ test('events are followed from where one left off', async () => {
 
     await using debug = await EventStream.open(where, '/events?level=debug');
     await eventually(() => debug.data('hello').length === 1);
-    port.log.debug('sentinel.announced', { sentinel: 'a:1', channel: '+tilt', payload: 'x' });
+    daemon.log.debug('sentinel.announced', { sentinel: 'a:1', channel: '+tilt', payload: 'x' });
     await eventually(() => debug.data().length === 1);
     assert.equal((await ask(where, '/events?level=loud')).status, 400);
     assert.equal((await ask(where, '/events?last=x')).status, 400);
@@ -173,21 +175,21 @@ test('events are followed from where one left off', async () => {
 test('a follower that reads too slowly is cut off, and the others are not', async () => {
   await withoutLeaks(async () => {
     await using stage = await Stage.open();
-    const { where, port } = stage;
+    const { where, daemon } = stage;
     await using slow = await EventStream.open(where, '/events');
     await using quick = await EventStream.open(where, '/events');
     slow.pause();
     const reason = 'x'.repeat(100_000);
     await eventually(
       () => {
-        port.log.info('sentinel.down', { sentinel: 'a:1', reason });
-        return port.logged.some(({ event }) => event === 'admin.follower-dropped');
+        daemon.log.info('sentinel.down', { sentinel: 'a:1', reason });
+        return daemon.logged.some(({ event }) => event === 'admin.follower-dropped');
       },
       { everyMs: 1 },
     );
     slow.resume();
     await eventually(() => slow.isOver);
-    port.log.info('sentinel.up', { sentinel: 'a:2' });
+    daemon.log.info('sentinel.up', { sentinel: 'a:2' });
     await eventually(() => quick.data().some(({ event }) => event === 'sentinel.up'));
   });
 });
@@ -217,14 +219,14 @@ test('an address that is taken is warned of once and tried until it is free', as
     const port = await freePort();
     const first = await Stage.open({ listen: { kind: 'tcp', host: '127.0.0.1', port } });
     await using second = new Stage({ listen: { kind: 'tcp', host: '127.0.0.1', port } });
-    await eventually(() => second.port.logged.length > 0);
-    assert.equal(second.port.logged[0]?.event, 'admin.failed');
-    assert.match(String(second.port.logged[0].fields['reason']), /EADDRINUSE/);
+    await eventually(() => second.daemon.logged.length > 0);
+    assert.equal(second.daemon.logged[0]?.event, 'admin.failed');
+    assert.match(String(second.daemon.logged[0].fields['reason']), /EADDRINUSE/);
     await first[Symbol.asyncDispose]();
     await eventually(() => second.server.listening);
     assert.equal((await ask(port, '/livez')).status, 200);
     assert.deepEqual(
-      second.port.logged.map(({ event }) => event),
+      second.daemon.logged.map(({ event }) => event),
       ['admin.failed', 'admin.opened'],
     );
   });
@@ -234,7 +236,7 @@ test('it closes while it waits for its address', async () => {
   await withoutLeaks(async () => {
     await using first = await Stage.open();
     const second = new Stage({ listen: { kind: 'tcp', host: '127.0.0.1', port: Number(first.where) } });
-    await eventually(() => second.port.logged.length > 0);
+    await eventually(() => second.daemon.logged.length > 0);
     await second[Symbol.asyncDispose]();
   });
 });
@@ -258,12 +260,12 @@ test('a unix socket is for its owner and group, and goes with the listener', asy
 test('a defect of ours is logged and shown to nobody', async () => {
   await withoutLeaks(async () => {
     await using stage = await Stage.open();
-    stage.port.overview = () => {
+    stage.daemon.overview = () => {
       throw new Error('the inside of it');
     };
     const { status, text } = await ask(stage.where, '/status');
     assert.equal(status, 500);
     assert.ok(!text.includes('inside'));
-    assert.equal(stage.port.logged.at(-1)?.event, 'admin.defect');
+    assert.equal(stage.daemon.logged.at(-1)?.event, 'admin.defect');
   });
 });

@@ -1,15 +1,15 @@
 import { History } from '../../src/admin/history.ts';
 import { AdminServer } from '../../src/admin/server.ts';
 import { Page } from '../../src/admin/page.ts';
-import type { Actions, AdminPort, Overview, Readings } from '../../src/admin/port.ts';
+import type { Actions, AdminCallbacks, Overview, Readings } from '../../src/admin/callbacks.ts';
 import { TunnelError } from '../../src/errors.ts';
 import type { AdminConfig } from '../../src/config/types.ts';
 import type { MasterView, Phase } from '../../src/sentinel/decision/view.ts';
 import type { EventName } from '../../src/telemetry/events.ts';
 import { EventFeed } from '../../src/telemetry/feed.ts';
 import { silentLog, type Fields, type Log } from '../../src/telemetry/log.ts';
-import { FailoverCounts } from '../../src/tunnel/failover-counts.ts';
-import type { FailoverStory } from '../../src/tunnel/story.ts';
+import type { FailoverRecord } from '../../src/tunnel/failover-record.ts';
+import { FailoverRecorder } from '../../src/tunnel/failover-recorder.ts';
 import type { TunnelView } from '../../src/tunnel/tunnel-view.ts';
 import { Lag } from '../../src/telemetry/lag.ts';
 import { eventually } from '../support/index.ts';
@@ -51,9 +51,9 @@ export function tunnelWith(
     since: '2026-01-31T12:00:00.000Z',
     counters: undefined,
     durations: undefined,
-    failovers: new FailoverCounts().view(),
+    failovers: new FailoverRecorder('mymaster', () => 0).counts(),
     hold: undefined,
-    lastStory: undefined,
+    lastRecord: undefined,
     ...more,
   };
 }
@@ -80,15 +80,15 @@ export function overviewOf(tunnels: readonly TunnelView[], more: Partial<Overvie
 }
 
 /** A daemon that is whatever a test says. */
-export class FakePort implements AdminPort {
+export class FakeDaemon implements AdminCallbacks {
   readonly feed = new EventFeed();
   /** Feeds the feed, and remembers. */
   readonly log: Log;
   readonly logged: { readonly event: EventName; readonly fields: Fields }[] = [];
   shown = overviewOf([tunnelWith(serving)]);
-  told: readonly FailoverStory[] = [];
+  failovers: readonly FailoverRecord[] = [];
   silent: readonly string[] = [];
-  reload: AdminPort['reload'] = undefined;
+  reload: AdminCallbacks['reload'] = undefined;
   readonly acted: string[] = [];
   readonly actions: Actions = {
     hold: (name, ms) => {
@@ -129,8 +129,8 @@ export class FakePort implements AdminPort {
     return { uptimeMs, databases };
   }
 
-  stories(): readonly FailoverStory[] {
-    return this.told;
+  records(): readonly FailoverRecord[] {
+    return this.failovers;
   }
 
   alive(): Promise<readonly string[]> {
@@ -140,25 +140,25 @@ export class FakePort implements AdminPort {
 
 /** A real admin listener in front of a fake daemon. */
 export class Stage implements AsyncDisposable {
-  readonly port: FakePort;
+  readonly daemon: FakeDaemon;
   readonly server: AdminServer;
   readonly history: History;
 
-  static async open(config: Partial<AdminConfig> = {}, port = new FakePort()): Promise<Stage> {
-    const stage = new Stage(config, port);
+  static async open(config: Partial<AdminConfig> = {}, daemon = new FakeDaemon()): Promise<Stage> {
+    const stage = new Stage(config, daemon);
     await eventually(() => stage.server.listening);
     return stage;
   }
 
-  constructor(config: Partial<AdminConfig>, port = new FakePort()) {
-    this.port = port;
+  constructor(config: Partial<AdminConfig>, daemon = new FakeDaemon()) {
+    this.daemon = daemon;
     const page = new Page(
       new Map([['index.html', new TextEncoder().encode('<!doctype html><title>page</title>')]]),
     );
     const listen = { kind: 'tcp', host: '127.0.0.1', port: 0 } as const;
-    this.history = new History(() => port.readings());
+    this.history = new History(() => daemon.readings());
     const given = { listen, isUsual: false, token: undefined, hosts: [], ...config };
-    this.server = new AdminServer(given, port, this.history, page, port.log);
+    this.server = new AdminServer(given, daemon, this.history, page, daemon.log);
   }
 
   /** Where to ask: a port, or the path of a socket. */

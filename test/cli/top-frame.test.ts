@@ -132,7 +132,7 @@ test('frame() loses nothing of what Sentinels say, of events and of the head at 
 test('timeBar() draws to scale, and loses no milestone', () => {
   const bar = (...steps: readonly (readonly [string, number])[]): string =>
     timeBar(
-      steps.map(([word, ms]) => ({ word, ms })),
+      steps.map(([name, ms]) => ({ name, ms })),
       13,
     );
   assert.equal(bar(['fenced', 0], ['served', 50], ['confirmed', 100]), '|F====S----C|');

@@ -6,7 +6,7 @@ import { flagsOf, isCrossed, type Flag } from '../../src/admin/dashboard/flags.t
 import { Series, summary, topOf } from '../../src/admin/dashboard/series.ts';
 import { StreamReader } from '../../src/admin/dashboard/stream.ts';
 import { ticksIn, timelineOf } from '../../src/admin/dashboard/timeline.ts';
-import type { FailoverStory } from '../../src/tunnel/story.ts';
+import type { FailoverRecord } from '../../src/tunnel/failover-record.ts';
 
 test('numbers and times are written for people', () => {
   assert.deepEqual([0, 999, 999.6, 1250, 99_940, 99_960, 1_000_000, undefined].map(rateText), [
@@ -74,7 +74,7 @@ test('a stream of events is read however it is cut', () => {
 });
 
 test('a failover is drawn to scale, from what was said in it', () => {
-  const story: FailoverStory = {
+  const story: FailoverRecord = {
     ...{ database: 'mymaster', at: '2026-01-31T12:00:00.000Z', trigger: 'a test', from: 'a:1', to: 'b:1' },
     ...{ generation: 2, cut: 1, held: 1 },
     ...{ fencedMs: 0.2, promotedMs: 91.3, servedMs: 91.4, confirmedMs: 983.8, firstByteMs: 93.6 },
@@ -86,7 +86,7 @@ test('a failover is drawn to scale, from what was said in it', () => {
     ],
   };
   assert.deepEqual(
-    timelineOf(story, 'whole').flags.map(({ word }) => word),
+    timelineOf(story, 'whole').flags.map(({ name }) => name),
     ['fenced', 'promoted', 'served', 'first byte', 'confirmed'],
   );
   const failover = timelineOf(story, 'failover');
@@ -119,7 +119,7 @@ test('a failover is drawn to scale, from what was said in it', () => {
 test('no line of a milestone runs through the word of another, and no word covers one', () => {
   const place = (times: readonly number[], width: number): readonly Flag[] => {
     const words = ['fenced', 'promoted', 'served', 'first byte', 'confirmed'];
-    const steps = times.toSorted((a, b) => a - b).map((ms, index) => ({ ms, word: words[index] ?? '' }));
+    const steps = times.toSorted((a, b) => a - b).map((ms, index) => ({ ms, name: words[index] ?? '' }));
     const last = Math.max(1, ...times);
     return flagsOf(steps, (ms) => (ms / last) * (width - 10), width).flags;
   };

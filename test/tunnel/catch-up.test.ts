@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Promotable } from '../../src/sentinel/members/promotable.ts';
-import { awaitCatchUp, type CatchUp } from '../../src/tunnel/catch-up.ts';
-import { ReplicationLine } from '../../src/tunnel/replication-line.ts';
+import { awaitCatchUp, type ReplicaCatchUp } from '../../src/tunnel/catch-up.ts';
+import { ReplicationConnection } from '../../src/tunnel/replication.ts';
 import { FakeRedis, withoutLeaks } from '../support/index.ts';
 
 const announced = { host: '10.0.0.2', port: 6379 };
 
 interface Scene {
-  /** The lines of INFO replication that the master gives, by how often it has been asked. */
+  /** The reply of the master to INFO replication, by the number of the query. */
   readonly master: (asked: number) => readonly string[];
-  /** The same of the replica; without it it cannot be reached. */
+  /** The same for the replica; without it the replica cannot be reached. */
   readonly replica?: (asked: number) => readonly string[];
   readonly promotable?: (asked: number) => readonly Promotable[] | undefined;
   readonly isCurrent?: () => boolean;
@@ -39,12 +39,12 @@ async function server(lines: (asked: number) => readonly string[]): Promise<Fake
   });
 }
 
-async function catchUp(scene: Scene): Promise<CatchUp> {
-  let caught: CatchUp | undefined;
+async function catchUp(scene: Scene): Promise<ReplicaCatchUp> {
+  let caught: ReplicaCatchUp | undefined;
   await withoutLeaks(async () => {
     await using one = await server(scene.master);
     await using other = await server(scene.replica ?? (() => []));
-    const line = new ReplicationLine(one, {});
+    const line = new ReplicationConnection(one, {});
     let listed = 0;
     try {
       caught = await awaitCatchUp(
@@ -76,7 +76,7 @@ async function catchUp(scene: Scene): Promise<CatchUp> {
   return caught;
 }
 
-test('what counts is the offset of the master at the beginning, however far it goes on', async () => {
+test('replicas have to reach the offset of the master at the start, not its present one', async () => {
   const caught = await catchUp({
     master: (asked) => master(100 + asked * 50),
     replica: (asked) => replica(80 + asked * 5),
@@ -84,7 +84,7 @@ test('what counts is the offset of the master at the beginning, however far it g
   assert.deepEqual([caught.replicas, caught.offset], [1, 100]);
 });
 
-test('of a replica that cannot be asked the master says how far it is', async () => {
+test('the offset of a replica that cannot be queried comes from the master', async () => {
   const caught = await catchUp({ master: (asked) => master(100, counted(90 + asked)) });
   assert.deepEqual([caught.replicas, caught.offset], [1, 100]);
   await assert.rejects(catchUp({ master: () => master(100, counted(90)), withinMs: 50 }), {
@@ -94,7 +94,7 @@ test('of a replica that cannot be asked the master says how far it is', async ()
   });
 });
 
-test('where no Sentinel lists replicas, every one that the master counts has to catch up', async () => {
+test('without a list from a Sentinel, every replica of the master has to catch up', async () => {
   const promotable = (): undefined => undefined;
   assert.equal((await catchUp({ promotable, master: () => master(100, counted(100)) })).replicas, 1);
   const refused = { code: 'ST_FAILOVER_FAILED', message: /lacks the last 1 bytes/ };
@@ -107,14 +107,14 @@ test('where no Sentinel lists replicas, every one that the master counts has to 
   });
 });
 
-test('the offset of another history says nothing', async () => {
+test('an offset of another replication history does not count', async () => {
   const other = { master: () => master(100), replica: () => replica(5_000, 'b'), withinMs: 50 };
   await assert.rejects(catchUp(other), {
-    message: /replica 10\.0\.0\.2:6379 is not known to follow the master, after/,
+    message: /replica 10\.0\.0\.2:6379 may not follow the master, after/,
   });
 });
 
-test('a replica that becomes fit meanwhile has to catch up too', async () => {
+test('a replica that becomes a candidate meanwhile has to catch up too', async () => {
   const late: Promotable = {
     announced: { host: '10.0.0.3', port: 6379 },
     endpoint: undefined,
@@ -128,10 +128,10 @@ test('a replica that becomes fit meanwhile has to catch up too', async () => {
     ],
     withinMs: 50,
   });
-  await assert.rejects(refused, { message: /replica 10\.0\.0\.3:6379 is not known to follow the master/ });
+  await assert.rejects(refused, { message: /replica 10\.0\.0\.3:6379 may not follow the master/ });
 });
 
-test('a replica to which no Sentinel has a connection is not waited for', async () => {
+test('a replica without a connection to a Sentinel is not waited for', async () => {
   const caught = await catchUp({
     master: () => master(100),
     promotable: () => [{ announced, endpoint: undefined, isConnected: false }],
@@ -139,11 +139,11 @@ test('a replica to which no Sentinel has a connection is not waited for', async 
   assert.equal(caught.replicas, 0);
 });
 
-test('nothing is waited for where nothing may be promoted: Sentinel refuses that itself', async () => {
+test('without a candidate there is no wait: Sentinel refuses such a failover itself', async () => {
   assert.equal((await catchUp({ master: () => master(100), promotable: () => [] })).replicas, 0);
 });
 
-test('a master that has changed, or does not tell its offset, is not failed over', async () => {
+test('a master that changed, or reports no offset, is not failed over', async () => {
   const changed = { message: /the master has changed meanwhile$/ };
   const replicaNow = (asked: number): readonly string[] => (asked === 0 ? master(100) : replica(100));
   await assert.rejects(catchUp({ master: replicaNow }), changed);
@@ -153,13 +153,13 @@ test('a master that has changed, or does not tell its offset, is not failed over
   });
 });
 
-test('more replicas than are asked are not failed over to', async () => {
+test('a failover with too many candidates is refused', async () => {
   const many = Array.from({ length: 65 }, (_, at) => ({
     announced: { host: 'a', port: at + 1 },
     endpoint: undefined,
     isConnected: true,
   }));
   await assert.rejects(catchUp({ master: () => master(100), promotable: () => many }), {
-    message: /65 replicas may be promoted, more than 64 are not asked$/,
+    message: /65 replicas may be promoted, at most 64 can be queried$/,
   });
 });

@@ -13,7 +13,7 @@ import type {
   TunnelSpec,
 } from '../../src/relay/core/engine.ts';
 
-/** An engine that carries nothing: it notes what it is told, and tells what a test wants. */
+/** An engine without I/O: it records its commands and emits the events that a test wants. */
 export class FakeEngine implements Engine {
   readonly name = 'streams';
   /** Every tunnel that was opened, in this order. */
@@ -66,7 +66,7 @@ export class FakeEngineTunnel implements EngineTunnel {
   onCommand: (command: TunnelCommand) => void = () => undefined;
   /** The listeners that are open, oldest first. */
   readonly listeners: FakeListener[] = [];
-  /** The descriptors that it was given, by what they listen on. */
+  /** The descriptors that it received, by what they listen on. */
   readonly handed = new Map<string, number>();
   /** A `listen` lasts until this has settled. */
   binding: Promise<void> = Promise.resolve();
@@ -91,7 +91,7 @@ export class FakeEngineTunnel implements EngineTunnel {
     this.#isTaken = isTaken;
   }
 
-  /** The routes that it was told, oldest first. */
+  /** The routes that it received, oldest first. */
   get routes(): readonly Route[] {
     return this.commands.flatMap((command) => (command.kind === 'steer' ? [command.route] : []));
   }

@@ -11,7 +11,7 @@ type WatchOfTunnel = Pick<
   'adjust' | 'renew' | 'view' | 'replicas' | 'absent' | 'suspect' | 'verify'
 >;
 
-/** Sentinels that are never asked: their watches believe what a test says. */
+/** Sentinels without connections: a test sets the views of their watches. */
 export class FakeSentinels implements SentinelsOfTunnel {
   /** Every watch that was begun, in this order. */
   readonly watches: FakeWatch[] = [];
@@ -54,17 +54,17 @@ function asSentinels(fake: SentinelsOfTunnel): Sentinels {
   return fake as Sentinels;
 }
 
-/** A watch that believes what a test says. */
+/** A watch whose view a test sets. */
 export class FakeWatch implements WatchOfTunnel {
   rules: WatchRules;
   readonly callbacks: WatchCallbacks;
   isClosed = false;
   /** The endpoints that were called suspect. */
   readonly suspected: Endpoint[] = [];
-  /** The endpoints that were to be asked for their role. Each question lasts until `answer` has settled. */
+  /** The endpoints whose role was to be verified. Each verification lasts until `answer` has settled. */
   readonly verified: Endpoint[] = [];
   answer: Promise<void> = Promise.resolve();
-  /** How often other credentials were given. */
+  /** How often credentials were replaced. */
   renewals = 0;
   #view: MasterView;
 
@@ -78,7 +78,7 @@ export class FakeWatch implements WatchOfTunnel {
     });
   }
 
-  /** Believes another phase from now on, and says so. */
+  /** Changes the phase, and reports it. */
   turn(generation: number, phase: Phase, more: Partial<MasterView> = {}): void {
     const before = this.#view;
     this.#view = viewOf(this.rules.name, generation, phase, more);

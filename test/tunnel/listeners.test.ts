@@ -32,7 +32,7 @@ const one = listenerAt(7_001);
 const two = listenerAt(7_002);
 const three = listenerAt(7_003);
 
-test('Listeners opens each that is wanted, once, however often it is told', async () => {
+test('Listeners opens each configured listener once, also when open() is repeated', async () => {
   const { listeners, log, ports } = await openRig();
   assert.deepEqual(await listeners.open([one, two]), []);
   assert.deepEqual(await listeners.open([one, two, three]), []);
@@ -43,7 +43,7 @@ test('Listeners opens each that is wanted, once, however often it is told', asyn
   );
 });
 
-test('Listeners opens two that are the same but for their ports, which the kernel chooses', async () => {
+test('Listeners opens two equal listeners whose ports the kernel chooses', async () => {
   const { listeners, ports } = await openRig();
   await listeners.open([listenerAt(), listenerAt()]);
   await listeners.keep([listenerAt(), listenerAt()]);
@@ -52,7 +52,7 @@ test('Listeners opens two that are the same but for their ports, which the kerne
   assert.deepEqual(ports(), [40_000]);
 });
 
-test('Listeners leaves the others open where one cannot be opened, and says what is wrong with it', async () => {
+test('Listeners keeps the others open when one fails, and reports why', async () => {
   const { listeners, engine, log, ports } = await openRig();
   engine.taken.add('127.0.0.1:7002');
   const failures = await listeners.open([one, two, three]);
@@ -75,7 +75,7 @@ test('Listeners leaves the others open where one cannot be opened, and says what
   await listeners.end();
 });
 
-test('Listeners tries again until the address is free, and says the same only once', async (t) => {
+test('Listeners retries until the address is free, and logs the same failure once', async (t) => {
   const clock = stopClock(t);
   const { listeners, engine, log, ports } = await openRig();
   engine.taken.add('127.0.0.1:7001');
@@ -96,7 +96,7 @@ test('Listeners tries again until the address is free, and says the same only on
   );
 });
 
-test('Listeners says so when an address cannot be listened on for another reason than before', async (t) => {
+test('Listeners logs a failure again when the reason changes', async (t) => {
   const clock = stopClock(t);
   const { listeners, relay, log } = await openRig();
   let reason = 'the address is in use';
@@ -113,7 +113,7 @@ test('Listeners says so when an address cannot be listened on for another reason
   await listeners.end();
 });
 
-test('Listeners tries one no more that nobody wants, nor any once it has ended', async (t) => {
+test('Listeners stops retrying a removed listener, and all of them after end()', async (t) => {
   const clock = stopClock(t);
   const { listeners, engine, ports } = await openRig();
   engine.taken.add('127.0.0.1:7001').add('127.0.0.1:7002');
@@ -130,7 +130,7 @@ test('Listeners tries one no more that nobody wants, nor any once it has ended',
   assert.deepEqual(ports(), []);
 });
 
-test('Listeners closes one again that was given up while it opened, and never calls it open', async () => {
+test('Listeners closes a listener that was removed while it opened, and does not report it as open', async () => {
   const { listeners, relay, log, ports } = await openRig();
   let bound = (): void => undefined;
   relay.binding = new Promise((resolve) => (bound = resolve));
@@ -142,7 +142,7 @@ test('Listeners closes one again that was given up while it opened, and never ca
   assert.deepEqual(log.names, []);
 });
 
-test('Listeners says nothing of one whose tunnel was closed while it opened', async () => {
+test('Listeners logs nothing for a listener whose tunnel closed while it opened', async () => {
   const { listeners, relay, log } = await openRig();
   let bound = (): void => undefined;
   relay.binding = new Promise((resolve) => (bound = resolve));
@@ -153,7 +153,7 @@ test('Listeners says nothing of one whose tunnel was closed while it opened', as
   assert.deepEqual(log.names, []);
 });
 
-test('Listeners closes what is not wanted any more, or is wanted otherwise, and keeps the rest', async () => {
+test('Listeners closes removed and changed listeners, and keeps the rest', async () => {
   const { listeners, log, relay, ports } = await openRig();
   await listeners.open([one, two, three]);
   const [kept] = relay.listeners;
@@ -171,7 +171,7 @@ function tlsWith(cert: string): ServerTls {
   return { identity: { cert, key: new Secret('a key') }, allowNames: [], minVersion: 'TLSv1.2' };
 }
 
-test('Listeners takes other certificates over without closing, and closes where TLS comes or goes', async () => {
+test('Listeners replaces certificates in place, and closes a listener when TLS is added or removed', async () => {
   const { listeners, relay, log } = await openRig();
   const before = listenerAt(7_001, { tls: tlsWith('before') });
   const after = listenerAt(7_001, { tls: tlsWith('after') });
@@ -184,7 +184,7 @@ test('Listeners takes other certificates over without closing, and closes where 
   assert.deepEqual(relay.listeners, []);
 });
 
-test('Listeners gives a socket that was handed over to the first try alone', async (t) => {
+test('Listeners uses a handed-over socket for the first attempt only', async (t) => {
   const clock = stopClock(t);
   const { listeners, engine, relay, log } = await openRig(new Map([[one, 3]]));
   await listeners.open([one]);
@@ -202,7 +202,7 @@ test('Listeners gives a socket that was handed over to the first try alone', asy
   assert.ok(engine.taken.size === 0);
 });
 
-test('Listeners warns of an address that everybody can reach, and of no other', async () => {
+test('Listeners warns of an address that every host can reach, and of no other', async () => {
   const { listeners, log } = await openRig();
   const open = { kind: 'tcp', host: '0.0.0.0' } as const;
   await listeners.open([

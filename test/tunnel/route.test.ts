@@ -18,7 +18,7 @@ function view(phase: Phase, generation = 3): MasterView {
   };
 }
 
-test('routeOf() serves what is served, holds while there is nothing, refuses only what is forbidden', () => {
+test('routeOf() serves a served master, holds clients without one, and refuses only when forbidden', () => {
   const reason = 'because';
   assert.deepEqual(routeOf(view({ kind: 'serving', endpoint, standing: 'provisional' })), {
     kind: 'serve',
@@ -35,7 +35,7 @@ test('routeOf() serves what is served, holds while there is nothing, refuses onl
   assert.deepEqual(routeOf(view({ kind: 'forbidden', reason })), { kind: 'refuse', generation: 3, reason });
 });
 
-test('sameRoute() sees no difference in a confirmation, and one in a generation', () => {
+test('sameRoute() ignores a confirmation, and not a generation', () => {
   const provisional = routeOf(view({ kind: 'serving', endpoint, standing: 'provisional' }));
   const confirmed = routeOf(view({ kind: 'serving', endpoint, standing: 'confirmed' }));
   assert.ok(sameRoute(provisional, confirmed));

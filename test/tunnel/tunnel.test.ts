@@ -52,7 +52,7 @@ for (const [what, phase, route] of views)
     await tunnel.close();
   });
 
-test('Tunnel steers the engine once for what is the same to it', async () => {
+test('Tunnel steers the engine once for equal routes', async () => {
   const { tunnel, relay, watch } = await openTunnel();
   watch.turn(2, serving(second, 'provisional'));
   watch.turn(2, serving(second, 'confirmed'));
@@ -61,7 +61,7 @@ test('Tunnel steers the engine once for what is the same to it', async () => {
   await tunnel.close();
 });
 
-test('Tunnel steers the engine before it listens, and while it opens takes the latest view', async () => {
+test('Tunnel steers the engine before it listens, by the latest view', async () => {
   const [engine, sentinels] = [new FakeEngine(), new FakeSentinels()];
   const tunnel = new Tunnel(databaseOf(name), sentinels.sentinels, new RecordedLog());
   let opened = (): void => undefined;
@@ -84,7 +84,7 @@ test('Tunnel steers the engine before anything is logged or recorded', async () 
   const { tunnel, relay, watch, log } = await openTunnel();
   const seen: { readonly logged: number; readonly recorded: number; readonly view: MasterView }[] = [];
   relay.onCommand = () => {
-    seen.push({ logged: log.events.length, recorded: tunnel.stories().length, view: tunnel.view() });
+    seen.push({ logged: log.events.length, recorded: tunnel.records().length, view: tunnel.view() });
   };
   const before = log.events.length;
   watch.turn(2, fenced(second));
@@ -101,7 +101,7 @@ test('Tunnel steers the engine before anything is logged or recorded', async () 
   await tunnel.close();
 });
 
-test('Tunnel records what the engine did even where it says so while it is being steered', async () => {
+test('Tunnel records events that the engine emits while it is steered', async () => {
   const { tunnel, relay, watch } = await openTunnel();
   relay.onCommand = (command) => {
     if (command.kind !== 'steer') return;
@@ -112,13 +112,13 @@ test('Tunnel records what the engine did even where it says so while it is being
   watch.turn(2, serving(second));
   relay.tell({ kind: 'first-byte', generation: 2 });
   assert.deepEqual(
-    tunnel.stories().map(({ cut, held }) => [cut, held]),
+    tunnel.records().map(({ cut, held }) => [cut, held]),
     [[7, 3]],
   );
   await tunnel.close();
 });
 
-test('Tunnel calls a server suspect that refuses clients or doubts itself, and not for want of our own means', async () => {
+test('Tunnel suspects a server that refuses connections or sends a suspect reply, not one that a shortage of this host keeps it from', async () => {
   const { tunnel, relay, watch } = await openTunnel();
   relay.tell({ kind: 'dial-failed', generation: 1, endpoint: first, code: 'ECONNREFUSED', count: 1 });
   relay.tell({ kind: 'suspect-reply', generation: 1, endpoint: first, word: 'READONLY' });
@@ -128,7 +128,7 @@ test('Tunnel calls a server suspect that refuses clients or doubts itself, and n
   await tunnel.close();
 });
 
-test('Tunnel has a server asked that dropped clients, once for all that it dropped before the question', async () => {
+test('Tunnel has a server probed after it dropped clients, once for all that it dropped before the probe', async () => {
   const { tunnel, relay, watch } = await openTunnel();
   let answer = (): void => undefined;
   watch.answer = new Promise((resolve) => (answer = resolve));
@@ -154,7 +154,7 @@ test('Tunnel has a server asked that dropped clients, once for all that it dropp
   await tunnel.close();
 });
 
-test('Tunnel lets clients wait while an operator holds it, and leads them on when it is released', async () => {
+test('Tunnel makes clients wait while an operator holds it, and connects them on release', async () => {
   const { tunnel, relay, watch, log } = await openTunnel();
   tunnel.hold(60_000, 'maintenance');
   assert.deepEqual(relay.routes.at(-1), { kind: 'hold', generation: 1, reason: 'maintenance' });
@@ -175,7 +175,7 @@ test('Tunnel lets clients wait while an operator holds it, and leads them on whe
   await tunnel.close();
 });
 
-test('Tunnel ends the hold of an operator when its time is over', async (t) => {
+test('Tunnel ends the hold of an operator when it expires', async (t) => {
   const clock = stopClock(t);
   const { tunnel, relay } = await openTunnel();
   tunnel.hold(5_000, 'maintenance');
@@ -186,7 +186,7 @@ test('Tunnel ends the hold of an operator when its time is over', async (t) => {
   await tunnel.close();
 });
 
-test('Tunnel takes over limits, rules and listeners of another configuration, and cuts nobody', async () => {
+test('Tunnel applies limits, rules and listeners of another configuration, and cuts no session', async () => {
   const [kept, gone, added] = [listenerAt(), listenerAt(7_001), listenerAt(7_002)];
   const { tunnel, relay, watch } = await openTunnel({ listen: [kept, gone] });
   const [stays] = relay.listeners;
@@ -214,7 +214,7 @@ test('Tunnel takes over limits, rules and listeners of another configuration, an
   await tunnel.close();
 });
 
-test('Tunnel listens on nothing when it is stopped while it opens', async () => {
+test('Tunnel opens no listener when it is closed while it opens', async () => {
   for (const end of ['drain', 'close'] as const) {
     const [engine, sentinels] = [new FakeEngine(), new FakeSentinels()];
     const tunnel = new Tunnel(databaseOf(name), sentinels.sentinels, new RecordedLog());
@@ -230,7 +230,7 @@ test('Tunnel listens on nothing when it is stopped while it opens', async () => 
   }
 });
 
-test('Tunnel opens no listener any more once it drains, and goes on until the last client has ended', async () => {
+test('Tunnel opens no listener while it drains, and drains until the last client has ended', async () => {
   const { tunnel, relay, watch } = await openTunnel();
   let ended = (): void => undefined;
   relay.draining = new Promise((resolve) => (ended = resolve));
@@ -248,7 +248,7 @@ test('Tunnel opens no listener any more once it drains, and goes on until the la
   await tunnel.close();
 });
 
-test('Tunnel that is closed watches no more, and no timer of its hold is left', async (t) => {
+test('Tunnel stops watching when it closes, and leaves no timer of its hold', async (t) => {
   const clock = stopClock(t);
   const { tunnel, relay, watch } = await openTunnel();
   tunnel.hold(1_000, 'maintenance');
@@ -259,7 +259,7 @@ test('Tunnel that is closed watches no more, and no timer of its hold is left', 
   assert.equal(relay.commands.length, commands);
 });
 
-test('Tunnel has every client cut for an operator, and tells how many there were', async () => {
+test('Tunnel cuts every client for an operator, and returns how many', async () => {
   const { tunnel, relay, log } = await openTunnel();
   relay.counted = { ...relay.counted, open: 12 };
   assert.equal(await tunnel.cut(), 12);

@@ -27,7 +27,7 @@ class Rig {
     return rig;
   }
 
-  /** What is listened on, as `database port`. */
+  /** The open listeners, as `database port`. */
   get listening(): readonly string[] {
     return this.tunnels
       .listening()
@@ -39,7 +39,7 @@ const a = databaseOf('a', { listen: [listenerAt(7_001)] });
 const b = databaseOf('b', { listen: [listenerAt(7_002)] });
 const c = databaseOf('c', { listen: [listenerAt(7_003)] });
 
-test('Tunnels opens each database, and says of which a listener could not be opened', async () => {
+test('Tunnels opens each database, and reports which listener failed', async () => {
   const rig = new Rig([a, b]);
   rig.engine.taken.add('127.0.0.1:7001');
   const failures = await rig.tunnels.open();
@@ -51,14 +51,14 @@ test('Tunnels opens each database, and says of which a listener could not be ope
   await rig.tunnels.close();
 });
 
-test('Tunnels finds a database by its name, and says that there is none of another', async () => {
+test('Tunnels finds a database by its name, and rejects an unknown one', async () => {
   const rig = await Rig.open([a, b]);
   assert.equal(rig.tunnels.named('b').name, 'b');
   assert.throws(() => rig.tunnels.named('z'), { code: 'ST_USAGE', message: 'No database "z"' });
   await rig.tunnels.close();
 });
 
-test('Tunnels opens what is new, closes what is gone and adjusts the rest in place', async () => {
+test('Tunnels opens new databases, closes removed ones and adjusts the rest in place', async () => {
   const rig = await Rig.open([a, b]);
   const [relayOfA, relayOfB] = [rig.engine.of('a'), rig.engine.of('b')];
   await rig.tunnels.adjust([c, { ...a, holdMs: 77 }], drainMs);
@@ -73,7 +73,7 @@ test('Tunnels opens what is new, closes what is gone and adjusts the rest in pla
   await rig.tunnels.close();
 });
 
-test('Tunnels lets a database have the address of one that is gone, or of one that gives it up', async () => {
+test('Tunnels gives a freed address to another database in the same reload', async () => {
   const rig = await Rig.open([a, b]);
   await rig.tunnels.adjust(
     [
@@ -87,7 +87,7 @@ test('Tunnels lets a database have the address of one that is gone, or of one th
   await rig.tunnels.close();
 });
 
-test('Tunnels opens a listener no more that a reload has taken away, though it could not be opened before', async (t) => {
+test('Tunnels stops retrying a listener that a reload removed', async (t) => {
   const clock = stopClock(t);
   const rig = new Rig([{ ...a, listen: [listenerAt(7_001), listenerAt(7_009)] }]);
   rig.engine.taken.add('127.0.0.1:7009');
@@ -105,7 +105,7 @@ for (const [what, after] of [
   ['speaks TLS from now on', { ...a, redis: { tls } }],
   ['has its servers at another port', { ...a, redis: { port: 6380 } }],
 ] as const)
-  test(`Tunnels opens a database anew that ${what}`, async () => {
+  test(`Tunnels replaces a database that ${what}`, async () => {
     const rig = await Rig.open([a]);
     const before = rig.engine.of('a');
     await rig.tunnels.adjust([after], drainMs);
@@ -117,7 +117,7 @@ for (const [what, after] of [
     await rig.tunnels.close();
   });
 
-test('Tunnels gives the clients of a database that is gone the time of a drain, and counts them till then', async (t) => {
+test('Tunnels drains the sessions of a removed database, and counts them until then', async (t) => {
   const clock = stopClock(t);
   const rig = await Rig.open([a, b]);
   const gone = rig.engine.of('b');
@@ -136,7 +136,7 @@ test('Tunnels gives the clients of a database that is gone the time of a drain, 
   await rig.tunnels.close();
 });
 
-test('Tunnels ends a drain at once when there is a hurry', async () => {
+test('Tunnels ends a drain at once when the signal aborts', async () => {
   const hurry = new AbortController();
   const rig = await Rig.open([a, b], hurry.signal);
   const gone = rig.engine.of('b');
@@ -149,7 +149,7 @@ test('Tunnels ends a drain at once when there is a hurry', async () => {
   await rig.tunnels.close();
 });
 
-test('Tunnels drains and closes all, those of databases that are gone as well', async () => {
+test('Tunnels drains and closes all, also those of removed databases', async () => {
   const rig = await Rig.open([a, b]);
   let ended = (): void => undefined;
   const gone = rig.engine.of('b');

@@ -1,7 +1,7 @@
 import type { ToldEvent } from '../follow.ts';
 import type { DatabaseHistory } from '../history.ts';
 import type { Status } from '../status.ts';
-import type { FailoverStory } from '../../tunnel/story.ts';
+import type { FailoverRecord } from '../../tunnel/failover-record.ts';
 import { StreamReader } from './stream.ts';
 
 /** How we stand with the tunnel. */
@@ -15,7 +15,7 @@ export type Touch =
 
 export interface Listener {
   status(status: Status): void;
-  stories(stories: readonly FailoverStory[]): void;
+  records(records: readonly FailoverRecord[]): void;
   event(event: ToldEvent): void;
   touch(touch: Touch): void;
 }
@@ -29,7 +29,7 @@ const patienceMs = 2_500;
 const againMs = 500;
 /** How much of the past is shown. */
 const lastEvents = 200;
-const lastStories = 20;
+const lastFailovers = 20;
 const tokenKey = 'sentinel-tunnel.token';
 
 /** Reads everything the page shows, and goes on trying by itself when the tunnel is away. */
@@ -107,11 +107,11 @@ export class Client {
     this.#isWoken = false;
   }
 
-  async #readStories(): Promise<void> {
+  async #readFailovers(): Promise<void> {
     try {
-      const answer = (await this.#get(`/failovers?last=${String(lastStories)}`)) as
-        { readonly failovers: readonly FailoverStory[] } | undefined;
-      if (answer) this.#listener.stories(answer.failovers);
+      const answer = (await this.#get(`/failovers?last=${String(lastFailovers)}`)) as
+        { readonly failovers: readonly FailoverRecord[] } | undefined;
+      if (answer) this.#listener.records(answer.failovers);
     } catch {
       this.#wake(); // the look says that it is away; the stream begins anew, and reads them again
     }
@@ -144,7 +144,7 @@ export class Client {
     if (!response.ok || !response.body) return;
     const reader = new StreamReader((kind, text) => {
       if (signal.aborted) return;
-      if (kind === 'hello') void this.#readStories();
+      if (kind === 'hello') void this.#readFailovers();
       if (kind === 'log') this.#hear(JSON.parse(text) as ToldEvent);
     });
     const decoder = new TextDecoder();
@@ -159,7 +159,7 @@ export class Client {
   #hear(event: ToldEvent): void {
     this.#lastEventId = event.id;
     this.#listener.event(event);
-    if (event.event === 'failover.story') void this.#readStories();
+    if (event.event === 'failover.story') void this.#readFailovers();
     if (changesStatus(event.event)) this.#wake();
   }
 

@@ -1,5 +1,5 @@
-import { courseOf, stepsOf } from '../../tunnel/steps.ts';
-import type { FailoverStory, StoryLine } from '../../tunnel/story.ts';
+import { outcomeText, milestonesOf } from '../../tunnel/failover-record.ts';
+import type { FailoverRecord, RecordLine } from '../../tunnel/failover-record.ts';
 import { byId, html, mark, say } from './dom.ts';
 import { count } from '../wording.ts';
 import { clockText, msText } from './format.ts';
@@ -12,7 +12,7 @@ const hint = 'Point at a mark, or walk through them with the arrow keys, to see 
 export class Failovers {
   readonly #choice = byId('failover-choice');
   readonly #picture: TimelinePicture;
-  #stories: readonly FailoverStory[] = [];
+  #records: readonly FailoverRecord[] = [];
   #zoom: Zoom = 'failover';
   /** The beginning of the one that was chosen; the latest where none was. */
   #chosen: string | undefined;
@@ -43,37 +43,37 @@ export class Failovers {
     line.hidden = text === undefined;
     if (text !== undefined) say(line, text);
     mark(byId('board'), 'data-going-on', text === undefined ? undefined : '');
-    byId('failover-none').hidden = text !== undefined || this.#stories.length > 0;
+    byId('failover-none').hidden = text !== undefined || this.#records.length > 0;
   }
 
-  /** @param stories of one database, oldest first */
-  show(stories: readonly FailoverStory[]): void {
-    this.#stories = stories.toReversed();
-    const shown = JSON.stringify(this.#stories.map(({ database, at }) => [database, at]));
+  /** @param records of one database, oldest first */
+  show(records: readonly FailoverRecord[]): void {
+    this.#records = records.toReversed();
+    const shown = JSON.stringify(this.#records.map(({ database, at }) => [database, at]));
     if (shown === this.#shown) return;
     this.#shown = shown;
-    mark(byId('board'), 'data-failovers', stories.length > 0 ? 'some' : 'none');
-    for (const id of ['failover-some', 'failover-tools']) byId(id).hidden = stories.length === 0;
+    mark(byId('board'), 'data-failovers', records.length > 0 ? 'some' : 'none');
+    for (const id of ['failover-some', 'failover-tools']) byId(id).hidden = records.length === 0;
     this.#choice.replaceChildren(
-      ...this.#stories.map((story, index) =>
-        html('option', { value: story.at }, optionText(story, index === 0)),
+      ...this.#records.map((record, index) =>
+        html('option', { value: record.at }, optionText(record, index === 0)),
       ),
     );
-    if (!this.#stories.some(({ at }) => at === this.#chosen)) this.#chosen = undefined;
+    if (!this.#records.some(({ at }) => at === this.#chosen)) this.#chosen = undefined;
     if (this.#choice instanceof HTMLSelectElement && this.#chosen !== undefined)
       this.#choice.value = this.#chosen;
     this.#draw();
   }
 
   #draw(): void {
-    const story = this.#stories.find(({ at }) => at === this.#chosen) ?? this.#stories[0];
-    if (!story) return;
-    say(byId('failover-course'), courseText(story));
-    byId('failover-facts').replaceChildren(...facts(story));
-    this.#picture.show(timelineOf(story, this.#zoom));
+    const record = this.#records.find(({ at }) => at === this.#chosen) ?? this.#records[0];
+    if (!record) return;
+    say(byId('failover-course'), courseText(record));
+    byId('failover-facts').replaceChildren(...facts(record));
+    this.#picture.show(timelineOf(record, this.#zoom));
     this.#tell(undefined);
     byId('failover-lines').replaceChildren(
-      ...story.lines.map(({ ms, who, what }) =>
+      ...record.lines.map(({ ms, who, what }) =>
         html(
           'tr',
           { class: who === 'tunnel' ? 'own' : undefined },
@@ -85,32 +85,32 @@ export class Failovers {
     );
   }
 
-  #tell(line: StoryLine | undefined): void {
+  #tell(line: RecordLine | undefined): void {
     say(byId('failover-said'), line ? lineText(line) : hint);
   }
 }
 
-function optionText(story: FailoverStory, isLatest: boolean): string {
-  const window = story.servedMs === undefined ? '' : `, ${msText(story.servedMs)}`;
-  return `${clockText(story.at)} to ${story.to}${window}${isLatest ? ' (latest)' : ''}`;
+function optionText(record: FailoverRecord, isLatest: boolean): string {
+  const window = record.servedMs === undefined ? '' : `, ${msText(record.servedMs)}`;
+  return `${clockText(record.at)} to ${record.to}${window}${isLatest ? ' (latest)' : ''}`;
 }
 
-function courseText(story: FailoverStory): string {
-  return `${capitalized(courseOf(story))}, because ${story.trigger}`;
+function courseText(record: FailoverRecord): string {
+  return `${capitalized(outcomeText(record))}, because ${record.trigger}`;
 }
 
 function capitalized(text: string): string {
   return text.replace(/^./, (first) => first.toUpperCase());
 }
 
-function facts(story: FailoverStory): HTMLElement[] {
+function facts(record: FailoverRecord): HTMLElement[] {
   const fact = (name: string, value: string, kind = ''): HTMLElement =>
     html('div', { class: kind }, html('dt', {}, name), html('dd', {}, value));
-  const unserved = story.servedMs === undefined ? 'to the end' : msText(story.servedMs);
+  const unserved = record.servedMs === undefined ? 'to the end' : msText(record.servedMs);
   return [
     fact('Not served for', unserved, 'nothing'),
-    fact('Sessions cut', count(story.cut, 'session')),
-    fact('Most waiting', count(story.held, 'client')),
-    ...stepsOf(story).map(({ word, ms }) => fact(capitalized(word), `at ${msText(ms)}`)),
+    fact('Sessions cut', count(record.cut, 'session')),
+    fact('Most waiting', count(record.held, 'client')),
+    ...milestonesOf(record).map(({ name, ms }) => fact(capitalized(name), `at ${msText(ms)}`)),
   ];
 }

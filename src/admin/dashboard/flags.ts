@@ -1,8 +1,8 @@
-import type { Step } from '../../tunnel/steps.ts';
+import type { ReachedMilestone } from '../../tunnel/failover-record.ts';
 import { msText } from './format.ts';
 
 /** A milestone with the place of its word above the lanes. Its pole goes from its row down to the axis. */
-export interface Flag extends Step {
+export interface Flag extends ReachedMilestone {
   readonly text: string;
   readonly x: number;
   /** From the top; a word in a lower row is not crossed by a pole that begins below it. */
@@ -27,12 +27,12 @@ const margin = 5;
  * @param scale where a time stands, in the same units as `width`
  */
 export function flagsOf(
-  steps: readonly Step[],
+  steps: readonly ReachedMilestone[],
   scale: (ms: number) => number,
   width: number,
 ): { readonly flags: readonly Flag[]; readonly rows: number } {
   const sized = steps.map((step) => {
-    const text = `${step.word} ${msText(step.ms)}`;
+    const text = `${step.name} ${msText(step.ms)}`;
     const length = text.length * characterWidth + margin;
     return { ...step, text, x: scale(step.ms), length };
   });

@@ -1,5 +1,5 @@
 import { clock } from '../../telemetry/local-time.ts';
-import { roundMs } from '../../tunnel/steps.ts';
+import { roundMs } from '../../tunnel/failover-record.ts';
 import { bytes, grouped } from '../wording.ts';
 
 /** Numbers and times as the dashboard shows them. Pure, so that tests need no browser. */

@@ -1,6 +1,6 @@
 import type { DatabaseStatus, Status } from '../status.ts';
 import { printable } from '../../printable.ts';
-import type { FailoverStory } from '../../tunnel/story.ts';
+import type { FailoverRecord } from '../../tunnel/failover-record.ts';
 import { Client, type Touch } from './client.ts';
 import { showChoice, showDatabase, showSentinels, sinceOf } from './database-panel.ts';
 import { byId, mark, say } from './dom.ts';
@@ -37,7 +37,7 @@ class Dashboard {
   readonly #failovers = new Failovers();
   readonly #memories = new Map<string, Memory>();
   #status: Status | undefined;
-  #stories: readonly FailoverStory[] = [];
+  #records: readonly FailoverRecord[] = [];
   #touch: Touch = { kind: 'connecting' };
   #chosen = decodeURIComponent(location.hash.slice(1));
   /** What the clock of the tunnel is ahead of ours, in milliseconds. */
@@ -48,8 +48,8 @@ class Dashboard {
       status: (status) => {
         this.#take(status);
       },
-      stories: (stories) => {
-        this.#stories = stories;
+      records: (records) => {
+        this.#records = records;
         this.#show();
       },
       event: (event) => {
@@ -139,7 +139,7 @@ class Dashboard {
       downstream: sample?.downstream ?? undefined,
     });
     if (memory) this.#plots.show(memory.series, memory.outages.all, this.#now() / 1000);
-    this.#failovers.show(this.#stories.filter((story) => story.database === database.name));
+    this.#failovers.show(this.#records.filter((record) => record.database === database.name));
     this.#failovers.goesOn(this.#goingOn(database));
     this.#title(database);
   }

@@ -1,4 +1,4 @@
-import type { StoryLine } from '../../tunnel/story.ts';
+import type { RecordLine } from '../../tunnel/failover-record.ts';
 import { onWidth, svg, textSize } from './dom.ts';
 import { flagsOf, type Flag } from './flags.ts';
 import { msText, shortened } from './format.ts';
@@ -12,20 +12,20 @@ const characterWidth = 7.4;
 /** One thing on the picture that can be pointed at. */
 interface Point {
   readonly element: SVGElement;
-  readonly line: StoryLine;
+  readonly line: RecordLine;
 }
 
 /** Draws a failover to scale. Arrow keys walk through what was said; what is pointed at is told. */
 export class TimelinePicture {
   readonly #root: SVGSVGElement;
-  readonly #tell: (line: StoryLine | undefined) => void;
+  readonly #tell: (line: RecordLine | undefined) => void;
   #width = 0;
   #timeline: Timeline | undefined;
   #points: readonly Point[] = [];
   #current = 0;
 
   /** @param tell is called with what is pointed at, by mouse or by keyboard */
-  constructor(container: HTMLElement, tell: (line: StoryLine | undefined) => void) {
+  constructor(container: HTMLElement, tell: (line: RecordLine | undefined) => void) {
     this.#tell = tell;
     this.#root = svg('svg', {
       class: 'timeline',
@@ -108,7 +108,7 @@ export class TimelinePicture {
     return shapes;
   }
 
-  #point(who: string, line: StoryLine, x: number, y: number): SVGElement {
+  #point(who: string, line: RecordLine, x: number, y: number): SVGElement {
     const isOurs = who === 'tunnel';
     const element = svg(
       'g',
@@ -140,8 +140,8 @@ export class TimelinePicture {
   }
 }
 
-/** One line of a story as it is read out. */
-export function lineText({ ms, who, what }: StoryLine): string {
+/** One line of a record as it is read out. */
+export function lineText({ ms, who, what }: RecordLine): string {
   return `${msText(ms)}, ${who}: ${what}`;
 }
 

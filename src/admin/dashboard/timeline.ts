@@ -1,13 +1,13 @@
-import { stepsOf, type Step } from '../../tunnel/steps.ts';
-import type { FailoverStory, StoryLine } from '../../tunnel/story.ts';
+import { milestonesOf, type ReachedMilestone } from '../../tunnel/failover-record.ts';
+import type { FailoverRecord, RecordLine } from '../../tunnel/failover-record.ts';
 
-/** A story prepared for drawing, to scale. Pure. */
+/** A record prepared for drawing, to scale. Pure. */
 export interface Timeline {
   readonly fromMs: number;
   readonly toMs: number;
   readonly lanes: readonly Lane[];
   /** The milestones that are shown. */
-  readonly flags: readonly Step[];
+  readonly flags: readonly ReachedMilestone[];
   /** From when to when nothing was served, and then a master that no Sentinel had named yet. */
   readonly spans: readonly Span[];
   readonly ticks: readonly number[];
@@ -15,7 +15,7 @@ export interface Timeline {
 
 export interface Lane {
   readonly who: string;
-  readonly lines: readonly StoryLine[];
+  readonly lines: readonly RecordLine[];
 }
 
 export interface Span {
@@ -31,14 +31,14 @@ export type Zoom = (typeof zooms)[number];
 
 const mostLanes = 10;
 
-export function timelineOf(story: FailoverStory, zoom: Zoom): Timeline {
-  const [fromMs, toMs] = { failover: failoverOf, window: windowOf, whole: wholeOf }[zoom](story);
+export function timelineOf(record: FailoverRecord, zoom: Zoom): Timeline {
+  const [fromMs, toMs] = { failover: failoverOf, window: windowOf, whole: wholeOf }[zoom](record);
   const isShown = ({ ms }: { readonly ms: number }): boolean => ms >= fromMs && ms <= toMs;
   return {
     ...{ fromMs, toMs },
-    lanes: lanesOf(story.lines.filter(isShown)),
-    flags: stepsOf(story).filter(isShown),
-    spans: spansOf(story, toMs)
+    lanes: lanesOf(record.lines.filter(isShown)),
+    flags: milestonesOf(record).filter(isShown),
+    spans: spansOf(record, toMs)
       .filter((span) => span.fromMs < toMs && span.toMs > fromMs)
       .map((span) => ({ ...span, fromMs: Math.max(fromMs, span.fromMs), toMs: Math.min(toMs, span.toMs) })),
     ticks: ticksIn(fromMs, toMs),
@@ -55,21 +55,21 @@ export function ticksIn(fromMs: number, toMs: number, about = 6): readonly numbe
   return Array.from({ length: Math.max(0, count) }, (_, index) => (first + index) * step);
 }
 
-function wholeOf(story: FailoverStory): readonly [number, number] {
-  const times = [0, ...story.lines.map(({ ms }) => ms), ...stepsOf(story).map(({ ms }) => ms)];
+function wholeOf(record: FailoverRecord): readonly [number, number] {
+  const times = [0, ...record.lines.map(({ ms }) => ms), ...milestonesOf(record).map(({ ms }) => ms)];
   return padded(Math.min(...times), Math.max(...times));
 }
 
 /** With as much of what led up to it as leaves the failover itself room. */
-function failoverOf(story: FailoverStory): readonly [number, number] {
-  const [from, to] = wholeOf(story);
+function failoverOf(record: FailoverRecord): readonly [number, number] {
+  const [from, to] = wholeOf(record);
   return [Math.max(from, -to * 0.2), to];
 }
 
 /** From the beginning to the first byte from the next master. */
-function windowOf(story: FailoverStory): readonly [number, number] {
-  const ends = [story.servedMs, story.firstByteMs ?? story.servedMs].filter((ms) => ms !== undefined);
-  if (ends.length === 0) return wholeOf(story);
+function windowOf(record: FailoverRecord): readonly [number, number] {
+  const ends = [record.servedMs, record.firstByteMs ?? record.servedMs].filter((ms) => ms !== undefined);
+  if (ends.length === 0) return wholeOf(record);
   const end = Math.max(1, ...ends);
   return padded(-end * 0.15, end);
 }
@@ -79,7 +79,7 @@ function padded(from: number, to: number): readonly [number, number] {
   return [from - room, to + room];
 }
 
-function spansOf({ servedMs, confirmedMs, lines }: FailoverStory, endMs: number): Span[] {
+function spansOf({ servedMs, confirmedMs, lines }: FailoverRecord, endMs: number): Span[] {
   const end = servedMs ?? Math.max(endMs, ...lines.map(({ ms }) => ms));
   const spans: Span[] = [{ kind: 'nothing', fromMs: 0, toMs: end, word: 'nothing served' }];
   if (servedMs !== undefined && confirmedMs !== undefined && confirmedMs > servedMs)
@@ -88,8 +88,8 @@ function spansOf({ servedMs, confirmedMs, lines }: FailoverStory, endMs: number)
 }
 
 /** One lane for each who said something, the tunnel's own first; of too many the last share one. */
-function lanesOf(lines: readonly StoryLine[]): readonly Lane[] {
-  const byWho = new Map<string, StoryLine[]>([['tunnel', []]]);
+function lanesOf(lines: readonly RecordLine[]): readonly Lane[] {
+  const byWho = new Map<string, RecordLine[]>([['tunnel', []]]);
   for (const line of lines) {
     const who = byWho.has(line.who) || byWho.size < mostLanes ? line.who : 'others';
     byWho.set(who, [...(byWho.get(who) ?? []), line]);

@@ -4,7 +4,7 @@ import { replyTo, type Command, type ServerReplies } from '../../redis/query.ts'
 import { asMap } from '../../redis/resp.ts';
 import { readReplicationInfo, type Replication } from '../../redis/info.ts';
 import { readReplication } from '../../redis/role.ts';
-import { backlogBytes } from '../../tunnel/fitness.ts';
+import { backlogBytes } from '../../tunnel/candidates.ts';
 import { causeOf } from './find-tls.ts';
 import type { DatabaseFacts, Facts, ReplicaFacts } from './facts.ts';
 import type { Finding } from './finding.ts';

@@ -92,7 +92,7 @@ test('a replica without a link to the master is named, and is no reason against 
     assert.match(
       refused.text,
       new RegExp(
-        `over without loss: replica 127\\.0\\.0\\.1:${replica.port} has no link to the master: it has not synchronised yet; with \\\\"force\\\\" Sentinel is asked all the same`,
+        `over without loss: replica 127\\.0\\.0\\.1:${replica.port} has no link to the master: it is not synchronised yet; \\\\"force\\\\" skips this check`,
       ),
     );
     const forced = await failOver(tunnel, { force: true });

@@ -34,7 +34,7 @@ async function withTunnel(run: (cluster: Cluster, tunnel: TunnelProcess) => Prom
   });
 }
 
-test('a hold keeps new clients waiting and leaves open ones alone, until it is released or its time is over', async () => {
+test('a hold keeps new clients waiting and leaves open ones alone, until it is released or expires', async () => {
   await withTunnel(async (cluster, tunnel) => {
     await using before = await tunnel.connect(cluster.name);
     await before.command('SET', 'key', 'before');
@@ -52,11 +52,11 @@ test('a hold keeps new clients waiting and leaves open ones alone, until it is r
     assert.equal(await reply, 'before');
     assert.deepEqual(await post(tunnel, 'release'), [200, { version: 1, released: false }]);
     const [released, ...more] = tunnel.events('database.released');
-    assert.deepEqual([released?.['database'], released?.['why'], more], ['mymaster', 'it was released', []]);
+    assert.deepEqual([released?.['database'], released?.['why'], more], ['mymaster', 'released by an operator', []]);
     assert.equal((await ask(tunnel.adminPort, '/readyz')).status, 200);
 
     await post(tunnel, 'hold', '{"forMs": 50}');
-    await tunnel.waitFor(({ event, why }) => event === 'database.released' && why === 'its time is over');
+    await tunnel.waitFor(({ event, why }) => event === 'database.released' && why === 'it expired');
     await using after = await tunnel.connect(cluster.name);
     assert.equal(await after.command('GET', 'key'), 'before');
     assert.equal(await before.command('GET', 'key'), 'before');

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Status } from '../../../src/admin/status.ts';
-import type { FailoverStory } from '../../../src/tunnel/story.ts';
+import type { FailoverRecord } from '../../../src/tunnel/failover-record.ts';
 import {
   ask,
   awaitSubscribed,
@@ -77,7 +77,7 @@ clusterScenario(
         );
       }
     });
-    const { failovers } = (await ask(port, '/failovers?last=1')).json() as { failovers: FailoverStory[] };
+    const { failovers } = (await ask(port, '/failovers?last=1')).json() as { failovers: FailoverRecord[] };
     assert.equal(failovers[0]?.to, master);
     assert.ok(failovers[0].lines.length > 3);
 

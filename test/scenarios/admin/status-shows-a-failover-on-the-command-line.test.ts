@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Status } from '../../../src/admin/status.ts';
-import type { FailoverStory } from '../../../src/tunnel/story.ts';
+import type { FailoverRecord } from '../../../src/tunnel/failover-record.ts';
 import { assertNoTrace, call, inFolder } from '../../cli/call.ts';
 import {
   awaitSubscribed,
@@ -90,7 +90,7 @@ clusterScenario(
       /^\S+ mymaster moved from \S+ to \S+, generation \d+\n {2}because .*\n {2}\d+ cut, \d+ held; .*served [\d.]+ ms/,
     );
     assert.match(told.stdout, /^ +[\d.]+ ms {2}tunnel +/m);
-    const stories = JSON.parse((await call(['failovers', '--json'], env)).stdout) as FailoverStory[];
+    const stories = JSON.parse((await call(['failovers', '--json'], env)).stdout) as FailoverRecord[];
     assert.deepEqual([stories.length, stories[0]?.database], [1, cluster.name]);
 
     // A Sentinel that is gone is said in words.

@@ -8,26 +8,22 @@ import type { WatchEvent } from '../sentinel/watch.ts';
 import type { Announcement } from '../sentinel/links/announcement.ts';
 import type { Answer } from '../sentinel/links/answer.ts';
 import type { Log } from '../telemetry/log.ts';
-import { Degradation } from './degradation.ts';
-import { FailoverCounts, type FailoverCountsView } from './failover-counts.ts';
-import { Outage, type OutageSource } from './outage.ts';
-import { Repeats } from './repeats.ts';
-import { Storyteller, storySentence, type FailoverStory } from './story.ts';
+import { DegradationLog, OutageLog, type OutageSource } from './health.ts';
+import { recordSentence, type FailoverRecord } from './failover-record.ts';
+import { FailoverRecorder, type FailoverCountsView } from './failover-recorder.ts';
+import { RepeatLimit } from '../telemetry/repeat-limit.ts';
 
-/** A story that lacks only its last details is closed after this, in milliseconds. */
+/** How long after the confirmation a record waits for the first byte and for every Sentinel to agree, in milliseconds. */
 const epilogueMs = 3_000;
-const maxStories = 100;
 
-/** What happens to one tunnel, told to the log line by line and kept as stories of its failovers. It decides nothing. */
-export class Chronicle {
+/** Logs what happens to one tunnel, and records its failovers. Decides nothing. */
+export class TunnelReporter {
   readonly #database: string;
   readonly #log: Log;
-  readonly #storyteller: Storyteller;
-  readonly #degradation: Degradation;
-  readonly #outage: Outage;
-  readonly #repeats: Repeats;
-  readonly #stories: FailoverStory[] = [];
-  readonly #counts = new FailoverCounts();
+  readonly #recorder: FailoverRecorder;
+  readonly #degradation: DegradationLog;
+  readonly #outage: OutageLog;
+  readonly #repeatLimit: RepeatLimit;
   #view: MasterView | undefined;
   #since = new Date().toISOString();
   #epilogue: NodeJS.Timeout | undefined;
@@ -36,44 +32,44 @@ export class Chronicle {
   constructor(database: string, log: Log, source: OutageSource) {
     this.#database = database;
     this.#log = log;
-    this.#storyteller = new Storyteller(database, () => performance.now());
-    this.#degradation = new Degradation(database, log);
-    this.#outage = new Outage(database, log, source);
-    this.#outage.notServing('no Sentinel has been heard yet');
-    this.#repeats = new Repeats(log);
+    this.#recorder = new FailoverRecorder(database, () => performance.now());
+    this.#degradation = new DegradationLog(database, log);
+    this.#outage = new OutageLog(database, log, source);
+    this.#outage.notServing('no Sentinel has answered yet');
+    this.#repeatLimit = new RepeatLimit(log);
   }
 
-  /** The failovers that are over, oldest first; the last hundred. */
-  stories(): readonly FailoverStory[] {
-    return this.#stories;
+  /** The last 100 failovers that are over, oldest first. */
+  records(): readonly FailoverRecord[] {
+    return this.#recorder.records;
   }
 
-  /** What has been counted of all failovers that are over. */
+  /** Counters over all failovers that are over. */
   counts(): FailoverCountsView {
-    return this.#counts.view();
+    return this.#recorder.counts();
   }
 
-  /** Since when the phase is what it is: wall clock, ISO 8601. */
+  /** When the present phase began: wall clock, ISO 8601. */
   since(): string {
     return this.#since;
   }
 
-  /** Tells a story that lacks only its last details; one that has not come to an end is none. What is heard later is let go. */
+  /** Ends the record of a failover that already led to a served master, and drops any other. Ignores what comes later. Idempotent. */
   close(): void {
     clearTimeout(this.#epilogue);
-    if (this.#view?.phase.kind === 'serving') this.#endStory();
+    if (this.#view?.phase.kind === 'serving') this.#endRecord();
     this.#degradation.close();
     this.#outage.close();
-    this.#repeats.close();
+    this.#repeatLimit.close();
     this.#isClosed = true;
   }
 
   /**
-   * Records a new view, before the events of the engine that acted upon it: a story has to be open for them.
+   * Records a new view. Call it before the engine's events for that view, so that a record is open for them.
    *
-   * @param counters those before the engine acted; the present ones unless given
+   * @param counters the counters before the engine acted; by default the present ones
    */
-  turned(view: MasterView, before: MasterView, counters?: TunnelCounters): void {
+  viewChanged(view: MasterView, before: MasterView, counters?: TunnelCounters): void {
     if (this.#isClosed) return;
     this.#view = view;
     if (view.phase.kind !== before.phase.kind || view.generation !== before.generation)
@@ -81,43 +77,43 @@ export class Chronicle {
     // Clients that the engine has cut or released by now count as well.
     if (view.phase.kind === 'serving') this.#outage.sample(counters);
     else this.#outage.notServing(view.phase.reason, counters);
-    this.#tellStory(view, before);
+    this.#recordView(view, before);
   }
 
   watched(event: WatchEvent): void {
     if (this.#isClosed) return;
     switch (event.kind) {
       case 'view':
-        if (isConfirmed(event.view)) this.#degradation.seen(event.view.degraded);
+        if (isConfirmed(event.view)) this.#degradation.update(event.view.degraded);
         this.#logView(event.view, event.before);
         if (event.view.phase.kind === 'serving') this.#outage.serving();
         this.#logStrangers(event.view, event.before);
-        this.#endStoryIfWhole();
+        this.#endIfComplete();
         return;
       case 'announced': {
         const { sentinel, announcement } = event;
         const { channel, payload } = announcement;
-        this.#storyteller.said(sentinel, sayAnnouncement(announcement));
+        this.#recorder.add(sentinel, announcementText(announcement));
         this.#log.debug('sentinel.announced', { database: this.#database, sentinel, channel, payload });
         return;
       }
       case 'answered':
-        this.#storyteller.said(event.sentinel, sayAnswer(event.answer));
+        this.#recorder.add(event.sentinel, answerText(event.answer));
         return;
       case 'probed': {
         const { endpoint, role } = event;
-        const who = formatEndpoint(endpoint);
+        const server = formatEndpoint(endpoint);
         const phase = this.#view?.phase;
-        this.#storyteller.said(
-          who,
+        this.#recorder.add(
+          server,
           'why' in role
             ? `${role.kind}: ${role.why}`
             : `says it is ${role.kind === 'active-replica' ? 'an' : 'a'} ${role.kind}`,
         );
-        const isAwaited =
+        const isCandidate =
           phase?.kind === 'fenced' && phase.candidate && sameEndpoint(phase.candidate, endpoint);
-        if (isAwaited && role.kind === 'master')
-          this.#storyteller.reached('promotedMs', `${who} has been promoted`);
+        if (isCandidate && role.kind === 'master')
+          this.#recorder.reached('promotedMs', `${server} has been promoted`);
         return;
       }
       case 'logged-in':
@@ -133,35 +129,35 @@ export class Chronicle {
     const database = this.#database;
     switch (event.kind) {
       case 'steered':
-        this.#storyteller.steered(event.cut, event.held, event.released);
+        this.#recorder.steered(event.cut, event.held, event.released);
         return;
       case 'first-byte':
         if (event.generation !== this.#view?.generation) return;
-        this.#storyteller.reached('firstByteMs', 'first byte to a client');
-        this.#endStoryIfWhole();
+        this.#recorder.reached('firstByteMs', 'first byte to a client');
+        this.#endIfComplete();
         return;
       case 'dial-failed': {
         const endpoint = formatEndpoint(event.endpoint);
         const { code, count } = event;
         if (isOwnShortage(code)) {
           const reason = errnoWords(code);
-          if (this.#repeats.warn('dial.short', { database, endpoint, reason, code }, count))
-            this.#storyteller.said('the tunnel', `cannot dial ${endpoint}: ${reason}`);
-        } else if (this.#repeats.warn('dial.failed', { database, endpoint, code }, count))
-          this.#storyteller.said(endpoint, `dial failed: ${code}`);
+          if (this.#repeatLimit.note('warn', 'dial.short', { database, endpoint, reason, code }, count))
+            this.#recorder.add('tunnel', `cannot dial ${endpoint}: ${reason}`);
+        } else if (this.#repeatLimit.note('warn', 'dial.failed', { database, endpoint, code }, count))
+          this.#recorder.add(endpoint, `dial failed: ${code}`);
         return;
       }
       case 'suspect-reply': {
         const endpoint = formatEndpoint(event.endpoint);
-        if (this.#repeats.warn('reply.doubtful', { database, endpoint, word: event.word }))
-          this.#storyteller.said(endpoint, `answered -${event.word} to a client`);
+        if (this.#repeatLimit.note('warn', 'reply.doubtful', { database, endpoint, word: event.word }))
+          this.#recorder.add(endpoint, `answered -${event.word} to a client`);
         return;
       }
       case 'dropped':
-        this.#storyteller.said(formatEndpoint(event.endpoint), 'ended a connection by itself');
+        this.#recorder.add(formatEndpoint(event.endpoint), 'ended a connection by itself');
         return;
       case 'refused':
-        this.#repeats.warn('session.refused', { database, reason: event.reason }, event.count);
+        this.#repeatLimit.note('warn', 'session.refused', { database, reason: event.reason }, event.count);
         return;
       case 'accept-paused':
         this.#log.error('listener.paused', {
@@ -177,7 +173,7 @@ export class Chronicle {
       case 'evicted':
       case 'drained':
       case 'closed':
-        return; // answers, to whoever gave the command
+        return; // replies to a command
       case 'session-opened':
         this.#log.debug('session.opened', { database, session: event.session, generation: event.generation });
         return;
@@ -245,57 +241,54 @@ export class Chronicle {
     }
   }
 
-  #tellStory(view: MasterView, before: MasterView): void {
+  #recordView(view: MasterView, before: MasterView): void {
     if (isSamePhase(view, before)) return;
-    const teller = this.#storyteller;
+    const recorder = this.#recorder;
     const { phase, generation } = view;
     const wasServing = before.phase.kind === 'serving' ? formatEndpoint(before.phase.endpoint) : undefined;
     const isNewGeneration = generation !== before.generation;
     if (wasServing !== undefined && (phase.kind !== 'serving' || isNewGeneration)) {
-      teller.left(wasServing, phase.kind === 'serving' ? 'the master moved' : phase.reason);
+      recorder.begin(wasServing, phase.kind === 'serving' ? 'the master moved' : phase.reason);
       clearTimeout(this.#epilogue);
       this.#epilogue = undefined;
     }
-    if (phase.kind === 'fenced') teller.reached('fencedMs', `fenced: ${phase.reason}`);
-    else if (phase.kind !== 'serving') teller.said('tunnel', `${phase.kind}: ${phase.reason}`);
+    if (phase.kind === 'fenced') recorder.reached('fencedMs', `fenced: ${phase.reason}`);
+    else if (phase.kind !== 'serving') recorder.add('tunnel', `${phase.kind}: ${phase.reason}`);
     else {
       const endpoint = formatEndpoint(phase.endpoint);
-      teller.heading(endpoint, generation);
-      teller.reached('servedMs', `serving ${endpoint}`);
-      if (phase.standing === 'confirmed') teller.reached('confirmedMs', `${endpoint} confirmed`);
+      recorder.setMaster(endpoint, generation);
+      recorder.reached('servedMs', `serving ${endpoint}`);
+      if (phase.standing === 'confirmed') recorder.reached('confirmedMs', `${endpoint} confirmed`);
     }
   }
 
-  /** A story is whole when a confirmed master has sent a byte and every Sentinel agrees, or nothing more has come for a while. */
-  #endStoryIfWhole(): void {
-    const reached = this.#storyteller.milestones;
+  /** A record is complete when the confirmed master has sent a byte and every Sentinel agrees, or 3 s later. */
+  #endIfComplete(): void {
+    const reached = this.#recorder.milestones;
     if (reached?.confirmedMs === undefined || this.#view?.phase.kind !== 'serving') return;
     const { agreeing, answering } = this.#view.sentinels;
-    if (reached.firstByteMs !== undefined && agreeing === answering) this.#endStory();
+    if (reached.firstByteMs !== undefined && agreeing === answering) this.#endRecord();
     else {
       this.#epilogue ??= setTimeout(() => {
-        this.#endStory();
+        this.#endRecord();
       }, epilogueMs);
     }
   }
 
-  #endStory(): void {
+  #endRecord(): void {
     clearTimeout(this.#epilogue);
     this.#epilogue = undefined;
-    const story = this.#storyteller.end();
-    if (!story) return;
-    this.#stories.push(story);
-    this.#counts.told(story);
-    if (this.#stories.length > maxStories) this.#stories.shift();
+    const record = this.#recorder.end();
+    if (!record) return;
     this.#log.info('failover.story', {
-      ...story,
-      story: storySentence(story),
-      lines: story.lines.map(({ ms, who, what }) => `${String(ms)} ms ${who} ${what}`),
+      ...record,
+      story: recordSentence(record),
+      lines: record.lines.map(({ ms, who, what }) => `${String(ms)} ms ${who} ${what}`),
     });
   }
 }
 
-/** Only then does it say anything about soundness. */
+/** Only a confirmed view says whether the master is degraded. */
 function isConfirmed({ phase }: MasterView): boolean {
   return phase.kind === 'serving' && phase.standing === 'confirmed';
 }
@@ -304,15 +297,15 @@ function isSamePhase(view: MasterView, before: MasterView): boolean {
   return view.generation === before.generation && JSON.stringify(view.phase) === JSON.stringify(before.phase);
 }
 
-/** Channels whose payload says of which server they are: that one is worth a place in the line. */
-const ofServers = new Set(['+sdown', '-sdown', '+reboot', '+convert-to-slave', '+promoted-slave']);
+/** Channels whose payload names a server; the line shows which one. */
+const serverChannels = new Set(['+sdown', '-sdown', '+reboot', '+convert-to-slave', '+promoted-slave']);
 
-function sayAnnouncement({ channel, payload }: Announcement): string {
+function announcementText({ channel, payload }: Announcement): string {
   const [type = '', , host = '', port = ''] = payload.split(' ');
-  return ofServers.has(channel) ? `${channel} ${type} ${host}:${port}` : channel;
+  return serverChannels.has(channel) ? `${channel} ${type} ${host}:${port}` : channel;
 }
 
-function sayAnswer(answer: Answer): string {
+function answerText(answer: Answer): string {
   switch (answer.kind) {
     case 'address':
       return `answers ${formatEndpoint(answer.endpoint)}, epoch ${String(answer.epoch ?? 'unknown')}`;

@@ -1,9 +1,9 @@
 import type { TunnelCounters } from '../relay/core/engine.ts';
 import type { Fields, Log } from '../telemetry/log.ts';
 
-/** A planned failover is over sooner, and no outage however short `holdMs` is, in milliseconds. */
+/** A planned failover takes less than this and is no outage, however short `holdMs` is. In milliseconds. */
 const leastMs = 1_000;
-/** How often it is looked how many clients wait, in milliseconds. */
+/** How often the waiting clients are counted, in milliseconds. */
 const sampleMs = 250;
 
 interface Open {
@@ -20,14 +20,15 @@ interface Counts {
   readonly cut: number;
 }
 
+/** What an outage log reads from its tunnel. */
 export interface OutageSource {
-  /** After how long without a master it is an outage, in milliseconds: then the first client is refused. */
+  /** How long a client waits without a master, in milliseconds. Then the first client is refused, and it is an outage. */
   readonly holdMs: () => number;
   readonly counters: () => TunnelCounters | undefined;
 }
 
-/** Logs that a database serves nobody, as an error, once no client can be waiting for it any more, and when that is over. */
-export class Outage {
+/** Logs an error when a database has not been served for as long as a client waits, and again when that is over. */
+export class OutageLog {
   readonly #database: string;
   readonly #log: Log;
   readonly #source: OutageSource;
@@ -40,9 +41,9 @@ export class Outage {
   }
 
   /**
-   * No client can be served from now on; called again with every other reason.
+   * Starts an outage, or changes the reason of the present one.
    *
-   * @param counters those at the beginning
+   * @param counters the counters at the start; by default the present ones
    */
   notServing(reason: string, counters = this.#source.counters()): void {
     if (this.#open) {
@@ -68,7 +69,7 @@ export class Outage {
     };
   }
 
-  /** Counts the clients that wait. @param counters those before they were released; the present ones unless given */
+  /** Counts the waiting clients. @param counters the counters before they were released; by default the present ones */
   sample(counters = this.#source.counters()): void {
     if (this.#open) this.#open.held = Math.max(this.#open.held, counters?.held ?? 0);
   }
@@ -108,4 +109,38 @@ export class Outage {
 
 function countsIn(counters: TunnelCounters | undefined): Counts {
   return { refused: counters?.ended.refused ?? 0, cut: counters?.ended.evicted ?? 0 };
+}
+
+/** Sentinels agree about a second after a failover; a shorter disagreement is not logged. In milliseconds. */
+const settleMs = 2_000;
+
+/** Logs that a master is degraded once that has lasted, and again when it is over. */
+export class DegradationLog {
+  readonly #database: string;
+  readonly #log: Log;
+  #timer: NodeJS.Timeout | undefined;
+  #logged = '';
+  #latest = '';
+
+  constructor(database: string, log: Log) {
+    this.#database = database;
+    this.#log = log;
+  }
+
+  update(reasons: readonly string[]): void {
+    const text = reasons.join('; ');
+    if (text === this.#latest) return;
+    this.#latest = text;
+    clearTimeout(this.#timer);
+    if (text === this.#logged) return;
+    this.#timer = setTimeout(() => {
+      this.#logged = text;
+      if (text === '') this.#log.info('master.sound', { database: this.#database });
+      else this.#log.warn('master.degraded', { database: this.#database, reasons: text });
+    }, settleMs);
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+  }
 }

@@ -34,7 +34,7 @@ interface Kind {
  * Keeps what others say, however long and however often they say it, from filling a log, and the memory in which its last events are
  * kept. What is left out is counted, and told once a second. Debugging is as talkative as it is asked to be.
  */
-export class Restraint {
+export class LogRateLimit {
   readonly log: Log;
   readonly #log: Log;
   readonly #kinds = new Map<string, Kind>();

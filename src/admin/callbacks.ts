@@ -3,9 +3,9 @@ import type { EngineName } from '../relay/core/engine.ts';
 import type { LoopLag } from '../telemetry/lag.ts';
 import type { SentinelView } from '../sentinel/links/stats.ts';
 import type { EventFeed } from '../telemetry/feed.ts';
-import type { GracefulOutcome, Patience } from '../tunnel/graceful.ts';
-import type { HoldView } from '../tunnel/operator-hold.ts';
-import type { FailoverStory } from '../tunnel/story.ts';
+import type { GracefulOutcome, FailoverWaits } from '../tunnel/graceful.ts';
+import type { HoldView } from '../tunnel/route.ts';
+import type { FailoverRecord } from '../tunnel/failover-record.ts';
 import type { TunnelReading, TunnelView } from '../tunnel/tunnel-view.ts';
 
 /** All that the admin listener shows, as values that were made when it asked. */
@@ -63,17 +63,17 @@ export interface Actions {
    * @returns how it went, when it is over
    * @throws TunnelError why nothing has come of it
    */
-  graceful(name: string, patience: Patience): Promise<GracefulOutcome>;
+  graceful(name: string, waits: FailoverWaits): Promise<GracefulOutcome>;
 }
 
 /** What the admin listener needs of whoever runs the tunnels. */
-export interface AdminPort {
+export interface AdminCallbacks {
   readonly feed: EventFeed;
   overview(): Overview;
   /** The part of it that is sampled: it costs little, however much is known. */
   readings(): Readings;
   /** The failovers that are over, by database, oldest first. */
-  stories(): readonly FailoverStory[];
+  records(): readonly FailoverRecord[];
   /**
    * Asks everything that carries bytes for a sign of life.
    *

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { lossBetween } from '../../src/tunnel/loss.ts';
+import { lossBetween } from '../../src/tunnel/replication.ts';
 
 const old = {
   ...{ role: 'master', offset: 100, appliedOffset: undefined, id: 'a' },
@@ -16,14 +16,14 @@ test('nothing is lost where the new master had the whole history of the old one'
   assert.equal(lossBetween(old, { ...next, formerEnd: 200 }).writes, 0);
 });
 
-test('what the new master lacks is told in bytes, for what they were cannot be known', () => {
+test('bytes that the new master lacks are counted, and lost writes are unknown', () => {
   assert.deepEqual(
     [lossBetween(old, { ...next, formerEnd: 90 }).writes, lossBetween(old, { ...next, formerEnd: 90 }).bytes],
     [null, 11],
   );
 });
 
-test('what came after every client was at rest was none of their writes', () => {
+test('bytes after every client was frozen are none of their writes', () => {
   const lagging = { ...next, formerEnd: 90 };
   for (const [atRest, writes] of [
     [89, 0],
@@ -35,7 +35,7 @@ test('what came after every client was at rest was none of their writes', () => 
   }
 });
 
-test('nothing is claimed where the two cannot be compared', () => {
+test('the loss is unknown when the two masters cannot be compared', () => {
   for (const loss of [
     lossBetween(undefined, next),
     lossBetween(old, undefined),

@@ -4,8 +4,8 @@ import type { TunnelCounters, TunnelEvent } from '../../src/relay/core/engine.ts
 import type { MasterView, Phase } from '../../src/sentinel/decision/view.ts';
 import type { WatchEvent } from '../../src/sentinel/watch.ts';
 import type { HistogramView } from '../../src/telemetry/histogram.ts';
-import { Chronicle } from '../../src/tunnel/chronicle.ts';
-import type { FailoverStory } from '../../src/tunnel/story.ts';
+import { TunnelReporter } from '../../src/tunnel/tunnel-reporter.ts';
+import type { FailoverRecord } from '../../src/tunnel/failover-record.ts';
 import { RecordedLog, stopClock, type Clock } from '../support/index.ts';
 import { fenced, first, lost, second, serving, viewOf } from './fake-sentinels.ts';
 
@@ -16,21 +16,21 @@ function agreeing(count: number): Partial<MasterView> {
   return { sentinels: { known: 3, answering: 3, agreeing: count } };
 }
 
-/** A recorder under a clock that stands still, told what a tunnel tells it, in the same order. */
+/** A reporter under a stopped clock; it receives events in the order in which a tunnel passes them. */
 class Recorded {
   readonly log = new RecordedLog();
   readonly clock: Clock;
-  readonly recorder: Chronicle;
+  readonly reporter: TunnelReporter;
   counters: TunnelCounters | undefined;
   #view: MasterView;
 
   constructor(t: TestContext) {
     this.clock = stopClock(t);
     const source = { holdMs: () => holdMs, counters: () => this.counters };
-    this.recorder = new Chronicle(name, this.log, source);
+    this.reporter = new TunnelReporter(name, this.log, source);
     this.#view = viewOf(name, 0, { kind: 'unknown', reason: 'nobody was heard', isMissing: false });
     t.after(() => {
-      this.recorder.close();
+      this.reporter.close();
     });
   }
 
@@ -42,18 +42,18 @@ class Recorded {
   turn(generation: number, phase: Phase, more: Partial<MasterView> = {}): this {
     const before = this.#view;
     this.#view = viewOf(name, generation, phase, more);
-    this.recorder.turned(this.#view, before);
-    this.recorder.watched({ kind: 'view', view: this.#view, before });
+    this.reporter.viewChanged(this.#view, before);
+    this.reporter.watched({ kind: 'view', view: this.#view, before });
     return this;
   }
 
   hear(event: WatchEvent): this {
-    this.recorder.watched(event);
+    this.reporter.watched(event);
     return this;
   }
 
   relay(event: TunnelEvent): this {
-    this.recorder.relayed(event);
+    this.reporter.relayed(event);
     return this;
   }
 
@@ -63,8 +63,8 @@ class Recorded {
   }
 
   /** The only failover that is recorded so far, with its lines as text. */
-  get only(): Omit<FailoverStory, 'lines' | 'at'> & { readonly lines: readonly string[] } {
-    const records = this.recorder.stories();
+  get only(): Omit<FailoverRecord, 'lines' | 'at'> & { readonly lines: readonly string[] } {
+    const records = this.reporter.records();
     assert.equal(records.length, 1);
     const [record] = records;
     assert.ok(record);
@@ -85,7 +85,7 @@ function announced(channel: string): WatchEvent {
   return { kind: 'announced', sentinel: leader, announcement: { kind: 'hint', name, channel, payload } };
 }
 
-/** What everybody says and does in a failover that an operator asks for. */
+/** The messages and actions of a failover that an operator started. */
 function plannedFailover(t: TestContext): Recorded {
   return Recorded.serving(t)
     .hear(announced('+try-failover'))
@@ -102,9 +102,9 @@ function plannedFailover(t: TestContext): Recorded {
     .turn(2, serving(second, 'confirmed'), agreeing(1));
 }
 
-test('a planned failover is recorded whole: who said what, each milestone, who was cut and who waited', (t) => {
+test('the record of a planned failover has every message, every milestone, and how many were cut and waited', (t) => {
   const recorded = plannedFailover(t);
-  assert.deepEqual(recorded.recorder.stories(), [], 'two Sentinels do not agree yet');
+  assert.deepEqual(recorded.reporter.records(), [], 'two Sentinels do not agree yet');
   recorded.pass(30).turn(2, serving(second), agreeing(3));
   assert.deepEqual(recorded.only, {
     database: name,
@@ -135,11 +135,11 @@ test('a planned failover is recorded whole: who said what, each milestone, who w
   assert.ok(logged);
   assert.equal(logged['from'], '10.0.0.1:6379');
   assert.match(String(logged['story']), /^moved from 10\.0\.0\.1:6379 to 10\.0\.0\.2:6379, generation 2, /);
-  const { moves, failovers, window, fence } = recorded.recorder.counts();
+  const { moves, failovers, window, fence } = recorded.reporter.counts();
   assert.deepEqual([moves, failovers, countOf(window), countOf(fence)], [1, 1, 1, 1]);
 });
 
-test('the failover after a crash is recorded without a fence, from the moment when the master was lost', (t) => {
+test('a failover after a crash is recorded without a fence, from the loss of the master on', (t) => {
   const recorded = Recorded.serving(t)
     .relay({ kind: 'dropped', generation: 1, endpoint: first, client: 1 })
     .pass(5)
@@ -169,11 +169,11 @@ test('the failover after a crash is recorded without a fence, from the moment wh
       '6000 tunnel first byte to a client',
     ],
   });
-  const { moves, window, fence } = recorded.recorder.counts();
+  const { moves, window, fence } = recorded.reporter.counts();
   assert.deepEqual([moves, countOf(window), countOf(fence)], [1, 1, 0]);
 });
 
-test('a failover that is called off is recorded as one that led back, and counts as no move', (t) => {
+test('an aborted failover is recorded as one that led back, and counts as no move', (t) => {
   const recorded = Recorded.serving(t)
     .turn(2, fenced(second))
     .pass(40)
@@ -186,40 +186,40 @@ test('a failover that is called off is recorded as one that led back, and counts
     String(recorded.log.fieldsOf('failover.story')[0]?.['story']),
     /^back on 10\.0\.0\.1:6379, generation 2, not served for 40 ms/,
   );
-  const { moves, failovers } = recorded.recorder.counts();
+  const { moves, failovers } = recorded.reporter.counts();
   assert.deepEqual([moves, failovers], [0, 1]);
 });
 
-test('a failover that no client uses is recorded a while after it was confirmed', (t) => {
+test('a failover without clients is recorded 3 s after its confirmation', (t) => {
   const recorded = Recorded.serving(t).turn(2, fenced(second)).turn(2, serving(second));
   recorded.pass(2_999);
-  assert.deepEqual(recorded.recorder.stories(), []);
+  assert.deepEqual(recorded.reporter.records(), []);
   recorded.pass(1);
   assert.equal(recorded.only.firstByteMs, undefined);
 });
 
-test('a master that is left again before its failover is over makes one record of both', (t) => {
+test('a second failover before the end of the first shares its record', (t) => {
   const recorded = Recorded.serving(t)
     .turn(2, fenced(second))
     .turn(2, serving(second))
     .pass(1_000)
     .turn(3, fenced(first))
     .pass(2_500);
-  assert.deepEqual(recorded.recorder.stories(), [], 'the end of the first is not waited for any more');
+  assert.deepEqual(recorded.reporter.records(), [], 'the end of the first is not waited for any more');
   recorded.turn(3, serving(first)).relay({ kind: 'first-byte', generation: 3 });
   const { from, to, generation, servedMs } = recorded.only;
   assert.deepEqual([from, to, generation, servedMs], ['10.0.0.1:6379', '10.0.0.1:6379', 3, 3_500]);
 });
 
-test('a first byte from a master of before ends no record', (t) => {
+test('a first byte of an older generation ends no record', (t) => {
   const recorded = Recorded.serving(t)
     .turn(2, fenced(second))
     .turn(2, serving(second))
     .relay({ kind: 'first-byte', generation: 1 });
-  assert.deepEqual(recorded.recorder.stories(), []);
+  assert.deepEqual(recorded.reporter.records(), []);
 });
 
-test('only the server that is awaited can be promoted', (t) => {
+test('only the candidate counts as promoted', (t) => {
   const recorded = Recorded.serving(t)
     .turn(2, fenced(second))
     .hear({ kind: 'probed', endpoint: first, role: { kind: 'master' } })
@@ -229,20 +229,20 @@ test('only the server that is awaited can be promoted', (t) => {
   assert.equal(recorded.only.promotedMs, undefined);
 });
 
-test('a stop records the failover that lacks only its last details, and none that has led nowhere yet', (t) => {
+test('a stop records a failover whose new master is served, and drops any other', (t) => {
   const served = Recorded.serving(t).turn(2, fenced(second)).turn(2, serving(second, 'provisional'));
-  served.recorder.close();
+  served.reporter.close();
   assert.equal(served.only.to, '10.0.0.2:6379');
   t.mock.reset();
   t.mock.timers.reset();
   const fencedStill = Recorded.serving(t).turn(2, fenced(second));
-  fencedStill.recorder.close();
-  assert.deepEqual(fencedStill.recorder.stories(), []);
+  fencedStill.reporter.close();
+  assert.deepEqual(fencedStill.reporter.records(), []);
 });
 
 test('nothing is logged or recorded after the end', (t) => {
   const recorded = Recorded.serving(t).turn(2, fenced(second));
-  recorded.recorder.close();
+  recorded.reporter.close();
   const logged = recorded.log.events.length;
   recorded
     .turn(2, serving(second))
@@ -250,7 +250,7 @@ test('nothing is logged or recorded after the end', (t) => {
     .hear(announced('+switch-master'))
     .pass(60_000);
   assert.equal(recorded.log.events.length, logged);
-  assert.deepEqual(recorded.recorder.stories(), []);
+  assert.deepEqual(recorded.reporter.records(), []);
 });
 
 test('the last hundred failovers are kept, and all are counted', (t) => {
@@ -259,12 +259,12 @@ test('the last hundred failovers are kept, and all are counted', (t) => {
     const to = generation % 2 === 0 ? second : first;
     recorded.turn(generation, serving(to)).relay({ kind: 'first-byte', generation });
   }
-  assert.equal(recorded.recorder.stories().length, 100);
-  assert.equal(recorded.recorder.stories().at(-1)?.generation, 151);
-  assert.equal(recorded.recorder.counts().failovers, 150);
+  assert.equal(recorded.reporter.records().length, 100);
+  assert.equal(recorded.reporter.records().at(-1)?.generation, 151);
+  assert.equal(recorded.reporter.counts().failovers, 150);
 });
 
-test('each turn of the view is logged once, at the level of what it means for clients', (t) => {
+test('each change of the view is logged once, at the level that fits its effect on clients', (t) => {
   const recorded = new Recorded(t);
   const reason = 'not one of 3 Sentinels knows it';
   recorded
@@ -292,14 +292,14 @@ test('each turn of the view is logged once, at the level of what it means for cl
   );
 });
 
-test('since when a phase stands is told anew with each phase and each generation, and with nothing else', async (t) => {
+test('since() changes with each phase and each generation, and with nothing else', async (t) => {
   const recorded = Recorded.serving(t);
   const later = async (change: () => unknown): Promise<boolean> => {
-    const before = recorded.recorder.since();
+    const before = recorded.reporter.since();
     const from = Date.now();
     while (Date.now() === from) await new Promise((resolve) => setImmediate(resolve));
     change();
-    return recorded.recorder.since() !== before;
+    return recorded.reporter.since() !== before;
   };
   assert.equal(await later(() => recorded.turn(1, serving(first), { degraded: ['x'] })), false);
   assert.equal(await later(() => recorded.turn(1, lost(first))), true);
@@ -307,7 +307,7 @@ test('since when a phase stands is told anew with each phase and each generation
   assert.equal(await later(() => recorded.turn(2, serving(second))), true);
 });
 
-test('a disagreement of Sentinels is logged once it has lasted, and once more when it is over', (t) => {
+test('a disagreement of Sentinels is logged once it has lasted, and again when it is over', (t) => {
   const recorded = Recorded.serving(t);
   const degraded = { degraded: ['a Sentinel is down'] };
   recorded.turn(1, serving(first), degraded).pass(1_999).turn(1, serving(first)).pass(10_000);
@@ -318,7 +318,7 @@ test('a disagreement of Sentinels is logged once it has lasted, and once more wh
   assert.equal(recorded.log.fieldsOf('master.sound').length, 1);
 });
 
-test('that nobody is served is an error once clients have waited in vain, and is told when it is over', (t) => {
+test('an outage is logged as an error once the first client is refused, and again when it is over', (t) => {
   const recorded = Recorded.serving(t);
   const counters = (refused: number, held: number): TunnelCounters => ({
     ...{ open: 0, held, admitted: 0, dialFailures: 0, acceptErrors: 0, upstreamBytes: 0, downstreamBytes: 0 },
@@ -337,7 +337,7 @@ test('that nobody is served is an error once clients have waited in vain, and is
   assert.deepEqual([over?.['lastedMs'], over?.['refused'], over?.['held']], [holdMs + 2_000, 5, 8]);
 });
 
-test('a stranger and a refused password are each told once', (t) => {
+test('a Sentinel of another deployment and a refused password are each logged once', (t) => {
   const recorded = Recorded.serving(t);
   const strangers = [{ sentinel: leader, id: 'an-id', names: second }];
   recorded.turn(1, serving(first), { strangers }).turn(1, serving(first), { strangers });
