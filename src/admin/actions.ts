@@ -8,19 +8,19 @@ import { answerJson, refuse, whoOf, type AdminEnv } from './guard.ts';
 import type { Actions, AdminCallbacks } from './callbacks.ts';
 import { statusVersion } from './status.ts';
 
-type Asked = Context<AdminEnv>;
+type RequestContext = Context<AdminEnv>;
 
-/** What the body of a request asks besides the action itself. */
-type Wishes = Readonly<Record<string, unknown>>;
+/** The options in the body of a request. */
+type ActionOptions = Readonly<Record<string, unknown>>;
 
 interface Action {
   /** The keys that the body may have. */
   readonly keys: readonly string[];
-  /** Throws a TunnelError that says why it cannot be done; `ST_USAGE` where a wish makes no sense. */
-  readonly act: (actions: Actions, name: string, wishes: Wishes) => Promise<object>;
+  /** Throws a TunnelError with the reason when the action fails; `ST_USAGE` for an invalid option. */
+  readonly act: (actions: Actions, name: string, options: ActionOptions) => Promise<object>;
 }
 
-/** What may be done to a database: `POST /databases/NAME/ACTION`. */
+/** The actions on a database: `POST /databases/NAME/ACTION`. */
 const actionsByName: Readonly<Record<string, Action>> = {
   hold: {
     keys: ['forMs'],
@@ -39,16 +39,16 @@ const actionsByName: Readonly<Record<string, Action>> = {
         maxLagWaitMs: milliseconds('maxLagWaitMs', maxLagWaitMs, usualMaxLagWaitMs, longestMaxLagWaitMs),
       };
       if (isGraceful && isForced)
-        throw new TunnelError('ST_USAGE', '"force" is for a failover that is not "graceful"');
+        throw new TunnelError('ST_USAGE', '"force" cannot be combined with "graceful"');
       if (isGraceful) return await actions.graceful(name, waits);
       const needless = Object.entries({ finishMs, maxLagWaitMs }).find(([, value]) => value !== undefined);
-      if (needless) throw new TunnelError('ST_USAGE', `"${needless[0]}" needs "graceful": true beside it`);
+      if (needless) throw new TunnelError('ST_USAGE', `"${needless[0]}" needs "graceful": true`);
       return { sentinel: await actions.failover(name, isForced) };
     },
   },
 };
 
-/** Adds the routes of the actions. */
+/** Adds the routes of the actions, behind the given guards. */
 export function databaseActions(
   app: Hono<AdminEnv>,
   callbacks: AdminCallbacks,
@@ -56,44 +56,43 @@ export function databaseActions(
   log: Log,
 ): void {
   for (const [action, { keys, act }] of Object.entries(actionsByName)) {
-    app.post(`/databases/:name/${action}`, ...guards, async (asked) => {
-      const name = asked.req.param('name');
+    app.post(`/databases/:name/${action}`, ...guards, async (context) => {
+      const name = context.req.param('name');
       const names = callbacks.overview().tunnels.map((tunnel) => tunnel.name);
-      if (!names.includes(name)) return refuse(asked, 404, `No database "${name}"`);
-      const body = await bodyOf(asked);
-      if (body === undefined) return refuse(asked, 400, 'The request has ended before its body');
-      log.info('admin.acted', { who: whoOf(asked), action, database: name });
-      return await attempt(asked, async () => await act(callbacks.actions, name, readWishes(body, keys)));
+      if (!names.includes(name)) return refuse(context, 404, `No database "${name}"`);
+      const body = await bodyOf(context);
+      if (body === undefined) return refuse(context, 400, 'The request ended before its body');
+      log.info('admin.acted', { who: whoOf(context), action, database: name });
+      return await attempt(context, async () => await act(callbacks.actions, name, readOptions(body, keys)));
     });
   }
 }
 
-/** Does what was asked for; what can go wrong in the world is told to whoever asked. */
-export async function attempt(asked: Asked, act: () => Promise<object>): Promise<Response> {
+/** Runs an action and responds with its result. A TunnelError becomes the response; other errors are defects and pass through. */
+export async function attempt(context: RequestContext, act: () => Promise<object>): Promise<Response> {
   try {
-    return answerJson(asked, { version: statusVersion, ...(await act()) });
+    return answerJson(context, { version: statusVersion, ...(await act()) });
   } catch (error) {
     if (!(error instanceof TunnelError)) throw error;
     const { message, code } = error;
-    return answerJson(asked, { error: message, code }, code === 'ST_USAGE' ? 400 : 409);
+    return answerJson(context, { error: message, code }, code === 'ST_USAGE' ? 400 : 409);
   }
 }
 
-/** `undefined` where the connection has ended before it: that is no defect, and nobody is left to tell. */
-async function bodyOf(asked: Asked): Promise<string | undefined> {
+/** @returns `undefined` when the connection ended first, which is no defect */
+async function bodyOf(context: RequestContext): Promise<string | undefined> {
   try {
-    return await asked.req.text();
+    return await context.req.text();
   } catch {
     return undefined;
   }
 }
 
 /**
- * The body as an object; an empty one wishes nothing.
- *
- * @throws TunnelError `ST_USAGE`
+ * @returns the body as an object; an empty body is an empty object
+ * @throws TunnelError `ST_USAGE` when it is no JSON object or has an unknown key
  */
-function readWishes(body: string, keys: readonly string[]): Wishes {
+function readOptions(body: string, keys: readonly string[]): ActionOptions {
   if (body.trim() === '') return {};
   let parsed: unknown;
   try {
@@ -102,13 +101,13 @@ function readWishes(body: string, keys: readonly string[]): Wishes {
     throw new TunnelError('ST_USAGE', 'The body is not JSON');
   }
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
-    throw new TunnelError('ST_USAGE', 'The body is no JSON object');
-  const stranger = Object.keys(parsed).find((key) => !keys.includes(key));
-  if (stranger !== undefined) {
+    throw new TunnelError('ST_USAGE', 'The body is not a JSON object');
+  const unknown = Object.keys(parsed).find((key) => !keys.includes(key));
+  if (unknown !== undefined) {
     const expected = keys.length === 0 ? 'an empty object' : keys.map((key) => `"${key}"`).join(', ');
-    throw new TunnelError('ST_USAGE', `Unknown key "${stranger}", expected ${expected}`);
+    throw new TunnelError('ST_USAGE', `Unknown key "${unknown}", expected ${expected}`);
   }
-  return parsed as Wishes;
+  return parsed as ActionOptions;
 }
 
 function flag(key: string, value: unknown): boolean {

@@ -8,84 +8,84 @@ import type { HoldView } from '../tunnel/route.ts';
 import type { FailoverRecord } from '../tunnel/failover-record.ts';
 import type { TunnelReading, TunnelView } from '../tunnel/tunnel-view.ts';
 
-/** All that the admin listener shows, as values that were made when it asked. */
+/** A snapshot of everything that the admin listener shows. */
 export interface Overview {
   readonly version: string;
   readonly engine: EngineName;
   readonly threads: number;
-  /** How late the loops that carry bytes or decide came to their beats. */
+  /** How late each event loop was for its heartbeats. */
   readonly lags: readonly LoopLag[];
-  /** How file descriptors are shared out; `undefined` where nothing limits them, or that cannot be read. */
+  /** How file descriptors are shared out; `undefined` without a limit, or when it cannot be read. */
   readonly descriptors: DescriptorBudget | undefined;
   readonly isDraining: boolean;
-  /** When a drain that is going on ends at the latest: wall clock, ISO 8601. */
+  /** The deadline of a drain in progress: wall clock, ISO 8601. */
   readonly drainUntil: string | undefined;
   /** Wall clock, ISO 8601. */
   readonly startedAt: string;
   readonly uptimeMs: number;
-  /** The file that the configuration was read from, where there was one. */
+  /** The configuration file, if any. */
   readonly configFile: string | undefined;
-  /** Why the log cannot be written just now, where it cannot. */
+  /** Why the log cannot be written; `undefined` while it can. */
   readonly logTrouble: string | undefined;
-  /** Lines of the log that have not been written so far. */
+  /** Dropped log lines. */
   readonly logDropped: number;
   readonly tunnels: readonly TunnelView[];
   readonly sentinels: readonly SentinelView[];
   readonly lastEventId: string;
 }
 
-/** What is sampled every second. */
+/** The values that the history samples every second. */
 export interface Readings {
-  /** Milliseconds since the start, as that of the overview. */
+  /** Milliseconds since the start, as in the overview. */
   readonly uptimeMs: number;
   readonly databases: readonly TunnelReading[];
 }
 
-/** What an operator may do to a database. */
+/** The actions of an operator on a database. */
 export interface Actions {
-  /** Lets new clients wait for `ms` milliseconds at most, whatever is known of the master. */
+  /** Makes new clients wait for at most `ms` milliseconds. */
   hold(name: string, ms: number): HoldView;
   /** @returns whether it was held */
   release(name: string): boolean;
   /** Cuts every session. @returns how many there were */
   cut(name: string): Promise<number>;
   /**
-   * Has Sentinel begin a failover.
+   * Asks Sentinel to begin a failover.
    *
-   * @param isForced whether it may lose what a replica lacks
-   * @returns the Sentinel that has begun it
-   * @throws TunnelError which replica is unfit, or what Sentinel has against it
+   * @param isForced skip the check that the replicas follow the master
+   * @returns the Sentinel that began it
+   * @throws TunnelError with the replica that does not follow, or the reason of Sentinel
    */
   failover(name: string, isForced: boolean): Promise<string>;
   /**
-   * The same once what clients have asked is answered and the replicas have everything; new clients wait meanwhile.
+   * Fails over once clients have their replies and the replicas have caught up; new clients wait meanwhile.
    *
-   * @returns how it went, when it is over
-   * @throws TunnelError why nothing has come of it
+   * @returns how it went, once it is over
+   * @throws TunnelError why there was no failover
    */
   graceful(name: string, waits: FailoverWaits): Promise<GracefulOutcome>;
 }
 
-/** What the admin listener needs of whoever runs the tunnels. */
+/** What the admin listener calls on the daemon. */
 export interface AdminCallbacks {
   readonly feed: EventFeed;
   overview(): Overview;
-  /** The part of it that is sampled: it costs little, however much is known. */
+  /** The sampled part of the overview; cheap for any number of databases. */
   readings(): Readings;
   /** The failovers that are over, by database, oldest first. */
   records(): readonly FailoverRecord[];
   /**
-   * Asks everything that carries bytes for a sign of life.
+   * Checks that every relay thread responds.
    *
-   * @param withinMs how long an answer may take, in milliseconds
-   * @returns the names of those that gave none
+   * @param withinMs deadline for the responses, in milliseconds
+   * @returns the names of the threads that did not respond
    */
   alive(withinMs: number): Promise<readonly string[]>;
-  /** Each is given the name of a database that there is. */
+  /** Callers pass only names of existing databases. */
   readonly actions: Actions;
   /**
-   * Reads the configuration again and goes over to it; `undefined` where there is nothing to read again. Gives what has
-   * changed, a line each; throws a TunnelError that says why nothing has.
+   * Reads the configuration again and applies it; `undefined` without a configuration file. Resolves with one line per change; throws
+   * a TunnelError with the reason when it changes nothing.
    */
   readonly reload: (() => Promise<readonly string[]>) | undefined;
 }

@@ -1,69 +1,70 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** Those that have not shown a token: they idle, speak slowly, or are answered. One more closes another. */
-export const mostStrangers = 48;
-/** So many more are kept while a probe of theirs is answered, whoever they are. */
+/** Connections that have not shown a token. One more closes another one. */
+export const mostUnauthenticated = 48;
+/** Further connections while the tunnel answers a probe of theirs, with or without a token. */
 const mostProbing = 16;
-/** Those that have shown the token, or follow the events. What is beyond is a stranger again. */
-const mostKnown = 32;
+/** Connections that have shown the token or follow the events. Beyond this number they count as unauthenticated. */
+export const mostAuthenticated = 32;
+/** All connections of an admin listener together. */
+export const mostConnections = mostUnauthenticated + mostProbing + mostAuthenticated;
 
 /**
- * Who is connected to the admin listener. Nobody is kept out by those who came before: where there are too many strangers,
- * the one that has been there for longest is closed, of the address that has the most of them. A probe that asks
- * at once is answered, whatever others do.
+ * The connections of the admin listener. Old connections never keep new ones out: when too many are unauthenticated, the oldest
+ * one of the address with the most connections is closed. A probe that arrives at once is always answered.
  */
 export class Connections {
-  /** By how long they have been strangers, longest first. */
-  readonly #strangers = new Set<Socket>();
+  /** Oldest first. */
+  readonly #unauthenticated = new Set<Socket>();
   readonly #probing = new Set<Socket>();
-  readonly #known = new Set<Socket>();
-  readonly #crowded: () => void;
+  readonly #authenticated = new Set<Socket>();
+  readonly #closedOne: () => void;
 
-  /** @param crowded called for each that is closed to make room */
-  constructor(crowded: () => void) {
-    this.#crowded = crowded;
+  /** @param closedOne called for each connection that is closed to make room */
+  constructor(closedOne: () => void) {
+    this.#closedOne = closedOne;
   }
 
   add(socket: Socket): void {
     socket.once('close', () => {
-      for (const group of [this.#strangers, this.#probing, this.#known]) group.delete(socket);
+      for (const group of [this.#unauthenticated, this.#probing, this.#authenticated]) group.delete(socket);
     });
-    this.#addStranger(socket);
+    this.#addUnauthenticated(socket);
   }
 
-  /** Keeps a connection until a probe of it is answered. */
+  /** Keeps a connection until its probe is answered. */
   probed(socket: Socket, response: ServerResponse): void {
-    if (this.#probing.size >= mostProbing || !this.#strangers.delete(socket)) return;
+    if (this.#probing.size >= mostProbing || !this.#unauthenticated.delete(socket)) return;
     this.#probing.add(socket);
     response.once('close', () => {
-      if (this.#probing.delete(socket) && !socket.destroyed) this.#addStranger(socket);
+      if (this.#probing.delete(socket) && !socket.destroyed) this.#addUnauthenticated(socket);
     });
   }
 
-  /** Keeps a connection for as long as it is open. */
-  know(socket: Socket): void {
-    if (this.#known.size >= mostKnown || socket.destroyed) return;
-    this.#strangers.delete(socket);
+  /** Keeps a connection as long as it is open. */
+  authenticated(socket: Socket): void {
+    if (this.#authenticated.size >= mostAuthenticated || socket.destroyed) return;
+    this.#unauthenticated.delete(socket);
     this.#probing.delete(socket);
-    this.#known.add(socket);
+    this.#authenticated.add(socket);
   }
 
-  #addStranger(socket: Socket): void {
-    this.#strangers.add(socket);
-    if (this.#strangers.size <= mostStrangers) return;
-    const victim = this.#longestOfTheBusiest();
-    if (!victim) return;
-    this.#strangers.delete(victim);
-    victim.destroy();
-    this.#crowded();
+  #addUnauthenticated(socket: Socket): void {
+    this.#unauthenticated.add(socket);
+    if (this.#unauthenticated.size <= mostUnauthenticated) return;
+    const oldest = this.#oldestOfBusiestAddress();
+    if (!oldest) return;
+    this.#unauthenticated.delete(oldest);
+    oldest.destroy();
+    this.#closedOne();
   }
 
-  #longestOfTheBusiest(): Socket | undefined {
+  #oldestOfBusiestAddress(): Socket | undefined {
     const counts = new Map<string | undefined, number>();
-    for (const { remoteAddress } of this.#strangers)
+    for (const { remoteAddress } of this.#unauthenticated)
       counts.set(remoteAddress, (counts.get(remoteAddress) ?? 0) + 1);
     const most = Math.max(...counts.values());
-    return [...this.#strangers].find(({ remoteAddress }) => counts.get(remoteAddress) === most);
+    return [...this.#unauthenticated].find(({ remoteAddress }) => counts.get(remoteAddress) === most);
   }
 }

@@ -14,7 +14,7 @@ export interface Sample {
   readonly value: number | HistogramView;
 }
 
-/** One metric: its name and meaning, and how its samples are read out of an overview. */
+/** One metric: its name, its meaning, and how to read its samples from an overview. */
 export interface Family {
   readonly name: string;
   readonly type: 'counter' | 'gauge' | 'histogram';
@@ -26,7 +26,7 @@ export interface Family {
 
 type Reading = number | boolean | HistogramView | undefined;
 
-/** Every metric of our own, in the order in which they are printed. `docs/metrics.md` lists them, and a test compares. */
+/** Every `sentinel_tunnel_*` metric, in the order of the output. `docs/metrics.md` lists them, and a test compares. */
 export const families: readonly Family[] = [
   ofAll('build_info', 'gauge', 'The version that runs; always 1', ['version'], ({ version }) => [
     { labels: { version }, value: 1 },
@@ -255,7 +255,7 @@ function ofSentinels(
   );
 }
 
-/** What is not known has no sample: a 0 would be a claim. */
+/** An unknown value has no sample, because 0 would be wrong. */
 function sample(labels: Labels, reading: Reading): readonly Sample[] {
   if (reading === undefined) return [];
   return [{ labels, value: typeof reading === 'boolean' ? Number(reading) : reading }];

@@ -5,33 +5,35 @@ import type { LogLevel } from '../telemetry/log.ts';
 import { sentenceOf } from '../telemetry/pretty.ts';
 import { securityHeaders } from './guard.ts';
 
-/** So many may follow the events at once. */
+/** How many clients may follow the events at once. */
 const mostFollowers = 16;
-/** A follower for which more than this waits here, in bytes, reads too slowly and is cut off. */
+/** A follower with more unsent bytes than this reads too slowly and is cut off. */
 const mostUnsentBytes = 256 * 1024;
-/** A comment is sent this often, in milliseconds, so that either side sees when the other has gone. */
+/** How often a comment is sent, in milliseconds, so that each side notices when the other is gone. */
 const beatMs = 10_000;
-/** When a browser is to come back after it was cut off, in milliseconds. */
+/** When a browser reconnects after it was cut off, in milliseconds. */
 const retryMs = 1_000;
 
-/** An event as it is sent and listed: with its sentence. */
-export interface ToldEvent extends FedEvent {
+/** An event with its sentence, as it is sent and listed. */
+export interface EventWithSentence extends FedEvent {
   readonly sentence: string;
 }
 
-export function toldEvent(fed: FedEvent): ToldEvent {
+/** @returns the event with its sentence for people */
+export function withSentence(fed: FedEvent): EventWithSentence {
   return { ...fed, sentence: sentenceOf(fed.event, fed.fields) };
 }
 
+/** What a follower receives. */
 export interface Following {
   readonly level: LogLevel;
-  /** What is told first. */
+  /** Events to send first. */
   readonly backlog: readonly FedEvent[];
-  /** It read too slowly. */
+  /** Called when it is cut off because it read too slowly. */
   readonly dropped: () => void;
 }
 
-/** Those who follow the events, each on a response that stays open. */
+/** The followers of the events, each on a response that stays open. */
 export class Followers {
   readonly #feed: EventFeed;
   readonly #open = new Set<ServerResponse>();
@@ -79,5 +81,5 @@ export class Followers {
 
 /** One event of a stream. JSON has no line breaks, so one `data` line is enough. */
 function frame(event: FedEvent): string {
-  return `id: ${event.id}\nevent: log\ndata: ${printableJson(toldEvent(event))}\n\n`;
+  return `id: ${event.id}\nevent: log\ndata: ${printableJson(withSentence(event))}\n\n`;
 }

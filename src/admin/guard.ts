@@ -7,12 +7,12 @@ import type { Secret } from '../net/secret.ts';
 import { printableJson } from '../printable.ts';
 import type { Connections } from './connections.ts';
 
-/** What every handler of the admin listener gets. */
+/** The environment of every handler of the admin listener. */
 export interface AdminEnv {
   Bindings: HttpBindings;
 }
 
-/** Nothing but what this listener serves itself is loaded, framed or kept. */
+/** The page loads only what this listener serves; nothing may frame it or cache it. */
 export const securityHeaders: Readonly<Record<string, string>> = {
   'Content-Security-Policy':
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
@@ -24,13 +24,13 @@ export const securityHeaders: Readonly<Record<string, string>> = {
   'X-Content-Type-Options': 'nosniff',
 };
 
-/** Puts the headers on every answer, refusals too. */
+/** Sets the security headers on every response, errors included. */
 export const withSecurityHeaders: MiddlewareHandler<AdminEnv> = async (context, next) => {
   await next();
   for (const [name, value] of Object.entries(securityHeaders)) context.res.headers.set(name, value);
 };
 
-/** A middleware that lets pass what it has nothing to say against. */
+/** A middleware that answers with a refusal, or passes the request on when there is none. */
 function unless(whyNot: (context: Context<AdminEnv>) => Response | undefined): MiddlewareHandler<AdminEnv> {
   return async (context, next) => {
     const refusal = whyNot(context);
@@ -40,10 +40,10 @@ function unless(whyNot: (context: Context<AdminEnv>) => Response | undefined): M
 }
 
 /**
- * Turns away whoever comes under a name that is not ours: a page of another site whose name suddenly leads to this
- * address (DNS rebinding) still says its own name. A unix socket is out of a browser's reach.
+ * Refuses requests with an unknown Host header. This stops DNS rebinding, where the name of another site resolves to this address:
+ * the browser still sends that name. Browsers cannot reach a unix socket.
  *
- * @param hosts names that are ours, besides `localhost` and the address that was connected to
+ * @param hosts accepted names besides `localhost` and the address of the connection
  */
 export function onlyKnownHosts(hosts: readonly string[]): MiddlewareHandler<AdminEnv> {
   const known = new Set(['localhost', '127.0.0.1', '::1', ...hosts.map((host) => host.toLowerCase())]);
@@ -57,25 +57,25 @@ export function onlyKnownHosts(hosts: readonly string[]): MiddlewareHandler<Admi
   });
 }
 
-/** Turns away what a page of another origin has sent: nothing here is for other sites. */
+/** Refuses requests from pages of other origins. */
 export const onlyOwnOrigin: MiddlewareHandler<AdminEnv> = unless((context) => {
   const header = (name: string): string | undefined => context.req.header(name);
   const origin = header('origin');
   const site = header('sec-fetch-site') ?? 'none';
   const isOwn = origin === undefined || origin === `http://${header('host') ?? ''}`;
-  // A link that leads here from elsewhere may be followed: it shows the page, and tells nobody what it says.
+  // A link from another site may be followed: it shows the page, and that site does not see it.
   const isVisit =
     context.req.method === 'GET' &&
     header('sec-fetch-mode') === 'navigate' &&
     header('sec-fetch-dest') === 'document';
   if (isOwn && (site === 'same-origin' || site === 'none' || isVisit)) return undefined;
-  return refuse(context, 403, 'Requests of other origins are refused');
+  return refuse(context, 403, 'Requests from other origins are refused');
 });
 
 /**
- * Asks for `Authorization: Bearer TOKEN`, where there is a token. Before it nothing is read of what a request carries.
+ * Requires `Authorization: Bearer TOKEN` if a token is configured. The body of a request is not read before that.
  *
- * @param connections are told whose connection has shown it
+ * @param connections notes which connections are authenticated
  */
 export function onlyWithToken(
   token: Secret | undefined,
@@ -84,7 +84,7 @@ export function onlyWithToken(
   return unless((context) => {
     if (token === undefined) return undefined;
     if (isBearer(context, token)) {
-      connections.know(context.env.incoming.socket);
+      connections.authenticated(context.env.incoming.socket);
       return undefined;
     }
     context.header('WWW-Authenticate', 'Bearer realm="sentinel-tunnel"');
@@ -92,20 +92,20 @@ export function onlyWithToken(
   });
 }
 
-/** Lets nobody act where nobody can be told from anybody else. */
+/** Refuses every action when no token is configured. */
 export function onlyWhereTokens(token: Secret | undefined): MiddlewareHandler<AdminEnv> {
   return unless((context) => {
     if (token !== undefined) return undefined;
-    // Whoever shows one has read it in the file: what is missing is that we have.
+    // A client that sends a token has read it in the file, so only the reload is missing.
     const text =
       context.req.header('authorization') === undefined
         ? 'configure "admin.token" or "admin.tokenFile", and reload (SIGHUP)'
-        : 'the configuration in force has no "admin.token"; where the file has one by now, reload (SIGHUP, systemctl reload)';
+        : 'the running configuration has no "admin.token"; if the file has one now, reload (SIGHUP, systemctl reload)';
     return refuse(context, 403, `Actions need a token: ${text}`);
   });
 }
 
-/** An answer that says why not. */
+/** @returns an error response with its reason as JSON */
 export function refuse(
   context: Context,
   status: 400 | 401 | 403 | 404 | 409 | 413 | 421 | 501 | 502 | 503,
@@ -114,17 +114,17 @@ export function refuse(
   return answerJson(context, { error }, status);
 }
 
-/** Any answer: what a person sees of it with `curl` steers no terminal, and to a program it is the same JSON. */
+/** @returns a JSON response with control characters escaped, so that it is safe in a terminal */
 export function answerJson(context: Context, value: object, status: ContentfulStatusCode = 200): Response {
   return context.body(printableJson(value), status, { 'Content-Type': 'application/json' });
 }
 
-/** Who asks, for the log. */
+/** @returns the address of the client, for the log */
 export function whoOf(context: Context<AdminEnv>): string {
   return plainAddress(context.env.incoming.socket.remoteAddress ?? 'unix socket');
 }
 
-/** Compared by digests of one length, in a time that tells nothing of where they differ. */
+/** Compares digests in constant time. */
 function isBearer(context: Context<AdminEnv>, token: Secret): boolean {
   const given = /^Bearer +(.+)$/i.exec(context.req.header('authorization') ?? '')?.[1] ?? '';
   return timingSafeEqual(digest(given), digest(token.reveal()));
@@ -140,7 +140,7 @@ function hostOf(header = ''): string {
   return v6 ?? name;
 }
 
-/** An IPv4 address as it is written, also where a socket of both families gave it as `::ffff:1.2.3.4`. */
+/** @returns an IPv4 address in its usual form, also for `::ffff:1.2.3.4` from a dual-stack socket */
 function plainAddress(address: string): string {
   const mapped = address.startsWith('::ffff:') ? address.slice('::ffff:'.length) : '';
   return isIP(mapped) === 4 ? mapped : address;

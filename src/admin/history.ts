@@ -1,7 +1,7 @@
 import type { TunnelReading } from '../tunnel/tunnel-view.ts';
 import type { Readings } from './callbacks.ts';
 
-/** Between two samples, in milliseconds: a plot of ten minutes is seldom wider than 600 pixels. */
+/** Time between two samples, in milliseconds: a plot of ten minutes is rarely wider than 600 pixels. */
 const everyMs = 1_000;
 /** Ten minutes: what the plots of the dashboard show. */
 export const keptSamples = 600;
@@ -11,13 +11,13 @@ export interface DatabaseHistory {
   readonly database: string;
   /** When each sample was taken: wall clock, in milliseconds. */
   readonly atMs: readonly number[];
-  /** The same in milliseconds since the start of the tunnel, which no change of the wall clock moves. */
+  /** The same in milliseconds since the start of the tunnel, so that a change of the wall clock does not matter. */
   readonly uptimeMs: readonly number[];
   /** Whether the master was served. */
   readonly serving: readonly boolean[];
-  /** When the phase of that moment had begun: wall clock, in milliseconds. */
+  /** When the phase of that moment began: wall clock, in milliseconds. */
   readonly sinceMs: readonly number[];
-  /** Counters as those of `GET /status`; `null` while the database did not listen. */
+  /** The counters of `GET /status`; `null` while the database did not listen. */
   readonly upstreamBytes: readonly (number | null)[];
   readonly downstreamBytes: readonly (number | null)[];
   readonly open: readonly (number | null)[];
@@ -25,13 +25,12 @@ export interface DatabaseHistory {
 }
 
 /**
- * The last ten minutes of every database, for those who open the dashboard after an incident. One sample a second in
- * arrays that are made once: 33 bytes each, so 20 kB for a database, and 10 kB for the times that all of them share.
- * The timer keeps no process alive.
+ * The last ten minutes of every database, for a dashboard that is opened after an incident. One sample a second in preallocated
+ * arrays: 33 bytes each, so 20 kB per database and 10 kB for the shared times. The timer does not keep the process alive.
  */
 export class History {
   readonly #read: () => Readings;
-  /** All are written at the same place, which goes round. */
+  /** Ring buffers; all share the position `#next`. */
   readonly #atMs = new Float64Array(keptSamples);
   readonly #uptimeMs = new Float64Array(keptSamples);
   #columns: ReadonlyMap<string, Columns> = new Map();
@@ -49,14 +48,14 @@ export class History {
     }, everyMs).unref();
   }
 
-  /** Forgets everything, too. */
+  /** Stops sampling and discards all samples. */
   stop(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
     this.#columns = new Map();
   }
 
-  /** Takes a sample of every database. Those that are gone are forgotten. */
+  /** Samples every database, and discards removed ones. */
   sample(): void {
     const { uptimeMs, databases } = this.#read();
     this.#atMs[this.#next] = Date.now();
@@ -71,7 +70,7 @@ export class History {
     this.#next = (this.#next + 1) % keptSamples;
   }
 
-  /** @returns no samples where none has been taken of it yet */
+  /** @returns the samples of a database; none for an unknown one */
   of(database: string): DatabaseHistory {
     const columns = this.#columns.get(database);
     const count = columns?.count ?? 0;
@@ -101,7 +100,7 @@ type Column = Float64Array | Uint32Array;
 const servingFlag = 1;
 const knownFlag = 2;
 
-/** What is kept of one database. */
+/** The samples of one database. */
 class Columns {
   readonly upstreamBytes = new Float64Array(keptSamples);
   readonly downstreamBytes = new Float64Array(keptSamples);
@@ -109,7 +108,7 @@ class Columns {
   readonly open = new Uint32Array(keptSamples);
   readonly held = new Uint32Array(keptSamples);
   readonly #flags = new Uint8Array(keptSamples);
-  /** Samples since it has been there, as many as are kept. */
+  /** Samples taken, at most `keptSamples`. */
   count = 0;
 
   write(place: number, { isServing, since, counters }: TunnelReading): void {

@@ -5,14 +5,14 @@ import { readPage } from './page.ts';
 import type { AdminCallbacks } from './callbacks.ts';
 import { AdminServer } from './server.ts';
 
-/** Whoever asked for a reload over this listener hears of it before it makes room for another, in milliseconds. */
-const partingMs = 100;
+/** How long a reload over this listener waits before the listener closes, so that its response is sent, in milliseconds. */
+const replyMs = 100;
 
-/** The admin listener of a daemon, if it is to have one; under another configuration it makes room for another. */
+/** The admin listener of a daemon, if configured. A changed configuration replaces it. */
 export class AdminListener {
   readonly #callbacks: AdminCallbacks;
   readonly #log: Log;
-  /** Outlives a change of the listener; kept only while there is one. */
+  /** Survives a replacement of the listener; kept only while one is configured. */
   readonly #history: History;
   #config: AdminConfig | undefined;
   #server: AdminServer | undefined;
@@ -26,7 +26,7 @@ export class AdminListener {
     this.#history = new History(() => callbacks.readings());
   }
 
-  /** Begins to listen, where it is to; does not wait for it. */
+  /** Starts to listen in the background, if configured. */
   open(): void {
     if (!this.#config) {
       this.#history.stop();
@@ -36,18 +36,18 @@ export class AdminListener {
     this.#server = new AdminServer(this.#config, this.#callbacks, this.#history, readPage(), this.#log);
   }
 
-  /** Goes over to another configuration in the background. Of several at once the latest counts. */
+  /** Applies another configuration in the background; of several at once the latest. */
   change(config: AdminConfig | undefined): void {
     this.#config = config;
     this.#changing ??= this.#replace();
   }
 
-  /** From now on nothing is opened any more; what is open stays until `close`. */
+  /** Opens nothing from now on; what is open stays until `close`. */
   end(): void {
     this.#isEnding = true;
   }
 
-  /** Resolves when it no longer listens and nobody is connected. */
+  /** Resolves when the listener and every connection are closed. */
   async close(): Promise<void> {
     this.end();
     await this.#changing;
@@ -56,7 +56,7 @@ export class AdminListener {
   }
 
   async #replace(): Promise<void> {
-    await new Promise((resolve) => setTimeout(resolve, partingMs));
+    await new Promise((resolve) => setTimeout(resolve, replyMs));
     await this.#server?.close();
     this.#server = undefined;
     this.#changing = undefined;

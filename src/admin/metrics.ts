@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as nextTick } from 'node:timers/promises';
 import { collectDefaultMetrics, Registry, type Metric, type OpenMetricsContentType } from 'prom-client';
 import { families, type Family, type Labels, type Sample } from './families.ts';
 import { openDescriptors } from './open-descriptors.ts';
@@ -10,7 +10,7 @@ export interface Scrape {
   readonly text: string;
 }
 
-/** Of what prom-client tells of the process, that which a person looks at. All of it, and no more, is kept. */
+/** The process metrics of prom-client that are exported. */
 export const processFamilies = [
   'process_cpu_user_seconds_total',
   'process_cpu_system_seconds_total',
@@ -23,7 +23,7 @@ export const processFamilies = [
   'nodejs_heap_size_used_bytes',
 ] as const;
 
-/** What a registry of prom-client asks of a metric. */
+/** The part of a metric that a registry of prom-client reads. */
 interface Printed {
   name: string;
   readonly help: string;
@@ -32,16 +32,16 @@ interface Printed {
 }
 
 /**
- * The metrics of one daemon, read out of its overview when somebody asks: nothing is counted for them on the way of a
- * byte. Printed as Prometheus text or as OpenMetrics.
+ * The metrics of one daemon, read from its overview at each scrape; the data plane counts nothing extra for them. Prints Prometheus
+ * text or OpenMetrics.
  */
 export class Metrics {
   readonly #overview: () => Overview;
   readonly #prometheus = new Registry();
   readonly #open = openMetrics();
   readonly #running = new Map<Registry | Registry<OpenMetricsContentType>, Promise<Scrape>>();
-  #seen: Overview | undefined;
-  #turns: Promise<unknown> = Promise.resolve();
+  #current: Overview | undefined;
+  #ticks: Promise<unknown> = Promise.resolve();
 
   constructor(overview: () => Overview) {
     this.#overview = overview;
@@ -49,7 +49,7 @@ export class Metrics {
     for (const registry of [this.#prometheus, this.#open] as const) {
       for (const family of families)
         register(registry, family, async () => {
-          await this.#turn();
+          await this.#tick();
           return samplesOf(family, this.#look());
         });
       for (const metric of processMetrics())
@@ -58,9 +58,9 @@ export class Metrics {
   }
 
   /**
-   * Those who ask while one is made get that one.
+   * Concurrent calls share one scrape.
    *
-   * @param accept the header of the request
+   * @param accept the `Accept` header of the request
    */
   scrape(accept: string | undefined): Promise<Scrape> {
     const registry = accept?.includes('application/openmetrics-text') ? this.#open : this.#prometheus;
@@ -70,7 +70,7 @@ export class Metrics {
   }
 
   async #scrape(registry: Registry | Registry<OpenMetricsContentType>): Promise<Scrape> {
-    this.#seen = undefined; // made anew, once per scrape
+    this.#current = undefined; // read once per scrape
     try {
       return { contentType: registry.contentType, text: await registry.metrics() };
     } finally {
@@ -78,27 +78,27 @@ export class Metrics {
     }
   }
 
-  /** One family in a turn of the event loop: printing those of a thousand databases at once would keep everything else waiting. */
-  async #turn(): Promise<void> {
-    const turn = this.#turns.then(() => nextTurn());
-    this.#turns = turn;
-    await turn;
+  /** One family per loop iteration: printing those of a thousand databases at once would block the main thread. */
+  async #tick(): Promise<void> {
+    const tick = this.#ticks.then(() => nextTick());
+    this.#ticks = tick;
+    await tick;
   }
 
   #look(): Overview {
-    this.#seen ??= this.#overview();
-    return this.#seen;
+    this.#current ??= this.#overview();
+    return this.#current;
   }
 }
 
-/** The types of prom-client know a constructor without arguments alone. */
+/** The types of prom-client allow only a constructor without arguments. */
 function openMetrics(): Registry<OpenMetricsContentType> {
   const registry = new Registry<OpenMetricsContentType>();
   registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
   return registry;
 }
 
-/** Puts a metric into a registry by the only methods that the registry calls. */
+/** Registers a metric with the only methods that the registry calls. */
 function register(
   registry: Registry | Registry<OpenMetricsContentType>,
   { name, help, type }: Pick<Printed, 'name' | 'help' | 'type'>,
@@ -119,7 +119,7 @@ interface ProcessMetric extends Pick<Printed, 'name' | 'help' | 'type'> {
 
 let collected: readonly ProcessMetric[] | undefined;
 
-/** That of prom-client lists every descriptor at every scrape, which is most of what a scrape would cost. */
+/** The metric of prom-client lists every descriptor, which would be most of the cost of a scrape. */
 function withOwnCount({ name, help, type }: ProcessMetric): ProcessMetric {
   return {
     ...{ name, help, type },
@@ -131,12 +131,12 @@ function withOwnCount({ name, help, type }: ProcessMetric): ProcessMetric {
 }
 
 /**
- * By default prom-client looks at the event loop every 10 ms, which wakes an idle process a hundred times a second. The
- * longest time that a timer of Node takes, in milliseconds: its figures are not kept, for `loop_lag_seconds` tells them.
+ * The longest timer of Node, in milliseconds. By default prom-client checks the event loop every 10 ms, which wakes an idle process
+ * a hundred times a second; `loop_lag_seconds` replaces its figures.
  */
 const never = 2_147_483_647;
 
-/** There is one process, so these are collected once, however many daemons live in it. */
+/** Collected once per process, also with several daemons in it. */
 function processMetrics(): readonly ProcessMetric[] {
   if (collected) return collected;
   const registry = new Registry();

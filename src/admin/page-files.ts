@@ -3,8 +3,9 @@ import { createRequire } from 'node:module';
 import { dirname, join, sep } from 'node:path';
 
 /**
- * The files of the dashboard in the package, by their path below it with forward slashes; none where there is no such
- * folder. The single-file executable is built with another module in this one's place.
+ * The single-file executable is built with another module in place of this one.
+ *
+ * @returns the files of the dashboard, by their path with forward slashes; none when the package has no dashboard
  */
 export function pageFiles(): ReadonlyMap<string, Uint8Array<ArrayBuffer>> {
   const require = createRequire(import.meta.url);

@@ -2,7 +2,7 @@ import { extname } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { pageFiles } from './page-files.ts';
 
-/** The files of the dashboard, held in memory: nothing a request says reaches the file system. */
+/** The files of the dashboard, held in memory so that no request reaches the file system. */
 export class Page {
   readonly #files: ReadonlyMap<string, PageFile>;
 
@@ -19,16 +19,15 @@ export class Page {
   }
 
   /**
-   * The answer to a request for a path; `undefined` where nothing is there.
-   *
-   * @param encodings what the asker says in `Accept-Encoding`
+   * @param encodings the `Accept-Encoding` header of the request
+   * @returns the response for a path; `undefined` for an unknown path
    */
   answer(path: string, encodings = ''): Response | undefined {
     const file = this.#files.get(path);
     if (!file) return undefined;
     const headers = { 'Content-Type': file.type, Vary: 'Accept-Encoding' };
     if (!/\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))/.test(encodings)) return new Response(file.body, { headers });
-    // When it is asked for the first time: most tunnels are never looked at.
+    // Compressed at the first request, because most dashboards are never opened.
     file.zipped ??= new Uint8Array(gzipSync(file.body, { level: 9 }));
     return new Response(file.zipped, { headers: { ...headers, 'Content-Encoding': 'gzip' } });
   }
@@ -40,7 +39,7 @@ interface PageFile {
   zipped: Uint8Array<ArrayBuffer> | undefined;
 }
 
-/** What the page may be made of. */
+/** The allowed file types. */
 const types: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
   '.css': 'text/css; charset=utf-8',
@@ -51,7 +50,7 @@ const types: Readonly<Record<string, string>> = {
   '.webmanifest': 'application/manifest+json',
 };
 
-/** The dashboard of the package; empty where there is none. */
+/** @returns the dashboard of the package; empty when there is none */
 export function readPage(): Page {
   return new Page(pageFiles());
 }

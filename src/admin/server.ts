@@ -6,7 +6,7 @@ import { messageOf } from '../errors.ts';
 import { Backoff } from '../lifecycle/backoff.ts';
 import { sleep } from '../lifecycle/sleep.ts';
 import { whyNotListening } from '../net/errno.ts';
-import { usualAdminPlaces } from '../net/admin-places.ts';
+import { defaultAdminAddresses } from '../net/admin-address.ts';
 import { formatListenAddress, type ListenAddress } from '../net/endpoint.ts';
 import { names } from '../net/names.ts';
 import { claim, prepareClaim, release, temporaryPath, type SocketFile } from '../net/socket-file.ts';
@@ -19,22 +19,21 @@ import type { AdminCallbacks } from './callbacks.ts';
 import { adminRoutes, probePaths } from './routes.ts';
 import { RepeatLimit } from '../telemetry/repeat-limit.ts';
 
-/** Nobody who means it needs longer for these, in milliseconds. */
+/** Deadlines for the headers, the whole request and the next request of a connection, in milliseconds. */
 const headersMs = 5_000;
 const requestMs = 10_000;
 const idleMs = 5_000;
-/** A connection on which nothing moves for this long is closed, in milliseconds; followers hear a beat more often. */
+/** A connection without traffic for this long is closed, in milliseconds; followers receive a comment more often. */
 const stalledMs = 30_000;
-const lookMs = 1_000;
+const checkMs = 1_000;
 const mostHeaderBytes = 8 * 1024;
 const firstRetryMs = 1_000;
 const mostRetryMs = 30_000;
-/** A unix socket is for its owner and the group: whoever may connect may see everything. */
+/** A unix socket is for its owner and group only, because a client sees everything. */
 const socketMode = 0o660;
 
 /**
- * The listener for probes, metrics and operators. An address that cannot be had is tried again and again; nothing that
- * happens here stops what carries bytes.
+ * The listener for probes, metrics and operators. Retries an address that it cannot listen on. No failure here affects the relay.
  */
 export class AdminServer {
   readonly #config: AdminConfig;
@@ -47,7 +46,7 @@ export class AdminServer {
   #file: SocketFile | undefined;
   #listening: ListenAddress | undefined;
 
-  /** Begins to listen; does not wait for it. */
+  /** Starts to listen in the background. */
   constructor(config: AdminConfig, callbacks: AdminCallbacks, history: History, page: Page, log: Log) {
     this.#config = config;
     this.#log = log;
@@ -70,7 +69,7 @@ export class AdminServer {
         headersTimeout: headersMs,
         requestTimeout: requestMs,
         keepAliveTimeout: idleMs,
-        connectionsCheckingInterval: lookMs,
+        connectionsCheckingInterval: checkMs,
         maxHeaderSize: mostHeaderBytes,
         noDelay: true,
       },
@@ -83,12 +82,12 @@ export class AdminServer {
     this.#opening = this.#open();
   }
 
-  /** Where it listens; `undefined` while it does not. */
+  /** The open address; `undefined` while there is none. */
   get listening(): ListenAddress | undefined {
     return this.#listening;
   }
 
-  /** Resolves when it no longer listens and nobody is connected. */
+  /** Resolves when the listener and every connection are closed. */
   async close(): Promise<void> {
     this.#closing.abort();
     await this.#opening;
@@ -109,36 +108,37 @@ export class AdminServer {
     const { signal } = this.#closing;
     const { listen, isUsual } = this.#config;
     const address = formatListenAddress(listen);
-    let told: string | undefined;
+    let logged: string | undefined;
     while (!signal.aborted) {
       try {
-        await (isUsual ? this.#listenOnUsual() : this.#listen(listen));
+        await (isUsual ? this.#listenOnDefault() : this.#listen(listen));
         return;
       } catch (error) {
         const reason = whyNotListening(error);
-        // An operator does not need the same line every half minute.
-        if (reason !== told) this.#log.warn('admin.failed', { address, reason });
-        told = reason;
+        // The same reason is not logged again every half minute.
+        if (reason !== logged) this.#log.warn('admin.failed', { address, reason });
+        logged = reason;
       }
-      await sleep(backoff.next(), signal).catch(() => undefined); // the only reason is that it is to close
+      await sleep(backoff.next(), signal).catch(() => undefined); // rejects only when it closes
     }
   }
 
-  /** On the first of the usual ports that is free. */
-  async #listenOnUsual(): Promise<void> {
-    const [usual] = usualAdminPlaces;
-    for (const [index, place] of usualAdminPlaces.entries()) {
+  /** Listens on the first free default port. */
+  async #listenOnDefault(): Promise<void> {
+    const [preferred] = defaultAdminAddresses;
+    for (const [index, place] of defaultAdminAddresses.entries()) {
       try {
         await this.#listen(place);
-        if (place !== usual)
+        if (place !== preferred)
           this.#log.warn('admin.moved', {
             address: formatListenAddress(place),
-            usual: formatListenAddress(usual),
+            usual: formatListenAddress(preferred),
           });
         return;
       } catch (error) {
         const isTaken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
-        if (!isTaken || this.#closing.signal.aborted || index === usualAdminPlaces.length - 1) throw error;
+        if (!isTaken || this.#closing.signal.aborted || index === defaultAdminAddresses.length - 1)
+          throw error;
       }
     }
   }
@@ -163,7 +163,7 @@ export class AdminServer {
   }
 }
 
-/** What goes wrong is answered by the routes themselves; their promise has nothing to say. */
+/** The routes answer every failure themselves, so their promise is not awaited. */
 function listenerOf(
   listener: ReturnType<typeof getRequestListener>,
   connections: Connections,

@@ -8,20 +8,20 @@ import type { FailoverRecord } from '../tunnel/failover-record.ts';
 import type { ListenerView, TunnelView } from '../tunnel/tunnel-view.ts';
 import type { Overview } from './callbacks.ts';
 
-/** Grows when something is taken out of the shape or changes its meaning, not when something is added. */
+/** Increases when a field is removed or changes its meaning, not when one is added. */
 export const statusVersion = 1;
 
-/** What `GET /status` answers. `docs/admin.md` explains it, and a test compares the two. */
+/** The response to `GET /status`. `docs/admin.md` explains it, and a test compares the two. */
 export interface Status {
   readonly version: typeof statusVersion;
   readonly program: ProgramStatus;
-  /** Whether every database can be used now, and if not, why: the answer of `/readyz`. */
+  /** Whether every database is usable, and if not, why: the response to `/readyz`. */
   readonly ready: boolean;
   readonly reasons: readonly string[];
   readonly databases: readonly DatabaseStatus[];
   /** Seeds first. */
   readonly sentinels: readonly SentinelStatus[];
-  /** The id of the latest event: `/events?since=` it misses nothing. */
+  /** The id of the latest event, for `/events?since=`. */
   readonly lastEventId: string;
 }
 
@@ -29,21 +29,21 @@ export interface ProgramStatus {
   readonly version: string;
   readonly engine: EngineName;
   readonly threads: number;
-  /** `draining` from the moment when a stop was asked for. */
+  /** `draining` from the start of a stop on. */
   readonly state: 'running' | 'draining';
-  /** When sessions that are open still are cut: wall clock, ISO 8601; `null` unless it drains. */
+  /** When the remaining sessions are cut: wall clock, ISO 8601; `null` unless it drains. */
   readonly drainUntil: string | null;
   /** Wall clock, ISO 8601. */
   readonly startedAt: string;
   readonly now: string;
   readonly uptimeMs: number;
-  /** The file that the configuration was read from; `null` where there was none. */
+  /** The configuration file; `null` if there is none. */
   readonly configFile: string | null;
-  /** How file descriptors are shared out; `null` where nothing limits them, or that cannot be read. */
+  /** How file descriptors are shared out; `null` without a limit, or when it cannot be read. */
   readonly descriptors: DescriptorBudget | null;
-  /** Why the log cannot be written just now; `null` where it can. */
+  /** Why the log cannot be written; `null` while it can. */
   readonly logTrouble: string | null;
-  /** How many lines of the log have not been written so far. */
+  /** How many log lines were dropped. */
   readonly logDropped: number;
 }
 
@@ -55,30 +55,30 @@ export interface DatabaseStatus {
   readonly phase: Phase['kind'];
   /** Since when: wall clock, ISO 8601. */
   readonly since: string;
-  /** Where sessions go now: `host:port`, or `null` while nothing is served. */
+  /** The served master, `host:port`; `null` while none is served. */
   readonly master: string | null;
-  /** `confirmed` by an answer of Sentinel, or `provisional` on the new master's word; `null` while nothing is served. */
+  /** `confirmed` by Sentinel, or `provisional` while only the new master reports its role; `null` while none is served. */
   readonly standing: 'confirmed' | 'provisional' | null;
-  /** The replicas that the master counts, `host:port`; none where it does not tell of them. */
+  /** The replicas that the master reports, `host:port`. */
   readonly replicas: readonly string[];
-  /** Servers that the Sentinels list as its replicas and that it does not count: `down`, or up and `apart` from it. */
+  /** Replicas that only the Sentinels list: `down`, or up and `apart` from the master. */
   readonly absent: readonly { readonly address: string; readonly state: 'down' | 'apart' }[];
   readonly generation: number;
   readonly epoch: number | null;
-  /** The view as the code runs on it. */
+  /** The view that the tunnel acts on. */
   readonly view: MasterView;
   readonly degraded: readonly string[];
   readonly listen: readonly ListenerStatus[];
-  /** Sessions and bytes since the listeners were opened; `null` while they are not. */
+  /** Sessions and bytes since the listeners opened; `null` before. */
   readonly counters: TunnelCounters | null;
-  /** That an operator lets new clients wait; `null` where none does. */
+  /** The hold of an operator; `null` without one. */
   readonly hold: HoldView | null;
   /** The latest failover without its lines, which `/failovers` has. */
   readonly lastFailover: Omit<FailoverRecord, 'lines'> | null;
 }
 
 export interface ListenerStatus {
-  /** `host:port` or `unix:/path`; the real port where 0 was asked for. */
+  /** `host:port` or `unix:/path`; the real port if port 0 is configured. */
   readonly address: string;
   readonly open: boolean;
   readonly reason: string | null;
@@ -95,30 +95,30 @@ export interface SentinelStatus {
   readonly errors: number;
   readonly failures: number;
   readonly latencyMs: number | null;
-  /** What it last said of each database. */
+  /** Its last reply for each database. */
   readonly said: readonly SaidStatus[];
 }
 
 export interface SaidStatus {
   readonly database: string;
-  /** An `address`, that it does not know the name (`unknown`), an `error`, or nothing (`unreachable`). */
+  /** `address`; `unknown` if it does not monitor the name; `error`; `unreachable` without a reply. */
   readonly kind: LastAnswer['answer']['kind'];
-  /** `host:port`, where it is an address. */
+  /** `host:port` of an `address`. */
   readonly address: string | null;
   readonly epoch: number | null;
   readonly flags: readonly string[];
-  /** What it said instead, or why it could not be reached. */
+  /** The text of an error, or why it is unreachable. */
   readonly text: string | null;
-  /** Whether it belongs to another deployment, and has no vote. */
+  /** Whether it belongs to another deployment and has no vote. */
   readonly stranger: boolean;
-  /** Whether it names the server that is served, by whatever name; `null` where it names none, or none is served. */
+  /** Whether it names the served master, under any alias; `null` if it names none or none is served. */
   readonly agrees: boolean | null;
   /** Wall clock, ISO 8601. */
   readonly at: string;
   readonly latencyMs: number | null;
 }
 
-/** The status for an overview. Pure. */
+/** @returns the status for an overview */
 export function statusOf(overview: Overview): Status {
   const { tunnels, sentinels, isDraining, lastEventId } = overview;
   const databases = tunnels.map(databaseStatus);
@@ -180,7 +180,7 @@ function databaseStatus(tunnel: TunnelView): DatabaseStatus {
   };
 }
 
-/** Why a client of a database would not be served now; `undefined` where it would. */
+/** @returns why a new client would not be served; `undefined` if it would */
 function whyNotReady({ view, listeners, hold }: TunnelView): string | undefined {
   const closed = listeners.find(({ isOpen }) => !isOpen);
   if (closed) {

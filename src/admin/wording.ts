@@ -3,27 +3,27 @@ import type { HoldView } from '../tunnel/route.ts';
 import type { DatabaseStatus, ProgramStatus, SaidStatus, SentinelStatus } from './status.ts';
 
 /**
- * Words for what a tunnel reports: one source for the command line and the dashboard. Pure, and without anything of Node, since it
- * is built for browsers too.
+ * The wording of states, shared by the command line and the dashboard. It is built for browsers too, so it imports nothing that needs
+ * Node.
  */
 
-/** How good something is. */
+/** The severity of a state. */
 export type Tone = 'good' | 'busy' | 'poor' | 'bad' | 'plain' | 'idle';
 
-/** The one state that a database is in, for clients, and the one reason for it. */
+/** The state of a database for its clients, and the reason. */
 export interface DatabaseWording {
   readonly tone: Tone;
   /** One or two words. */
   readonly word: string;
-  /** What it means for clients; empty where the word says it. */
+  /** What it means for clients; empty if the word says it. */
   readonly meaning: string;
-  /** Why it is so; `undefined` where all is well. */
+  /** The reason; `undefined` for a healthy state. */
   readonly reason: string | undefined;
   /** Since when, ISO 8601. */
   readonly since: string;
 }
 
-/** Whether the tunnel stops, and until when it lets sessions go on; older tunnels do not say until when. */
+/** Whether the tunnel drains, and until when; older versions do not report until when. */
 export type Drain = Pick<ProgramStatus, 'state'> & Partial<Pick<ProgramStatus, 'drainUntil'>>;
 
 type NotServing = Exclude<DatabaseStatus['phase'], 'serving'>;
@@ -37,7 +37,7 @@ const phases: Readonly<Record<NotServing, readonly [Tone, string, string]>> = {
 
 const noReason = 'no reason given';
 
-/** What hinders clients the most comes first: nobody listens, nothing is served, an operator holds them. */
+/** @returns the state that affects clients most: first a closed listener, then no served master, then a hold */
 export function databaseWording(database: DatabaseStatus, now: Date, program?: Drain): DatabaseWording {
   const { phase, master, standing, since, hold, listen, reason, view } = database;
   if (program?.state === 'draining') {
@@ -76,29 +76,29 @@ export function untilWords({ drainUntil }: Drain, now: Date): string {
   return drainUntil ? `, until ${clock(drainUntil, now)}` : '';
 }
 
-/** Older tunnels do not say. */
+/** Older versions do not report `holdMs`. */
 function refusedAfter({ holdMs }: Partial<HoldView>): string {
   return holdMs === undefined ? '' : `, each is refused after ${lasting(holdMs)}`;
 }
 
-/** What a Sentinel says of a database. */
+/** The reply of a Sentinel for a database. */
 export interface SaidWording {
   readonly tone: Tone;
   /** One or two words. */
   readonly word: string;
   readonly detail: string;
-  /** Whether the Sentinel is wrong, or gives no answer to go by. */
+  /** Whether the Sentinel is wrong, or gives no usable reply. */
   readonly isFault: boolean;
 }
 
-/** Flags with which a Sentinel says that a master is not well, the gravest first. */
+/** Flags of a master that Sentinel considers unhealthy, most severe first. */
 const oddFlags = [
   ['o_down', 'agreed: down'],
   ['s_down', 'says: down'],
   ['disconnected', 'disconnected'],
 ] as const;
 
-/** @param standing of that database: while the new master is provisional, a Sentinel that still names the old one is not wrong */
+/** @param standing of that database: while the new master is provisional, a Sentinel may still name the old one */
 export function saidWording(said: SaidStatus, standing: DatabaseStatus['standing']): SaidWording {
   const { kind, address, epoch, text, agrees } = said;
   if (kind === 'unknown')
@@ -109,7 +109,7 @@ export function saidWording(said: SaidStatus, standing: DatabaseStatus['standing
   }
   const flags = said.flags.filter((flag) => flag !== 'master');
   const named = [address, ...(epoch === null ? [] : [`epoch ${String(epoch)}`]), ...flags].join(', ');
-  // Older tunnels do not say.
+  // Older versions do not report it.
   if ((said.stranger as boolean | undefined) === true)
     return {
       tone: 'poor',
@@ -127,17 +127,17 @@ export function saidWording(said: SaidStatus, standing: DatabaseStatus['standing
     : { tone: 'plain', word: 'answers', detail: named, isFault: false };
 }
 
-/** Whether the announcements of a Sentinel arrive. */
+/** Whether the tunnel receives the announcements of a Sentinel. */
 export const subscriptionWords: Readonly<Record<SentinelStatus['subscription'], string>> = {
   subscribed: 'heard',
   refused: 'refused by its ACL',
   none: 'not heard',
 };
 
-/** Why a server that the Sentinels list as a replica is no replica of the master. */
+/** Why the master does not report a replica that the Sentinels list. */
 export const absentWords: Readonly<Record<DatabaseStatus['absent'][number]['state'], string>> = {
   down: 'Sentinel reports this replica as down',
-  apart: 'a replica that is up and does not replicate from the master',
+  apart: 'this replica is up but does not replicate from the master',
 };
 
 /** `1 session`, `2 sessions`, `1,234 sessions`. */
@@ -145,15 +145,16 @@ export function count(many: number, what: string): string {
   return `${grouped(many)} ${what}${many === 1 ? '' : 's'}`;
 }
 
-/** A whole number in groups of three digits. */
+/** @returns a whole number in groups of three digits */
 export function grouped(number: number): string {
   return String(Math.round(number)).replace(/\B(?=(\d{3})+$)/g, ',');
 }
 
 /**
- * A length of time in its two largest units: `740 ms`, `12 s`, `3 min 10 s`, `4 h 12 min`, `3 d 4 h`.
+ * A duration in its two largest units: `740 ms`, `12 s`, `3 min 10 s`, `4 h 12 min`, `3 d 4 h`.
  *
- * @param least the smallest unit that is shown
+ * @param ms milliseconds
+ * @param least the smallest unit to show
  */
 export function lasting(ms: number, least: 'ms' | 's' = 'ms'): string {
   if (ms < 1_000) return least === 's' ? '0 s' : `${String(Math.max(0, Math.round(ms)))} ms`;

@@ -5,7 +5,7 @@ import { show } from '../config/problems.ts';
 import { readSmallFile, whyUnreadable } from '../config/files.ts';
 import { messageOf, TunnelError } from '../errors.ts';
 import { formatListenAddress, type ListenAddress } from '../net/endpoint.ts';
-import { usualAdminPort } from '../net/admin-places.ts';
+import { defaultAdminPort } from '../net/admin-address.ts';
 import { Secret } from '../net/secret.ts';
 import type { AdminPlace } from './admin-client.ts';
 import { findAdmin } from './find-admin.ts';
@@ -59,7 +59,7 @@ function addressFrom(said: unknown, from: string): ListenAddress {
   if (address.kind === 'tcp' && address.port === 0) {
     throw new TunnelError(
       'ST_USAGE',
-      `${from}: port 0 is chosen by the kernel, give --admin ${formatListenAddress({ ...address, port: usualAdminPort })} with the real one`,
+      `${from}: port 0 is chosen by the kernel, give --admin ${formatListenAddress({ ...address, port: defaultAdminPort })} with the real one`,
     );
   }
   return address;

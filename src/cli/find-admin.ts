@@ -1,5 +1,5 @@
 import { TunnelError } from '../errors.ts';
-import { usualAdminPlaces } from '../net/admin-places.ts';
+import { defaultAdminAddresses } from '../net/admin-address.ts';
 import { formatListenAddress, type ListenAddress } from '../net/endpoint.ts';
 import { AdminClient } from './admin-client.ts';
 
@@ -14,9 +14,9 @@ const answerMs = 3_000;
  * @throws TunnelError `ST_USAGE` where several answer: which one is meant has to be said
  */
 export async function findAdmin(): Promise<ListenAddress> {
-  const answers = await Promise.all(usualAdminPlaces.map(isTunnelAt));
-  const found = usualAdminPlaces.filter((_, at) => answers[at]);
-  if (found.length <= 1) return found[0] ?? usualAdminPlaces[0];
+  const answers = await Promise.all(defaultAdminAddresses.map(isTunnelAt));
+  const found = defaultAdminAddresses.filter((_, at) => answers[at]);
+  if (found.length <= 1) return found[0] ?? defaultAdminAddresses[0];
   const list = found.map(formatListenAddress).join(', ');
   throw new TunnelError('ST_USAGE', `Several tunnels answer here, at ${list}: say which one with --admin`);
 }

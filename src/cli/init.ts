@@ -7,7 +7,7 @@ import { parseConfig } from '../config/parse.ts';
 import { show } from '../config/problems.ts';
 import { parseText } from '../config/text.ts';
 import { TunnelError } from '../errors.ts';
-import { usualAdminPort } from '../net/admin-places.ts';
+import { defaultAdminPort } from '../net/admin-address.ts';
 import { formatEndpoint } from '../net/endpoint.ts';
 import { printable } from '../printable.ts';
 import { takeInventory } from '../sentinel/members/inventory.ts';
@@ -72,10 +72,10 @@ export async function init(flags: InitFlags, host: Host): Promise<number> {
     );
   }
   const ports = await freePorts(names.length, firstPort);
-  const adminPort = (await isFree(usualAdminPort)) ? undefined : await nextAdminPort(ports);
+  const adminPort = (await isFree(defaultAdminPort)) ? undefined : await nextAdminPort(ports);
   if (adminPort !== undefined)
     warn(
-      `the usual admin port ${String(usualAdminPort)} is taken, as by redis_exporter: the admin listener is on 127.0.0.1:${String(adminPort)}`,
+      `the usual admin port ${String(defaultAdminPort)} is taken, as by redis_exporter: the admin listener is on 127.0.0.1:${String(adminPort)}`,
     );
   const draft: Draft = {
     sentinels,
@@ -142,7 +142,7 @@ async function write(text: string, { output, force = false }: InitFlags, host: H
 }
 
 async function nextAdminPort(others: readonly number[]): Promise<number | undefined> {
-  const free = await freePorts(others.length + 1, usualAdminPort + 1);
+  const free = await freePorts(others.length + 1, defaultAdminPort + 1);
   return free.find((port) => !others.includes(port));
 }
 

@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
 import type { z } from 'zod';
 import { messageOf } from '../errors.ts';
-import { usualAdminPlaces } from '../net/admin-places.ts';
+import { defaultAdminAddresses } from '../net/admin-address.ts';
 import { isLoopback, type ListenAddress } from '../net/endpoint.ts';
 import { Secret, type Credentials } from '../net/secret.ts';
 import type { Access, ClientTls, Identity, ServerTls } from '../net/tls.ts';
@@ -55,7 +55,7 @@ export class AccessReader {
     if (input === false || input === 'off' || (input === undefined && !isDefault)) return undefined;
     const { token, tokenFile, hosts } = input ?? { hosts: [] };
     const isUsual = input?.listen === undefined;
-    const listen = isUsual ? usualAdminPlaces[0] : readListenAddress(input.listen);
+    const listen = isUsual ? defaultAdminAddresses[0] : readListenAddress(input.listen);
     if (!listen) return undefined;
     if (token !== undefined && tokenFile !== undefined)
       this.#problem(['admin', 'tokenFile'], 'set "token" or "tokenFile", not both');

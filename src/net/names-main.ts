@@ -1,4 +1,4 @@
 import process from 'node:process';
-import { runNamesChild } from './names-child.ts';
+import { runNamesChild } from './look-up.ts';
 
 runNamesChild(process);

@@ -1,8 +1,7 @@
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
 import process from 'node:process';
 import { childArguments } from './child-arguments.ts';
-import { lookUp, type Found } from './look-up.ts';
-import type { Question } from './names-child.ts';
+import { lookUp, type LookupResult, type LookupRequest } from './look-up.ts';
 
 /**
  * How many names may be looked up at once. libuv uses half of its threads for that, and each takes 10 KiB of memory. Where
@@ -19,7 +18,7 @@ const mostStartMs = 10_000;
 /** Where it cannot be started, it is tried again after this, in milliseconds. */
 const retryMs = 60_000;
 
-type Answer = (found: Found) => void;
+type LookupCallback = (found: LookupResult) => void;
 
 /**
  * Looks names up in a process of its own, which is started with the first name. getaddrinfo(3) cannot be cancelled, and
@@ -29,9 +28,9 @@ type Answer = (found: Found) => void;
  * Where no process can be started, with however few threads, names are looked up in this one.
  */
 export class NamesProcess {
-  readonly #asked = new Map<string, Answer>();
+  readonly #asked = new Map<string, LookupCallback>();
   /** For want of a thread; in the order in which they were asked. */
-  readonly #waiting = new Map<string, Answer>();
+  readonly #waiting = new Map<string, LookupCallback>();
   #child: ChildProcess | undefined;
   #isReady = false;
   /** Of `mostAtOnce`, which one is allowed here as far as is known. */
@@ -51,7 +50,7 @@ export class NamesProcess {
   }
 
   /** Looks up a name that is not being looked up. The answer comes later. */
-  ask(name: string, answer: Answer): void {
+  ask(name: string, answer: LookupCallback): void {
     if (performance.now() < this.#unavailableUntilMs) lookUp(name, answer);
     else if (this.#asked.size >= this.#mostAtOnce) this.#wait(name, answer);
     else {
@@ -73,11 +72,11 @@ export class NamesProcess {
     for (const answer of this.#takeAll().values()) answer('EAI_AGAIN');
   }
 
-  #send(child: ChildProcess, name: string, answer: Answer): void {
+  #send(child: ChildProcess, name: string, answer: LookupCallback): void {
     this.#asked.set(name, answer);
     this.#hold(child);
     // What is not sent is answered when the process ends. One that could not be started may have no channel.
-    if (child.connected) child.send({ name } satisfies Question, () => undefined);
+    if (child.connected) child.send({ name } satisfies LookupRequest, () => undefined);
   }
 
   #start(): ChildProcess | undefined {
@@ -120,7 +119,7 @@ export class NamesProcess {
     return child;
   }
 
-  #answered(child: ChildProcess, { name, found }: { name: string; found: Found }): void {
+  #answered(child: ChildProcess, { name, found }: { name: string; found: LookupResult }): void {
     const answer = this.#asked.get(name);
     this.#asked.delete(name);
     const [next] = this.#waiting;
@@ -149,7 +148,7 @@ export class NamesProcess {
     }
   }
 
-  #wait(name: string, answer: Answer): void {
+  #wait(name: string, answer: LookupCallback): void {
     this.#waiting.set(name, answer);
     this.#impatience ??= setTimeout(() => this.#child?.kill('SIGKILL'), mostWaitMs).unref();
   }
@@ -159,7 +158,7 @@ export class NamesProcess {
     this.#impatience = undefined;
   }
 
-  #takeAll(): ReadonlyMap<string, Answer> {
+  #takeAll(): ReadonlyMap<string, LookupCallback> {
     const all = new Map([...this.#asked, ...this.#waiting]);
     this.#asked.clear();
     this.#waiting.clear();
@@ -179,6 +178,6 @@ export class NamesProcess {
   }
 }
 
-function isAnswer(message: unknown): message is { name: string; found: Found } {
+function isAnswer(message: unknown): message is { name: string; found: LookupResult } {
   return typeof message === 'object' && message !== null && 'name' in message && 'found' in message;
 }

@@ -1,5 +1,5 @@
 import { isIP, isIPv6, type LookupFunction } from 'node:net';
-import type { Found } from './look-up.ts';
+import type { LookupResult } from './look-up.ts';
 import { NamesProcess } from './names-process.ts';
 
 /** How long a name that had an address before is waited for, in milliseconds. Name servers that are well take 1 to 50. */
@@ -14,19 +14,19 @@ const mostKept = 1_024;
 /** No name is longer (RFC 1035, 2.3.4), with a final dot. */
 const longestName = 254;
 
-type Answer = (found: Found) => void;
+type LookupCallback = (result: LookupResult) => void;
 
 interface LookUp {
-  readonly waiting: Set<Answer>;
+  readonly waiting: Set<LookupCallback>;
   /** Until those who wait are given the last good addresses, where there are any. */
   grace: NodeJS.Timeout | undefined;
   isLate: boolean;
 }
 
 /** Where names are looked up. */
-export interface LookUps {
+export interface Resolver {
   /** The answer comes later, and to one question per name at a time. */
-  ask(name: string, answer: Answer): void;
+  ask(name: string, answer: LookupCallback): void;
   close(): void;
 }
 
@@ -36,18 +36,18 @@ export interface LookUps {
  * addresses are given; a name that does not exist any more has none.
  */
 export class Names {
-  readonly #lookUps: LookUps;
+  readonly #resolver: Resolver;
   readonly #running = new Map<string, LookUp>();
   /** The one that was looked up last is last. */
   readonly #good = new Map<string, readonly string[]>();
   #users = 0;
 
-  constructor(lookUps: LookUps) {
-    this.#lookUps = lookUps;
+  constructor(resolver: Resolver) {
+    this.#resolver = resolver;
   }
 
   /** Calls back once, never before this returns. An IP address is its own answer. */
-  find(name: string, answer: Answer): void {
+  find(name: string, answer: LookupCallback): void {
     if (isIP(name) !== 0) {
       later(answer, [name]);
       return;
@@ -72,10 +72,10 @@ export class Names {
       const tooLate = setTimeout(() => {
         reject(lookUpError(host, 'EAI_AGAIN'));
       }, listenMs);
-      this.find(host, (found) => {
+      this.find(host, (result) => {
         clearTimeout(tooLate);
-        if (typeof found !== 'string' && found[0] !== undefined) resolve(found[0]);
-        else reject(lookUpError(host, String(found)));
+        if (typeof result !== 'string' && result[0] !== undefined) resolve(result[0]);
+        else reject(lookUpError(host, String(result)));
       });
     });
   }
@@ -88,7 +88,7 @@ export class Names {
       if (!isUsed) return;
       isUsed = false;
       this.#users -= 1;
-      if (this.#users === 0) this.#lookUps.close();
+      if (this.#users === 0) this.#resolver.close();
     };
   }
 
@@ -102,19 +102,19 @@ export class Names {
         answerAll(lookUp, good);
       }, graceMs);
     }
-    this.#lookUps.ask(name, (found) => {
+    this.#resolver.ask(name, (result) => {
       clearTimeout(lookUp.grace);
       this.#running.delete(name);
-      answerAll(lookUp, this.#kept(name, found));
+      answerAll(lookUp, this.#kept(name, result));
     });
     return lookUp;
   }
 
-  #kept(name: string, found: Found): Found {
+  #kept(name: string, result: LookupResult): LookupResult {
     const before = this.#good.get(name);
     this.#good.delete(name);
-    const good = typeof found !== 'string' ? found : found === 'ENOTFOUND' ? undefined : before;
-    if (!good) return found;
+    const good = typeof result !== 'string' ? result : result === 'ENOTFOUND' ? undefined : before;
+    if (!good) return result;
     this.#good.set(name, good);
     const [oldest] = this.#good.keys();
     if (oldest !== undefined && this.#good.size > mostKept) this.#good.delete(oldest);
@@ -130,13 +130,13 @@ export function lookupUnless(
   object: (addresses: readonly string[]) => NodeJS.ErrnoException | undefined,
 ): LookupFunction {
   return (name, { all }, answer) => {
-    names.find(name, (found) => {
-      const error = typeof found === 'string' ? lookUpError(name, found) : object(found);
-      if (error || typeof found === 'string') {
+    names.find(name, (result) => {
+      const error = typeof result === 'string' ? lookUpError(name, result) : object(result);
+      if (error || typeof result === 'string') {
         answer(error ?? null, ''); // there are no addresses then, whatever the types say
         return;
       }
-      const addresses = found.map((address) => ({ address, family: isIPv6(address) ? 6 : 4 }));
+      const addresses = result.map((address) => ({ address, family: isIPv6(address) ? 6 : 4 }));
       const [first] = addresses;
       if (all) answer(null, addresses);
       else answer(null, first?.address ?? '', first?.family);
@@ -156,14 +156,14 @@ function lookUpError(name: string, code: string): NodeJS.ErrnoException {
   });
 }
 
-function answerAll({ waiting: all }: LookUp, found: Found): void {
+function answerAll({ waiting: all }: LookUp, result: LookupResult): void {
   const waiting = [...all];
   all.clear();
-  for (const answer of waiting) answer(found);
+  for (const answer of waiting) answer(result);
 }
 
-function later(answer: Answer, found: Found): void {
+function later(answer: LookupCallback, result: LookupResult): void {
   queueMicrotask(() => {
-    answer(found);
+    answer(result);
   });
 }

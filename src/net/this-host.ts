@@ -9,7 +9,7 @@ const loopbackNames = /^(localhost|ip6-localhost|ip6-loopback)$|\.localhost$|^lo
  * Whether a host, as somebody writes it, means the one who reads it: a loopback address, or a name of it. Nothing is
  * looked up.
  */
-export function meansItsReader(host: string): boolean {
+export function isLoopbackName(host: string): boolean {
   const canonical = canonicalHost(host);
   if (canonical === '::1' || loopbackNames.test(canonical)) return true;
   return isIPv4(canonical) && canonical.startsWith('127.');
@@ -18,7 +18,7 @@ export function meansItsReader(host: string): boolean {
 /** Whether an IP address is one of this host's: a loopback address, or one of an interface. */
 export function isOfThisHost(address: string): boolean {
   const canonical = canonicalHost(address);
-  if (meansItsReader(canonical)) return true;
+  if (isLoopbackName(canonical)) return true;
   return Object.values(networkInterfaces()).some((addresses) =>
     addresses?.some((each) => canonicalHost(each.address) === canonical),
   );

@@ -1,7 +1,7 @@
 import { isIPv4 } from 'node:net';
 import { mapEndpoint, ruleFor, type AddressMap } from '../net/address-map.ts';
 import { parsePort, type Endpoint } from '../net/endpoint.ts';
-import { meansItsReader } from '../net/this-host.ts';
+import { isLoopbackName } from '../net/this-host.ts';
 
 /** Where an address was reported, which decides what it means here. */
 export interface Origin {
@@ -48,7 +48,7 @@ export function readReported(
   const isMappedToHost = ruleFor(map, reported)?.to.host !== undefined;
   return {
     endpoint: mapEndpoint(map, reported, serverPort),
-    isReachable: isMappedToHost || !isRemote || !meansItsReader(host),
+    isReachable: isMappedToHost || !isRemote || !isLoopbackName(host),
   };
 }
 

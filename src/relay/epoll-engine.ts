@@ -1,7 +1,7 @@
 import { TunnelError, messageOf } from '../errors.ts';
 import { Permits, unlimited } from '../lifecycle/permits.ts';
 import { names } from '../net/names.ts';
-import { OpenListeners } from '../net/open-listeners.ts';
+import { OpenListeners } from '../net/own-listeners.ts';
 import { checkRing } from '../os/ring-check.ts';
 import { openKernel, type Syscalls } from '../os/syscalls.ts';
 import type { LoopLag } from '../telemetry/lag.ts';

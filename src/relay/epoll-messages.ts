@@ -1,5 +1,5 @@
 import type { ListenAddress } from '../net/endpoint.ts';
-import type { Found } from '../net/look-up.ts';
+import type { LookupResult } from '../net/look-up.ts';
 import type { TunnelCommand, TunnelEvent, TunnelSpec } from './core/engine.ts';
 import type { OpenListener } from './io/epoll/acceptor.ts';
 import type { Stalled } from './io/epoll/loop.ts';
@@ -15,7 +15,7 @@ export type ThreadCommand =
   /** Where this process listens now: what is not to be dialled. */
   | { readonly kind: 'own-addresses'; readonly addresses: readonly ListenAddress[] }
   /** The answer to a `look-up`. */
-  | { readonly kind: 'looked-up'; readonly host: string; readonly found: Found }
+  | { readonly kind: 'looked-up'; readonly host: string; readonly found: LookupResult }
   /** To be answered with `alive`, in the iteration in which it is read. */
   | { readonly kind: 'greet' }
   | { readonly kind: 'stop' };

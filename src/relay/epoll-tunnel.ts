@@ -2,7 +2,7 @@ import type { ListenerConfig } from '../config/types.ts';
 import { TunnelError } from '../errors.ts';
 import { Permits } from '../lifecycle/permits.ts';
 import { formatListenAddress, type ListenAddress } from '../net/endpoint.ts';
-import type { OpenListeners } from '../net/open-listeners.ts';
+import type { OpenListeners } from '../net/own-listeners.ts';
 import type { Syscalls } from '../os/syscalls.ts';
 import { Counters } from './core/counters.ts';
 import { Durations, durationsLength, sumOfDurations, type DurationsView } from './core/durations.ts';

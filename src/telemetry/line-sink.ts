@@ -29,7 +29,7 @@ export class LineSink {
   #waitingBytes = 0;
   #writing: Promise<void> | undefined;
   /** The end of writes to an outlet of before. */
-  #former: Promise<void> | undefined;
+  #previous: Promise<void> | undefined;
   /** Dropped since the last report, and why the last of them was. */
   #unreported = 0;
   #reason = '';
@@ -46,8 +46,8 @@ export class LineSink {
   }
 
   /** Whether an outlet of before still has not taken what it was given. */
-  get isHaunted(): boolean {
-    return this.#former !== undefined;
+  get isPreviousBusy(): boolean {
+    return this.#previous !== undefined;
   }
 
   add(line: string): void {
@@ -71,9 +71,9 @@ export class LineSink {
     this.#isFull = false;
     if (writing) {
       const former = writing.finally(() => {
-        if (this.#former === former) this.#former = undefined;
+        if (this.#previous === former) this.#previous = undefined;
       });
-      this.#former = former;
+      this.#previous = former;
       this.#writing = undefined;
     } else before.close();
     if (this.#waiting.length > 0) this.#writing = this.#write();
@@ -81,8 +81,8 @@ export class LineSink {
   }
 
   /** Resolves when the outlet of before has taken what it was given, or `ms` milliseconds have passed. */
-  async former(ms: number): Promise<void> {
-    if (this.#former) await within(ms, this.#former);
+  async previous(ms: number): Promise<void> {
+    if (this.#previous) await within(ms, this.#previous);
   }
 
   /**
@@ -95,7 +95,7 @@ export class LineSink {
     const written = async (): Promise<void> => {
       while (this.#writing) await this.#writing;
     };
-    await within(withinMs, Promise.all([written(), this.#former]));
+    await within(withinMs, Promise.all([written(), this.#previous]));
     this.#isClosed = true;
     this.#waiting = [];
     if (!this.#writing) this.#outlet.close();

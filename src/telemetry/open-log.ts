@@ -51,7 +51,7 @@ export interface OpenLog {
 /** How long a file may take to be opened, in milliseconds. */
 const openMs = 2_000;
 /** What the last lines may take to be written, in milliseconds. */
-const partingMs = 1_000;
+const closeMs = 1_000;
 
 /**
  * @param troubled told when lines cannot be written any more, in a sentence; there is no log to tell it
@@ -80,8 +80,9 @@ export async function openLog(
   let changing: Promise<unknown> = Promise.resolve();
   async function goOnWith(next: string): Promise<void> {
     // Whatever does not end occupies one of the few threads that also look up names and read configurations.
-    await sink.former(openMs);
-    if (sink.isHaunted) throw unwritable(next, 'the log file of before still has not taken its last lines');
+    await sink.previous(openMs);
+    if (sink.isPreviousBusy)
+      throw unwritable(next, 'the log file of before still has not taken its last lines');
     sink.redirect(await opener.open(next));
   }
   /** One change after another, in the order in which they were asked for. */
@@ -124,7 +125,7 @@ export async function openLog(
         file = changed.file;
         present = formatted(changed, standardOutput, write);
       }),
-    close: () => sink.close(partingMs),
+    close: () => sink.close(closeMs),
   };
 }
 

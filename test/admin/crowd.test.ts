@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { test } from 'node:test';
-import { mostStrangers } from '../../src/admin/connections.ts';
+import { mostUnauthenticated } from '../../src/admin/connections.ts';
 import { Secret } from '../../src/net/secret.ts';
 import { ask, eventually, EventStream, withoutLeaks } from '../support/index.ts';
 import { Stage, token } from './stage.ts';
@@ -64,7 +64,7 @@ test('a probe from elsewhere is answered while one address comes again and again
   await withoutLeaks(async () => {
     await using stage = await Stage.open({ token: new Secret(token) });
     using crowd = new Crowd(Number(stage.where), 300, 0, '127.0.0.2');
-    await eventually(() => crowd.closed > mostStrangers);
+    await eventually(() => crowd.closed > mostUnauthenticated);
     for (let index = 0; index < 50; index += 1) {
       const { status } = await ask(stage.where, '/readyz');
       assert.equal(status, 200);
@@ -84,7 +84,7 @@ test('a probe that is being answered keeps its connection', deadline, async () =
     const answer = ask(stage.where, '/livez');
     await eventually(() => isAsked);
     using crowd = new Crowd(Number(stage.where), 80, 50);
-    await eventually(() => crowd.closed > mostStrangers);
+    await eventually(() => crowd.closed > mostUnauthenticated);
     release([]);
     assert.equal((await answer).status, 200);
   });
@@ -95,7 +95,7 @@ test('whoever has shown the token stays connected', deadline, async () => {
     await using stage = await Stage.open({ token: new Secret(token) });
     await using stream = await EventStream.open(stage.where, '/events', bearer);
     using crowd = new Crowd(Number(stage.where), 80, 50);
-    await eventually(() => crowd.closed > mostStrangers);
+    await eventually(() => crowd.closed > mostUnauthenticated);
     stage.daemon.log.info('log.reopened', { signal: 'SIGHUP' });
     await eventually(() => stream.data().some(({ event }) => event === 'log.reopened'));
     assert.equal((await ask(stage.where, '/status', { headers: bearer })).status, 200);

@@ -75,7 +75,7 @@ test('without a token nobody acts, and with one only who has it', async () => {
     assert.equal(refused.status, 403);
     assert.match(
       refused.text,
-      /in force has no \\"admin\.token\\"; where the file has one by now, reload \(SIGHUP/,
+      /running configuration has no \\"admin\.token\\"; if the file has one now, reload \(SIGHUP/,
     );
     const bare = await ask(open.where, '/reload', { method: 'POST' });
     assert.match(bare.text, /configure \\"admin\.token\\" or .*, and reload \(SIGHUP\)/);

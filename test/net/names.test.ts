@@ -1,25 +1,25 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { Found } from '../../src/net/look-up.ts';
-import { Names, type LookUps } from '../../src/net/names.ts';
+import type { LookupResult } from '../../src/net/look-up.ts';
+import { Names, type Resolver } from '../../src/net/names.ts';
 import { eventually } from '../support/index.ts';
 
 /** Answers when the test wants. */
-class Asked implements LookUps {
+class Asked implements Resolver {
   readonly names: string[] = [];
   isClosed = false;
-  readonly #answers = new Map<string, (found: Found) => void>();
+  readonly #answers = new Map<string, (result: LookupResult) => void>();
 
-  ask(name: string, answer: (found: Found) => void): void {
+  ask(name: string, answer: (result: LookupResult) => void): void {
     assert.ok(!this.#answers.has(name), `${name} is looked up already`);
     this.names.push(name);
     this.#answers.set(name, answer);
   }
 
-  say(name: string, found: Found): void {
+  say(name: string, result: LookupResult): void {
     const answer = this.#answers.get(name);
     this.#answers.delete(name);
-    answer?.(found);
+    answer?.(result);
   }
 
   close(): void {
@@ -27,10 +27,10 @@ class Asked implements LookUps {
   }
 }
 
-function setUp(): { asked: Asked; names: Names; find: (name: string) => Promise<Found> } {
+function setUp(): { asked: Asked; names: Names; find: (name: string) => Promise<LookupResult> } {
   const asked = new Asked();
   const names = new Names(asked);
-  const find = (name: string): Promise<Found> =>
+  const find = (name: string): Promise<LookupResult> =>
     new Promise((resolve) => {
       names.find(name, resolve);
     });
@@ -73,11 +73,11 @@ describe('Names', () => {
   test('gives the last good addresses of a name that cannot be looked up now, and none of one that is gone', async () => {
     const { asked, find } = setUp();
     const answers = ['EAI_AGAIN', ['192.0.2.1'], 'EAI_AGAIN', 'EAI_FAIL', 'ENOTFOUND', 'EAI_AGAIN'];
-    const given: Found[] = [];
+    const given: LookupResult[] = [];
     for (const answer of answers) {
-      const found = find('a.test');
+      const result = find('a.test');
       asked.say('a.test', answer);
-      given.push(await found);
+      given.push(await result);
     }
     assert.deepEqual(given, [
       'EAI_AGAIN',
@@ -91,10 +91,10 @@ describe('Names', () => {
 
   test('keeps the addresses of so many names and no more, those that were looked up last', async () => {
     const { asked, find } = setUp();
-    const look = async (name: string, said: Found): Promise<Found> => {
-      const found = find(name);
+    const look = async (name: string, said: LookupResult): Promise<LookupResult> => {
+      const result = find(name);
       asked.say(name, said);
-      return await found;
+      return await result;
     };
     for (let index = 0; index <= 1_024; index += 1) {
       await look(`n${String(index)}.test`, ['192.0.2.1']);
@@ -128,9 +128,9 @@ describe('Names', () => {
 
   test('answers everybody although one of them asks again at once', async () => {
     const { asked, find, names } = setUp();
-    let again: Found | undefined;
+    let again: LookupResult | undefined;
     names.find('a.test', () => {
-      names.find('a.test', (found) => (again = found));
+      names.find('a.test', (result) => (again = result));
     });
     const other = find('a.test');
     asked.say('a.test', ['192.0.2.1']);

@@ -1,4 +1,4 @@
-import type { ToldEvent } from '../follow.ts';
+import type { EventWithSentence } from '../follow.ts';
 import type { DatabaseHistory } from '../history.ts';
 import type { Status } from '../status.ts';
 import type { FailoverRecord } from '../../tunnel/failover-record.ts';
@@ -16,7 +16,7 @@ export type Touch =
 export interface Listener {
   status(status: Status): void;
   records(records: readonly FailoverRecord[]): void;
-  event(event: ToldEvent): void;
+  event(event: EventWithSentence): void;
   touch(touch: Touch): void;
 }
 
@@ -145,7 +145,7 @@ export class Client {
     const reader = new StreamReader((kind, text) => {
       if (signal.aborted) return;
       if (kind === 'hello') void this.#readFailovers();
-      if (kind === 'log') this.#hear(JSON.parse(text) as ToldEvent);
+      if (kind === 'log') this.#hear(JSON.parse(text) as EventWithSentence);
     });
     const decoder = new TextDecoder();
     const source = response.body.getReader();
@@ -156,7 +156,7 @@ export class Client {
     }
   }
 
-  #hear(event: ToldEvent): void {
+  #hear(event: EventWithSentence): void {
     this.#lastEventId = event.id;
     this.#listener.event(event);
     if (event.event === 'failover.story') void this.#readFailovers();
@@ -206,6 +206,6 @@ function whyOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-function changesStatus(event: ToldEvent['event']): boolean {
+function changesStatus(event: EventWithSentence['event']): boolean {
   return !/^(session|log|password)\./.test(event);
 }

@@ -1,4 +1,4 @@
-import type { ToldEvent } from '../follow.ts';
+import type { EventWithSentence } from '../follow.ts';
 import type { Level } from './client.ts';
 import { byId, html, say } from './dom.ts';
 import { clockText, countText } from './format.ts';
@@ -19,9 +19,9 @@ export class Events {
   readonly #list = byId('event-list');
   readonly #pause = byId('event-pause');
   readonly #ids = new Set<string>();
-  #kept: ToldEvent[] = [];
+  #kept: EventWithSentence[] = [];
   #level: Level = 'info';
-  #paused: ToldEvent[] | undefined;
+  #paused: EventWithSentence[] | undefined;
 
   /** @param listenTo asks for another level */
   constructor(listenTo: (level: Level) => void) {
@@ -43,7 +43,7 @@ export class Events {
     });
   }
 
-  add(event: ToldEvent): void {
+  add(event: EventWithSentence): void {
     if (this.#ids.has(event.id)) return;
     this.#ids.add(event.id);
     if (this.#paused) this.#paused = [...this.#paused, event].slice(-mostLines);
@@ -60,7 +60,7 @@ export class Events {
     );
   }
 
-  #add(event: ToldEvent): void {
+  #add(event: EventWithSentence): void {
     const isLate = (this.#kept.at(-1)?.time ?? '') > event.time;
     this.#kept.push(event);
     if (isLate) this.#kept.sort((a, b) => (a.time < b.time ? -1 : 1));
@@ -73,7 +73,7 @@ export class Events {
     this.#tellEmpty();
   }
 
-  #isShown({ level }: ToldEvent): boolean {
+  #isShown({ level }: EventWithSentence): boolean {
     return levels.indexOf(level) >= levels.indexOf(this.#level);
   }
 
@@ -92,7 +92,7 @@ export class Events {
   }
 }
 
-function row({ time, level, event, sentence }: ToldEvent): HTMLElement {
+function row({ time, level, event, sentence }: EventWithSentence): HTMLElement {
   const { sign, word } = words[level];
   return html(
     'li',

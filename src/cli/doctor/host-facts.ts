@@ -3,7 +3,7 @@ import { connect, createServer } from 'node:net';
 import { dirname } from 'node:path';
 import type { AdminConfig, Config } from '../../config/types.ts';
 import { messageOf } from '../../errors.ts';
-import { usualAdminPlaces } from '../../net/admin-places.ts';
+import { defaultAdminAddresses } from '../../net/admin-address.ts';
 import { formatListenAddress, type ListenAddress } from '../../net/endpoint.ts';
 import { names } from '../../net/names.ts';
 import { configuredConnections, descriptorBudget } from '../../descriptor-budget.ts';
@@ -12,10 +12,8 @@ import { AdminClient } from '../admin-client.ts';
 import { readStatus } from '../admin-reads.ts';
 import { reachable } from '../admin-place.ts';
 import { findAdmin } from '../find-admin.ts';
-import { whyNoFolder } from './writable.ts';
-import { logObjection, type LogObjection } from './writable.ts';
-import { holderOf, isTunnel, type Holder } from './port-holder.ts';
-import { socketUnitsOf } from './port-holder.ts';
+import { whyNoFolder, logObjection, type LogObjection } from './writable.ts';
+import { holderOf, isTunnel, type Holder, socketUnitsOf } from './port-holder.ts';
 
 /** What this machine says of what the configuration asks of it. */
 export interface HostFacts {
@@ -93,7 +91,7 @@ function descriptorsOf(
 async function lookAtAdmin({ listen, isUsual }: AdminConfig): Promise<ListenerFacts> {
   const first = await look(listen, undefined);
   if (!isUsual || first.objection === undefined) return first;
-  for (const place of usualAdminPlaces) {
+  for (const place of defaultAdminAddresses) {
     const next = await look(place, undefined);
     if (next.objection === undefined) return next;
   }

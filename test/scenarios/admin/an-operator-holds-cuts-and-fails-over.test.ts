@@ -52,7 +52,10 @@ test('a hold keeps new clients waiting and leaves open ones alone, until it is r
     assert.equal(await reply, 'before');
     assert.deepEqual(await post(tunnel, 'release'), [200, { version: 1, released: false }]);
     const [released, ...more] = tunnel.events('database.released');
-    assert.deepEqual([released?.['database'], released?.['why'], more], ['mymaster', 'released by an operator', []]);
+    assert.deepEqual(
+      [released?.['database'], released?.['why'], more],
+      ['mymaster', 'released by an operator', []],
+    );
     assert.equal((await ask(tunnel.adminPort, '/readyz')).status, 200);
 
     await post(tunnel, 'hold', '{"forMs": 50}');

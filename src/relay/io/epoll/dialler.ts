@@ -8,7 +8,7 @@ import { errorName } from '../../../os/syscalls.ts';
 import type { Dial, Dialler, DialHandler } from '../connection.ts';
 import { modes, type ConnectAnswer, type EpollConnection } from './connection.ts';
 import type { Loop } from './loop.ts';
-import type { Found, Resolver } from './resolver.ts';
+import type { LookupResult, Resolver } from './resolver.ts';
 
 /** Opens connections to servers: looks names up, and tries their addresses one after the other. */
 export class EpollDialler implements Dialler {
@@ -90,7 +90,7 @@ class EpollDial implements Dial, ConnectAnswer {
     this.#handler.connected(connection);
   }
 
-  #found(found: Found): void {
+  #found(found: LookupResult): void {
     if (this.#isOver) return;
     if (typeof found === 'string') this.#fail(found);
     else {

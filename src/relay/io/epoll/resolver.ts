@@ -1,5 +1,5 @@
 import type { Endpoint, ListenAddress } from '../../../net/endpoint.ts';
-import type { Found as FoundHost } from '../../../net/look-up.ts';
+import type { LookupResult as FoundHost } from '../../../net/look-up.ts';
 import { OwnListeners, whyOwn } from '../../../net/own-listeners.ts';
 import { inetAddress, type SocketAddress } from '../../../os/sockaddr.ts';
 
@@ -7,7 +7,7 @@ import { inetAddress, type SocketAddress } from '../../../os/sockaddr.ts';
 const freshMs = 1_000;
 
 /** The addresses of a name in the order in which they are tried, or the name of the error. */
-export type Found = readonly SocketAddress[] | string;
+export type LookupResult = readonly SocketAddress[] | string;
 
 interface Known {
   readonly addresses: readonly SocketAddress[];
@@ -17,7 +17,7 @@ interface Known {
 /** Those who wait for the addresses of one endpoint. */
 interface Asking {
   readonly endpoint: Endpoint;
-  readonly answers: ((found: Found) => void)[];
+  readonly answers: ((found: LookupResult) => void)[];
 }
 
 /**
@@ -50,7 +50,7 @@ export class Resolver {
   }
 
   /** What needs no look-up now. */
-  known(endpoint: Endpoint): Found | undefined {
+  known(endpoint: Endpoint): LookupResult | undefined {
     if (this.#latest?.endpoint === endpoint) return this.#latest.addresses;
     const literal = inetAddress(endpoint.host, endpoint.port);
     if (literal) {
@@ -62,7 +62,7 @@ export class Resolver {
     return known && known.untilMs > performance.now() ? known.addresses : undefined;
   }
 
-  resolve(endpoint: Endpoint, answer: (found: Found) => void): void {
+  resolve(endpoint: Endpoint, answer: (found: LookupResult) => void): void {
     const { host } = endpoint;
     const key = keyOf(endpoint);
     const running = this.#asking.get(host);
@@ -97,7 +97,7 @@ export class Resolver {
     if (known.addresses.length > 1) this.#skips.set(key, (this.#skips.get(key) ?? 0) + 1);
   }
 
-  #keep(endpoint: Endpoint, found: readonly string[]): Found {
+  #keep(endpoint: Endpoint, found: readonly string[]): LookupResult {
     if (found.some((address) => this.#own.has({ host: address, port: endpoint.port }))) return whyOwn;
     const addresses = found.flatMap((address) => inetAddress(address, endpoint.port) ?? []);
     if (addresses.length === 0) return 'ENOTFOUND';
