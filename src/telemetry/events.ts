@@ -1,6 +1,6 @@
 /**
- * Every event that is ever logged. The names are an interface: `docs/events.md` lists them and a test compares.
- * The sentence is for people and is made by the pretty printer from the event's fields (`{field}`).
+ * Every log event. The names are an interface: `docs/events.md` lists them and a test compares. The pretty printer fills the sentence
+ * with the fields of the event (`{field}`).
  */
 export const eventSentences = {
   // the process
@@ -11,37 +11,36 @@ export const eventSentences = {
   'config.warning': 'Configuration: {warning}',
   'tunnel.stalled': 'Process was suspended; relaying resumed after the Sentinels answered ({askedMs} ms)',
   'tunnel.unsteered':
-    'The main thread was silent for more than a second, and nobody heard the Sentinels: nothing was relayed until they had been asked, for {askedMs} ms',
-  'engine.failed': 'A relay thread has ended by a defect, and this process with it: {reason}',
+    'Main thread was blocked for more than a second; relaying resumed after the Sentinels answered ({askedMs} ms)',
+  'engine.failed': 'A relay thread crashed, so the process ends: {reason}',
   'engine.epoll': 'Using engine "epoll": {reason}',
   'engine.fallback': 'Using engine "streams": {reason}',
   'descriptors.few':
-    'At most {connections|connection}, not the {configured} of maxConnections: of {limit} file descriptors of this process {reserved} are kept for Sentinels, probes, operators and the log, and a connection takes two. Raise the limit (LimitNOFILE, ulimit -n), or lower maxConnections',
-  'engine.secured': '{database}: carried by engine "streams", because it speaks TLS',
+    'Accepting at most {connections|connection} instead of {configured} (maxConnections): {reserved} of {limit} file descriptors are reserved, and a connection uses two. Raise the limit (LimitNOFILE, ulimit -n) or lower maxConnections',
+  'engine.secured': '{database}: using engine "streams", because it uses TLS',
   'config.reloaded': 'Configuration reloaded, changes: {changes}',
-  'config.reload-failed': 'Configuration not reloaded, going on as before: {reason}',
+  'config.reload-failed': 'Configuration not reloaded, keeping the old one: {reason}',
   'socket.unused':
-    'Descriptor {fd} ({name}) was handed over listening on {address}, and no listener is configured for it: closed',
-  'systemd.notify-failed': 'Cannot tell systemd how the service does: {reason}',
-  'log.reopened': 'Log opened anew on {signal}',
-  'log.reopen-failed': 'Cannot open the log anew on {signal}, going on with the old one: {reason}',
+    'Closed descriptor {fd} ({name}), handed over for {address}: no listener is configured for that address',
+  'systemd.notify-failed': 'Cannot notify systemd: {reason}',
+  'log.reopened': 'Log reopened on {signal}',
+  'log.reopen-failed': 'Cannot reopen the log on {signal}, keeping the old one: {reason}',
   // the admin listener
-  'admin.opened': 'Probes, metrics and operators are answered on {address}',
-  'admin.failed': 'Cannot answer probes, metrics and operators on {address}: {reason}; trying again',
+  'admin.opened': 'Admin listener open on {address}',
+  'admin.failed': 'Admin listener cannot listen on {address}: {reason}; retrying',
   'admin.moved':
-    'Another program listens on {usual}, the usual address of the admin listener, as redis_exporter does: it is on {address}; "admin.listen" chooses one',
-  'admin.acted': '{who} asks for {action}',
-  'admin.follower-dropped': 'Cut off a follower of the events at {who}, who reads too slowly',
-  'admin.crowded':
-    'Admin listener: closed connections that had not shown a token, to make room for others: {count}',
-  'admin.defect': 'A request for {path} has met a defect: {reason}',
+    'Admin listener is on {address}, because another program (such as redis_exporter) listens on {usual}; set "admin.listen" to choose an address',
+  'admin.acted': '{who} requested {action}',
+  'admin.follower-dropped': 'Disconnected event follower {who}: it reads too slowly',
+  'admin.crowded': 'Admin listener closed unauthenticated connections to make room: {count}',
+  'admin.defect': 'Internal error in a request for {path}: {reason}',
   // listeners and sessions
   'listener.opened': '{database}: listening on {address}',
   'listener.exposed':
-    '{database}: whoever reaches {address} may connect; say "allow" in that listener, or listen on loopback',
+    '{database}: every host that reaches {address} may connect; set "allow" for that listener or listen on loopback',
   'listener.closed': '{database}: no longer listening on {address}',
   'listener.failed': '{database}: cannot listen on {address}: {reason}',
-  'listener.paused': '{database}: cannot accept on {address} ({code}); trying again shortly',
+  'listener.paused': '{database}: cannot accept on {address} ({code}); retrying',
   'listener.resumed': '{database}: accepting on {address} again',
   'session.opened': '{database}: session {session} opened',
   'session.ended': '{database}: session {session} ended by {reason} after {lastedMs} ms',
@@ -57,17 +56,17 @@ export const eventSentences = {
   'sentinel.polling-only': 'Sentinel {sentinel} refuses SUBSCRIBE ({reason}): polling only',
   'password.needless': '{server} requires no password, but one is configured',
   'sentinel.partly-heard': 'Sentinel {sentinel} refuses to subscribe to {refused}: {effect}',
-  'sentinel.twin': 'Sentinel {sentinel} is the same as {same}: the two have one vote',
+  'sentinel.twin': 'Sentinel {sentinel} is the same Sentinel as {same}: the two have one vote',
   'sentinel.shared':
-    'Several Sentinels answer at {sentinel}, as behind a load balancer: each is listened to at its own address',
-  'sentinel.unread': 'Sentinel {sentinel} does not say which Sentinels and replicas it knows: {reason}',
+    'Several Sentinels answer at {sentinel}, as behind a load balancer: using the address of each one',
+  'sentinel.unread': 'Sentinel {sentinel} does not list the Sentinels and replicas that it knows: {reason}',
   'sentinel.stranger':
     '{database}: ignoring Sentinel {sentinel}: no other Sentinel knows its run id {id}, and it names another master, {names}; it may belong to another deployment',
   'sentinel.announced': '{sentinel} announced {channel} {payload}',
   // one master
   'master.unknown': '{database}: no master known: {reason}',
   'master.missing': '{database}: no master: {reason}; {remedy}',
-  'log.limited': 'Events "{kind}" that came too fast for the log: {count}',
+  'log.limited': 'Dropped {count} "{kind}" events: too many per second',
   'log.dropped': 'Dropped {count|log line}: {reason}',
   'master.serving': '{database}: serving {endpoint}, generation {generation} ({standing})',
   'master.fenced': '{database}: fenced, generation {generation}: {reason}',
@@ -77,15 +76,15 @@ export const eventSentences = {
   'master.degraded': '{database}: serving, but {reasons}',
   'master.sound': '{database}: no longer degraded',
   'redis.denied':
-    '{database}: {endpoint} refuses the credentials of "redis" ({reason}), its role cannot be verified',
+    '{database}: {endpoint} refuses the credentials of "redis" ({reason}), so its role cannot be verified',
   'database.outage':
     '{database}: OUTAGE: no new client served for {lastedMs} ms: {reason}; refused: {refused}, cut: {cut}, waiting: {held}',
   'database.outage-over':
     '{database}: outage is over after {lastedMs} ms; refused: {refused}, cut: {cut}, most waiting at once: {held}',
-  'database.held': '{database}: an operator lets new clients wait until {until}: {reason}',
-  'database.released': '{database}: new clients are no longer held: {why}',
+  'database.held': '{database}: holding new clients until {until}: {reason}',
+  'database.released': '{database}: hold ended: {why}',
   'database.cut': '{database}: an operator cut sessions: {count}',
-  'failover.ordered': '{database}: {sentinel} begins a failover, for an operator',
+  'failover.ordered': '{database}: an operator started a failover, through Sentinel {sentinel}',
   'failover.refused': '{database}: failover refused: {reason}',
   'failover.story': '{database}: {story}',
 } as const;

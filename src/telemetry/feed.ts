@@ -1,9 +1,9 @@
 import { type EventName } from './events.ts';
 import { type Fields, type Log, type LogLevel, logLevels, withoutSecrets } from './log.ts';
 
-/** One event as it is followed from outside. */
+/** One event as followers receive it. */
 export interface FedEvent {
-  /** Rises from event to event of one run of the program; `RUN.NUMBER`. */
+  /** `RUN.NUMBER`: the number increases with each event of one run of the program. */
   readonly id: string;
   /** Wall clock, ISO 8601. */
   readonly time: string;
@@ -12,14 +12,15 @@ export interface FedEvent {
   readonly fields: Fields;
 }
 
+/** Receives events. */
 export type Follower = (event: FedEvent) => void;
 
-/** Events of level `info` and above that are kept for who comes late or again. */
+/** How many events of level `info` and above are kept for new and returning followers. */
 const mostKept = 500;
 
-/** The log's events as they happen, and the last of them. */
+/** Distributes log events to followers, and keeps the latest. */
 export class EventFeed {
-  /** Tells the ids of this run from those of another, which had events of its own. */
+  /** Distinguishes the ids of this run from those of another. */
   readonly #run = Date.now().toString(36);
   readonly #kept: FedEvent[] = [];
   readonly #followers = new Map<Follower, number>();
@@ -31,7 +32,7 @@ export class EventFeed {
     return `${this.#run}.${String(this.#number)}`;
   }
 
-  /** A log that also feeds this. */
+  /** @returns a log that writes to `log` and feeds this */
   tee(log: Log): Log {
     const at =
       (level: LogLevel) =>
@@ -51,9 +52,9 @@ export class EventFeed {
   }
 
   /**
-   * Calls back with every event of a level and above from now on.
+   * Calls `follower` with every event of a level and above from now on.
    *
-   * @returns what ends that
+   * @returns a function that ends that
    */
   follow(level: LogLevel, follower: Follower): () => void {
     this.#followers.set(follower, logLevels.indexOf(level));
@@ -65,8 +66,7 @@ export class EventFeed {
   }
 
   /**
-   * What is kept of the events after this one, oldest first: all that is kept where the id is of another run, or has
-   * been forgotten.
+   * @returns the kept events after this one, oldest first; all kept events if the id is of another run or too old
    */
   since(id: string): readonly FedEvent[] {
     const [run, number] = id.split('.');
@@ -80,7 +80,7 @@ export class EventFeed {
   }
 
   #add(level: LogLevel, event: EventName, fields: Fields): void {
-    // Of what nobody reads and nobody keeps, nothing is made.
+    // A debug event without a reader is not built.
     if (level === 'debug' && this.#debuggers === 0) return;
     this.#number += 1;
     const fed: FedEvent = Object.freeze({

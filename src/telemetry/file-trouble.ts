@@ -1,10 +1,10 @@
 import { messageOf } from '../errors.ts';
 
-const words: Readonly<Record<string, string>> = {
+const meanings: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
   EPERM: 'permission denied',
   EISDIR: 'it is a directory',
-  ENOTDIR: 'part of its path is no directory',
+  ENOTDIR: 'a part of its path is not a directory',
   ENOSPC: 'no space is left on its disk (ENOSPC)',
   EDQUOT: 'the quota of its disk is used up (EDQUOT)',
   EROFS: 'its file system is read-only',
@@ -12,13 +12,11 @@ const words: Readonly<Record<string, string>> = {
 };
 
 /**
- * Why a file cannot be read or written, as the end of a sentence that has named it: without what Node says of the system
- * call, which names it again.
- *
- * @param missing what it means that there is no such entry: for who reads, there is no file; for who writes, no directory
+ * @param missing the meaning of ENOENT: no such file when reading, no such directory when writing
+ * @returns why a file cannot be read or written, for the end of a sentence that already names it
  */
 export function fileTrouble(thrown: unknown, missing: string): string {
   const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : '';
   if (code === 'ENOENT') return missing;
-  return words[code] ?? messageOf(thrown).replace(/, \w+(?: '[^']*')?$/, '');
+  return meanings[code] ?? messageOf(thrown).replace(/, \w+(?: '[^']*')?$/, '');
 }

@@ -1,21 +1,21 @@
-/** A histogram as it is printed. */
+/** A snapshot of a histogram. */
 export interface HistogramView {
-  /** Upper bounds, rising, each inclusive. */
+  /** Upper bounds, ascending and inclusive. */
   readonly bounds: readonly number[];
-  /** Observations in each interval, not summed up; one more than there are bounds. */
+  /** Observations in each interval, not cumulative; one more than there are bounds. */
   readonly counts: readonly number[];
   readonly sum: number;
 }
 
-/** Counts observations by size. Costs a few comparisons each, and the memory of its numbers. */
+/** Counts observations by size, at a few comparisons each. */
 export class Histogram {
   readonly #bounds: readonly number[];
   /** A count for each interval, then the sum. */
   readonly #numbers: Float64Array;
 
   /**
-   * @param bounds upper bounds, rising, each inclusive; what is larger than the last is counted beyond it
-   * @param numbers where to count, `histogramLength(bounds)` long; memory of its own where none is given
+   * @param bounds upper bounds, ascending and inclusive; a last interval has no bound
+   * @param numbers memory of the counters, `histogramLength(bounds)` long; by default its own
    */
   constructor(bounds: readonly number[], numbers: Float64Array = new Float64Array(histogramLength(bounds))) {
     this.#bounds = bounds;
@@ -41,12 +41,12 @@ export class Histogram {
   }
 }
 
-/** How many numbers a histogram with these bounds counts in. */
+/** @returns how many counters a histogram with these bounds needs */
 export function histogramLength(bounds: readonly number[]): number {
   return bounds.length + 2;
 }
 
-/** What several histograms with the same bounds have counted together. */
+/** @returns the sum of several histograms with the same bounds */
 export function sumOfHistograms(first: HistogramView, ...more: readonly HistogramView[]): HistogramView {
   return more.reduce(
     (sum, next) => ({

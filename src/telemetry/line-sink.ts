@@ -3,24 +3,23 @@ import { within } from '../lifecycle/within.ts';
 import { fileTrouble } from './file-trouble.ts';
 import type { Outlet } from './outlet.ts';
 
-/** What may wait to be written, beyond what is being written, in bytes of UTF-8 as far as lines are ASCII. */
+/** The most bytes that wait besides the write in progress, counted in characters. */
 const mostWaitingBytes = 1024 * 1024;
-/** One write, in bytes; a single line may be longer. */
+/** The most bytes per write; a single line may be longer. */
 const mostPerWrite = 64 * 1024;
-/** How soon it is tried again where a terminal or a pipe has no room, in milliseconds. */
-const againMs = 50;
+/** How soon a write to a full terminal or pipe is retried, in milliseconds. */
+const retryMs = 50;
 
-/** What a sink tells of its fate. */
+/** Reports of a sink. */
 export interface SinkCallbacks {
-  /** Lines cannot be written: why, as the end of a sentence. Told when it begins. */
+  /** Lines cannot be written: called once when that begins, with the reason for the end of a sentence. */
   troubled(why: string): void;
-  /** Lines have been dropped, and there is room again. */
+  /** Lines can be written again after some were dropped. */
   resumed(dropped: number, why: string): void;
 }
 
 /**
- * Lines on their way to an outlet, in order, one write at a time. Whoever adds one never waits: what does not fit is dropped and
- * counted.
+ * Writes lines to an outlet, in order, one write at a time. `add` never waits: lines beyond the limit are dropped and counted.
  */
 export class LineSink {
   readonly #callbacks: SinkCallbacks;
@@ -28,16 +27,16 @@ export class LineSink {
   #waiting: string[] = [];
   #waitingBytes = 0;
   #writing: Promise<void> | undefined;
-  /** The end of writes to an outlet of before. */
+  /** The pending writes to the previous outlet. */
   #previous: Promise<void> | undefined;
-  /** Dropped since the last report, and why the last of them was. */
+  /** Lines dropped since the last report, and the latest reason. */
   #unreported = 0;
   #reason = '';
   #isFull = false;
   #isClosed = false;
-  /** Why the last line was not written, where it was not. */
+  /** Why lines are not written; `undefined` while they are. */
   trouble: string | undefined;
-  /** Lines that were not written, ever. */
+  /** All dropped lines. */
   dropped = 0;
 
   constructor(outlet: Outlet, callbacks: SinkCallbacks) {
@@ -45,7 +44,7 @@ export class LineSink {
     this.#callbacks = callbacks;
   }
 
-  /** Whether an outlet of before still has not taken what it was given. */
+  /** Whether a write to the previous outlet is still pending. */
   get isPreviousBusy(): boolean {
     return this.#previous !== undefined;
   }
@@ -53,7 +52,7 @@ export class LineSink {
   add(line: string): void {
     if (this.#isClosed) return;
     if (this.#isFull || this.#waitingBytes + line.length > mostWaitingBytes) {
-      // What follows is dropped too, until there is room for more than the next line: one gap instead of many.
+      // Drop until half the limit is free: one gap instead of many.
       this.#isFull = true;
       this.#drop(1, this.#outlet.slowness);
       return;
@@ -63,32 +62,32 @@ export class LineSink {
     this.#writing ??= this.#write();
   }
 
-  /** Goes on with another outlet. The one of before is closed as soon as it has taken what it was given. */
+  /** Switches to another outlet. The previous one is closed once its pending write has ended. */
   redirect(outlet: Outlet): void {
     const writing = this.#writing;
     const before = this.#outlet;
     this.#outlet = outlet;
     this.#isFull = false;
     if (writing) {
-      const former = writing.finally(() => {
-        if (this.#previous === former) this.#previous = undefined;
+      const previous = writing.finally(() => {
+        if (this.#previous === previous) this.#previous = undefined;
       });
-      this.#previous = former;
+      this.#previous = previous;
       this.#writing = undefined;
     } else before.close();
     if (this.#waiting.length > 0) this.#writing = this.#write();
     else this.#report();
   }
 
-  /** Resolves when the outlet of before has taken what it was given, or `ms` milliseconds have passed. */
+  /** Resolves when the previous outlet has no pending write, or after `ms` milliseconds. */
   async previous(ms: number): Promise<void> {
     if (this.#previous) await within(ms, this.#previous);
   }
 
   /**
-   * Writes what waits, and takes no more.
+   * Writes the waiting lines, and accepts no more.
    *
-   * @param withinMs what it may take, in milliseconds; what is not written then is lost
+   * @param withinMs deadline in milliseconds; lines that are not written by then are lost
    */
   async close(withinMs: number): Promise<void> {
     if (this.#isClosed) return;
@@ -101,7 +100,7 @@ export class LineSink {
     if (!this.#writing) this.#outlet.close();
   }
 
-  /** Writes to the present outlet until nothing waits, or another one takes its place. */
+  /** Writes to the present outlet until no line waits, or another outlet replaces it. */
   async #write(): Promise<void> {
     const outlet = this.#outlet;
     while (this.#isPresent(outlet) && this.#waiting.length > 0) {
@@ -137,7 +136,7 @@ export class LineSink {
       } catch (error) {
         if (!isBusy(error)) return { written, why: whyLost(error) };
         if (!this.#isPresent(outlet)) return { written, why: outlet.slowness };
-        await sleep(againMs);
+        await sleep(retryMs);
       }
     }
     return { written, why: undefined };
@@ -167,7 +166,7 @@ export class LineSink {
   }
 }
 
-/** How many of the lines are not whole among what was written. */
+/** @returns how many of the lines were not written whole */
 function countLines(lines: readonly string[], left: Uint8Array): number {
   let bytes = left.length;
   let count = 0;
@@ -184,5 +183,5 @@ function isBusy(error: unknown): boolean {
 
 function whyLost(error: unknown): string {
   const isUnread = error instanceof Error && 'code' in error && error.code === 'EPIPE';
-  return isUnread ? 'its reader has gone' : fileTrouble(error, 'it is gone');
+  return isUnread ? 'its reader is gone' : fileTrouble(error, 'it is gone');
 }

@@ -1,16 +1,16 @@
-/** A text with the points in time that it names (ISO 8601, UTC) as local ones. */
+/** @returns the text with its ISO 8601 times in UTC replaced by local times */
 export function inLocalTime(text: string, now: Date): string {
   return text.replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g, (iso) => clock(iso, now));
 }
 
-/** Local time: of the day, and before it the day where that is another than today. */
+/** @returns the local time of the day, with the date if it is not today */
 export function clock(iso: string, now: Date): string {
   const at = new Date(iso);
   if (Number.isNaN(at.getTime())) return '?';
   return at.toDateString() === now.toDateString() ? timeOf(at) : `${dateOf(at)} ${timeOf(at)}`;
 }
 
-/** Local date and time, to the millisecond. */
+/** @returns the local date and time, to the millisecond */
 export function stamp(at: Date): string {
   return `${dateOf(at)} ${timeOf(at)}.${String(at.getMilliseconds()).padStart(3, '0')}`;
 }

@@ -1,14 +1,14 @@
 import type { EventName } from './events.ts';
 
-/** Flat facts of one event. Never a secret, never a byte that a client or a server sent as payload. */
+/** The fields of one event. Never a secret, never payload of a client or a server. */
 export type Fields = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
 
 export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof logLevels)[number];
 
-/** Where events go: a name from one list, then fields. The sentence is made by whoever shows it. */
+/** Takes events: a name from one list, and fields. The output adds the sentence. */
 export interface Log {
-  /** Whether `debug` goes anywhere: what costs to find out is not found out otherwise. */
+  /** Whether `debug` has an effect, so that callers can skip costly fields. */
   readonly isDebugging: boolean;
   debug(event: EventName, fields?: Fields): void;
   info(event: EventName, fields?: Fields): void;
@@ -17,10 +17,10 @@ export interface Log {
 }
 
 function nothing(): void {
-  // nobody reads
+  // discards the event
 }
 
-/** The silent twin, for those who embed the tunnel and for tests. */
+/** A log that discards everything, for embedders and tests. */
 export const silentLog: Log = {
   isDebugging: false,
   debug: nothing,
@@ -29,7 +29,7 @@ export const silentLog: Log = {
   error: nothing,
 };
 
-/** The last net under the rule that no secret is given to the log. */
+/** @returns the fields with passwords, secrets and tokens redacted: a safeguard, because no secret should reach the log */
 export function withoutSecrets(fields: Fields): Fields {
   const names = Object.keys(fields).filter((name) => /password|secret|token/i.test(name));
   if (names.length === 0) return fields;

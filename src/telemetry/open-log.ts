@@ -28,34 +28,36 @@ export interface StandardOutput {
 
 export interface OpenLog {
   readonly log: Log;
-  /** Why lines are not written just now, such as a full disk; `undefined` where they are. */
+  /** Why lines are not written, such as a full disk; `undefined` while they are. */
   readonly trouble: string | undefined;
-  /** How many lines have not been written, ever. */
+  /** How many lines were dropped. */
   readonly dropped: number;
   /**
-   * Opens a log file anew, for those who rotate it. Nothing to do for standard output.
+   * Reopens the log file after a rotation. Does nothing for standard output.
    *
-   * @throws TunnelError `ST_LOG_UNWRITABLE`; the old file is written on then
+   * @throws TunnelError `ST_LOG_UNWRITABLE`; the log keeps the old file then
    */
   reopen(): Promise<void>;
   /**
-   * Goes on with other options.
+   * Applies other options.
    *
-   * @throws TunnelError `ST_LOG_UNWRITABLE` where another file cannot be opened; everything stays as it was then
+   * @throws TunnelError `ST_LOG_UNWRITABLE` when another file cannot be opened; nothing changes then
    */
   adjust(options: LogOptions): Promise<void>;
-  /** Writes the last lines, for which it takes a second at most. What is logged after it is not written. */
+  /** Writes the last lines, within a second. Later events are discarded. */
   close(): Promise<void>;
 }
 
-/** How long a file may take to be opened, in milliseconds. */
+/** Deadline for opening a file, in milliseconds. */
 const openMs = 2_000;
-/** What the last lines may take to be written, in milliseconds. */
+/** Deadline for writing the last lines, in milliseconds. */
 const closeMs = 1_000;
 
 /**
- * @param troubled told when lines cannot be written any more, in a sentence; there is no log to tell it
- * @throws TunnelError `ST_LOG_UNWRITABLE` where the file cannot be opened
+ * Opens the log.
+ *
+ * @param troubled called with a sentence when lines cannot be written, because the log itself cannot report it
+ * @throws TunnelError `ST_LOG_UNWRITABLE` when the file cannot be opened
  */
 export async function openLog(
   options: LogOptions,
@@ -67,7 +69,7 @@ export async function openLog(
   const sink = new LineSink(await opener.open(file), {
     troubled: (why) => {
       const what = file === '-' ? 'log to standard output' : `log "${file}"`;
-      troubled(`Cannot write ${what}: ${why}; lines are lost until it can be written again`);
+      troubled(`Cannot write ${what}: ${why}; log lines are dropped until it works again`);
     },
     resumed: (count, reason) => {
       present.warn('log.dropped', { count, reason });
@@ -78,14 +80,13 @@ export async function openLog(
   };
   let present = formatted(options, standardOutput, write);
   let changing: Promise<unknown> = Promise.resolve();
-  async function goOnWith(next: string): Promise<void> {
-    // Whatever does not end occupies one of the few threads that also look up names and read configurations.
+  async function switchTo(next: string): Promise<void> {
+    // A write that does not end occupies one of the few threads of the pool that files share.
     await sink.previous(openMs);
-    if (sink.isPreviousBusy)
-      throw unwritable(next, 'the log file of before still has not taken its last lines');
+    if (sink.isPreviousBusy) throw unwritable(next, 'a write to the previous log file has not ended');
     sink.redirect(await opener.open(next));
   }
-  /** One change after another, in the order in which they were asked for. */
+  /** Runs one change after another, in order. */
   function change(run: () => Promise<void>): Promise<void> {
     const changed = changing.then(run);
     changing = changed.catch(() => undefined);
@@ -117,11 +118,11 @@ export async function openLog(
     },
     reopen: () =>
       change(async () => {
-        if (file !== '-') await goOnWith(file);
+        if (file !== '-') await switchTo(file);
       }),
     adjust: (changed) =>
       change(async () => {
-        if (changed.file !== file) await goOnWith(changed.file);
+        if (changed.file !== file) await switchTo(changed.file);
         file = changed.file;
         present = formatted(changed, standardOutput, write);
       }),
@@ -129,7 +130,7 @@ export async function openLog(
   };
 }
 
-/** Opens outlets, and gives up on those that take too long; of these there is one at a time. */
+/** Opens outlets, and gives up after a deadline. Only one opening may be overdue at a time. */
 class Opener {
   readonly #standardOutput: StandardOutput;
   #late: Promise<Outlet> | undefined;
@@ -192,7 +193,7 @@ function jsonLog(level: LogLevel, write: (line: string) => void): Log {
   });
 }
 
-/** The journal keeps time and level by itself. */
+/** The journal stores time and level itself. */
 function journalLog(level: LogLevel, write: (line: string) => void): Log {
   const least = logLevels.indexOf(level);
   return logOf(level, (at, event, fields) => {

@@ -3,18 +3,18 @@ import { promisify } from 'node:util';
 import { TunnelError } from '../errors.ts';
 import { fileTrouble } from './file-trouble.ts';
 
-/** Where lines go. Nothing of it keeps the thread that calls it waiting, whatever stands behind the descriptor. */
+/** A destination of log lines. It never blocks the calling thread, whatever kind of file it is. */
 export interface Outlet {
-  /** Why lines are lost that wait for it too long, as the end of a sentence. */
+  /** Why lines are dropped when it is slow, for the end of a sentence. */
   readonly slowness: string;
   /**
-   * Writes a beginning of the bytes.
+   * Writes some of the bytes, from the start.
    *
-   * @returns how many; it may take forever to say so
-   * @throws an error with a `code`; `EAGAIN` where there is no room just now
+   * @returns how many; may never resolve
+   * @throws an error with a `code`; `EAGAIN` when there is no room
    */
   write(bytes: Uint8Array): Promise<number>;
-  /** To be called once, and after every write has ended. */
+  /** Call it once, after every write has ended. */
   close(): void;
 }
 
@@ -23,7 +23,7 @@ const slowDisk = 'the disk took too long';
 
 const writeFd = promisify(write);
 
-/** A descriptor is written to in the thread pool: only a disk, or a file that cannot be made not to block, occupies it for long. */
+/** Writes in the thread pool; only a slow disk, or a file that must block, occupies a thread for long. */
 function outletOf(fd: number, stats: Stats, isOurs: boolean): Outlet {
   return {
     slowness: stats.isFile() ? slowDisk : unread,
@@ -34,14 +34,14 @@ function outletOf(fd: number, stats: Stats, isOurs: boolean): Outlet {
   };
 }
 
-/** A terminal or a device that nobody reads is not to block, and what stands there is not to become our terminal. */
+/** A terminal or device without a reader does not block, and does not become the controlling terminal. */
 const notBlocking = constants.O_NONBLOCK | constants.O_NOCTTY;
 const toAppend = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | notBlocking;
 
 const missing = 'its directory does not exist';
 
 /**
- * Opens a file to append to. It may take forever, where its disk does.
+ * Opens a file for appending. May never resolve, if the disk hangs.
  *
  * @throws TunnelError `ST_LOG_UNWRITABLE`
  */
@@ -63,7 +63,7 @@ export function unwritable(path: string, why: string, cause?: unknown): TunnelEr
   return new TunnelError('ST_LOG_UNWRITABLE', `Cannot write log "${path}": ${why}`, { cause });
 }
 
-/** A pipe that nobody reads, or a socket, is not even opened (open(2), ENXIO). */
+/** Opening a pipe without a reader, or a socket, fails with ENXIO (open(2)). */
 function pipeTrouble(thrown: unknown): unknown {
   const isPipe = thrown instanceof Error && 'code' in thrown && thrown.code === 'ENXIO';
   return isPipe ? new Error('it is a pipe or a socket, expected a file') : thrown;
@@ -76,9 +76,8 @@ export interface StandardStream {
 }
 
 /**
- * Standard output or standard error. Node writes to files and terminals there before it goes on, and so would stand still with
- * them. A terminal or a pipe is opened once more, so that not blocking is a property of our descriptor alone: the
- * shell and others who have the same terminal go on with theirs as it is.
+ * The outlet for standard output or standard error. Node writes to files and terminals synchronously, which would block. A terminal or
+ * a pipe is opened again, so that O_NONBLOCK applies only to our descriptor and not to the shell's.
  */
 export function standardOutlet(stream: StandardStream): Outlet {
   const stats = statsOf(stream.fd);
@@ -87,7 +86,7 @@ export function standardOutlet(stream: StandardStream): Outlet {
   const fd = stats.isFIFO() || stats.isCharacterDevice() ? openedAgain(stream.fd) : undefined;
   if (fd !== undefined) return outletOf(fd, stats, true);
   if (stats.isCharacterDevice()) return outletOf(stream.fd, stats, false);
-  // A socket, such as the journal's, or a pipe of somebody else: Node does not wait for these.
+  // A socket, such as the journal's, or a pipe of another user: Node writes to these asynchronously.
   return {
     slowness: unread,
     write: (bytes) =>
@@ -101,7 +100,7 @@ export function standardOutlet(stream: StandardStream): Outlet {
   };
 }
 
-/** For a descriptor that whoever started us has closed. */
+/** For a descriptor that the parent process has closed. */
 const nowhere: Outlet = {
   slowness: unread,
   write: (bytes) => Promise.resolve(bytes.length),
@@ -116,7 +115,7 @@ function statsOf(fd: number): Stats | undefined {
   }
 }
 
-/** Linux: proc(5) leads to the same pipe or terminal, whatever its name, where its permissions allow it. */
+/** Linux: opens the same pipe or terminal through proc(5), if its permissions allow it. */
 function openedAgain(fd: number): number | undefined {
   try {
     return openSync(`/proc/self/fd/${String(fd)}`, constants.O_WRONLY | notBlocking);

@@ -1,18 +1,18 @@
 import type { EventName } from './events.ts';
 import type { Fields, Log, LogLevel } from './log.ts';
 
-/** Lines of one kind, of one database, that may come at once, and then so many in a second. */
+/** How many events of one kind and database may come at once, and then per second. */
 const burst = 100;
 const perSecond = 10;
-/** What was left out is told this often, in milliseconds. */
+/** How often dropped events are reported, in milliseconds. */
 const reportMs = 1_000;
 
-/** One text, and all texts of an event, in characters. */
+/** The longest text, and the most text in one event, in characters. */
 const longestText = 8_192;
 const longestEvent = 16_384;
 
-/** Each is said of something that only we, or an operator, do. */
-const unrestrained: ReadonlySet<EventName> = new Set([
+/** Events that only the tunnel or an operator can cause. */
+const unlimited: ReadonlySet<EventName> = new Set([
   'admin.acted',
   'config.reloaded',
   'config.reload-failed',
@@ -27,12 +27,12 @@ interface Kind {
   readonly database: string | undefined;
   left: number;
   filledMs: number;
-  leftOut: number;
+  dropped: number;
 }
 
 /**
- * Keeps what others say, however long and however often they say it, from filling a log, and the memory in which its last events are
- * kept. What is left out is counted, and told once a second. Debugging is as talkative as it is asked to be.
+ * Limits the rate and size of events, so that nobody outside can fill the log or the memory of the event feed. Dropped events are
+ * counted and reported once a second. Debug events have no rate limit.
  */
 export class LogRateLimit {
   readonly log: Log;
@@ -50,32 +50,32 @@ export class LogRateLimit {
         log.debug(event, shortened(fields));
       },
       info: (event, fields = {}) => {
-        this.#tell('info', event, fields);
+        this.#write('info', event, fields);
       },
       warn: (event, fields = {}) => {
-        this.#tell('warn', event, fields);
+        this.#write('warn', event, fields);
       },
       error: (event, fields = {}) => {
-        this.#tell('error', event, fields);
+        this.#write('error', event, fields);
       },
     };
   }
 
-  /** Tells what was left out last. */
+  /** Reports the last dropped events. */
   close(): void {
     clearTimeout(this.#report);
     this.#report = undefined;
-    this.#tellLeftOut();
+    this.#reportDropped();
   }
 
-  #tell(level: LogLevel, event: EventName, fields: Fields): void {
-    if (unrestrained.has(event) || this.#isAllowed(event, fields['database'])) {
+  #write(level: LogLevel, event: EventName, fields: Fields): void {
+    if (unlimited.has(event) || this.#isAllowed(event, fields['database'])) {
       this.#log[level](event, shortened(fields));
       return;
     }
     this.#report ??= setTimeout(() => {
       this.#report = undefined;
-      this.#tellLeftOut();
+      this.#reportDropped();
     }, reportMs);
   }
 
@@ -83,12 +83,12 @@ export class LogRateLimit {
     const database = typeof named === 'string' ? named : undefined;
     const nowMs = performance.now();
     const key = `${event} ${database ?? ''}`;
-    const kind = this.#kinds.get(key) ?? { event, database, left: burst, filledMs: nowMs, leftOut: 0 };
+    const kind = this.#kinds.get(key) ?? { event, database, left: burst, filledMs: nowMs, dropped: 0 };
     this.#kinds.set(key, kind);
     kind.left = Math.min(burst, kind.left + ((nowMs - kind.filledMs) / 1_000) * perSecond);
     kind.filledMs = nowMs;
     if (kind.left < 1) {
-      kind.leftOut += 1;
+      kind.dropped += 1;
       return false;
     }
     kind.left -= 1;
@@ -99,22 +99,22 @@ export class LogRateLimit {
     return left + ((performance.now() - filledMs) / 1_000) * perSecond >= burst;
   }
 
-  #tellLeftOut(): void {
+  #reportDropped(): void {
     for (const [key, kind] of this.#kinds) {
-      const { event, database, leftOut } = kind;
-      kind.leftOut = 0;
-      if (leftOut > 0)
+      const { event, database, dropped } = kind;
+      kind.dropped = 0;
+      if (dropped > 0)
         this.#log.warn('log.limited', {
           ...(database !== undefined && { database }),
           kind: event,
-          count: leftOut,
+          count: dropped,
         });
       else if (this.#isRefilled(kind)) this.#kinds.delete(key);
     }
   }
 }
 
-/** An event with its texts cut where they are too long, each with how much of it is left out. */
+/** @returns the fields with long texts shortened, each with the number of missing characters */
 export function shortened(fields: Fields): Fields {
   let room = longestEvent;
   const short = (text: string): string => {
@@ -143,7 +143,7 @@ function shortList(
   return kept.some((text, at) => text !== texts[at]) ? kept : texts;
 }
 
-/** A text, or its beginning and how much of it is left out. */
+/** @returns the text, or its start and the number of missing characters */
 export function cutAt(text: string, most: number): string {
   if (text.length <= most) return text;
   return `${text.slice(0, most)}… (${String(text.length - most)} more characters)`;

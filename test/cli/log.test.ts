@@ -88,7 +88,7 @@ test('a failed reload is printed with each problem on a line of its own', async 
     log.error('config.reload-failed', { reason: 'Invalid: 2 problems', problems: ['a: is\nwrong', 'b: x'] });
   });
   assert.deepEqual(text.split('\n').slice(1), ['    a: is\\x0awrong', '    b: x', '']);
-  assert.match(text, /ERROR Configuration not reloaded, going on as before: Invalid: 2 problems\n/);
+  assert.match(text, /ERROR Configuration not reloaded, keeping the old one: Invalid: 2 problems\n/);
 });
 
 test('one is one and two are two', async () => {
