@@ -2,7 +2,7 @@ import { AdminListener } from './admin/listener.ts';
 import type { AdminCallbacks, Overview } from './admin/callbacks.ts';
 import type { Config, ListenerConfig } from './config/types.ts';
 import { changeLine, type Change } from './config/diff.ts';
-import { ConnectionLimit } from './descriptor-budget.ts';
+import { ConnectionLimit } from './connection-limit.ts';
 import { messageOf, TunnelError } from './errors.ts';
 import { within } from './lifecycle/within.ts';
 import type { ListenAddress } from './net/endpoint.ts';
@@ -23,61 +23,63 @@ import { version } from './version.ts';
 
 /** A running tunnel daemon. */
 export interface Daemon {
-  /** What is listened on now, by database. */
+  /** The open addresses, by database. */
   listening(): readonly { readonly database: string; readonly address: ListenAddress }[];
-  /** What is believed of each database's master now. */
+  /** The present view of each master. */
   views(): readonly MasterView[];
   /** The counters of each database whose listeners are open. */
   counters(): readonly { readonly database: string; readonly counters: TunnelCounters }[];
   /** The failovers that are over, by database in order of configuration, oldest first. */
   stories(): readonly FailoverRecord[];
   /**
-   * Takes over another configuration, database by database: what does not differ is not touched. One at a time; of
-   * those asked for meanwhile the latest counts. Logs what has changed, or why nothing has.
+   * Applies another configuration without touching what does not differ. One reload runs at a time; of several requests meanwhile the
+   * latest runs. Logs the changes, or why there are none.
    *
-   * @param config the configuration; read anew from where it came from if it is not given
-   * @returns what has changed, and what applying it has done
+   * @param config the configuration; by default it is read again from its file
+   * @returns the changes and their effects
    * @throws TunnelError `ST_CONFIG_UNREADABLE` or `ST_CONFIG_INVALID` with every problem, `ST_LOG_UNWRITABLE`, `ST_CLOSED`
-   *   while stopping; everything goes on as it was then
+   *   while stopping; nothing changes then
    */
   reload(config?: Config): Promise<readonly Change[]>;
   /**
-   * Asks everything that carries bytes for a sign of life.
+   * Checks that every relay thread responds.
    *
-   * @param withinMs how long an answer may take, in milliseconds
-   * @returns the names of those that gave none in time
+   * @param withinMs deadline for the responses, in milliseconds
+   * @returns the names of the threads that did not respond in time
    */
   alive(withinMs: number): Promise<readonly string[]>;
-  /** How long sessions may go on when a stop is asked for now, in milliseconds. */
+  /** How long sessions may continue after a stop, in milliseconds. */
   drainMs(): number;
   /**
    * The numbered shutdown of `docs/operations.md`. Idempotent; joins a stop in progress.
    *
-   * @param reason what is logged: a signal's name, or what an embedder says
+   * @param reason for the log: the name of a signal, or any text of an embedder
    */
   stop(reason: string): Promise<StopOutcome>;
   /** Ends the drain of a stop in progress at once, or of the next one. */
   cut(): void;
 }
 
-/** What a daemon cannot know of itself. */
+/** What the process passes to its daemon. */
 export interface Surroundings extends ConfigSource {
-  /** The file that the configuration was read from, for people. */
+  /** The path of the configuration file, for display. */
   readonly configFile?: string;
-  /** Descriptors of sockets that listen already, for the listeners of the configuration. */
+  /** Descriptors of sockets that are already listening, for the listeners of the configuration. */
   readonly handed?: Map<ListenerConfig, number>;
-  /** Why the log is not written just now, where it is not, and how many lines have not been written so far. */
+  /** Why log lines are not written, if so, and how many were dropped. */
   readonly logState?: () => { readonly trouble: string | undefined; readonly dropped: number };
 }
 
-/** `drained`: every session had ended by itself. `cut`: the deadline passed, or `cut()` was called, with sessions left. */
+/** `drained`: every session ended by itself. `cut`: sessions were open at the deadline or at `cut()`. */
 export type StopOutcome = 'drained' | 'cut';
 
 /**
- * Starts everything: engine, Sentinels, one tunnel per database. Needs no Sentinel to be up. An address that cannot be
- * listened on is tried again and again, so that one port in use does not take the other databases down with it.
+ * Starts everything: engine, Sentinels, one tunnel per database. Needs no Sentinel to be up. Retries an address that it cannot listen
+ * on, so that one port in use does not stop the other databases.
  *
- * @throws TunnelError `ST_LISTEN_FAILED` where nothing at all could be listened on; nothing is left running then
+ * @param given where events go
+ * @returns the running daemon
+ * @throws TunnelError `ST_LISTEN_FAILED` when no listener could be opened; nothing keeps running then
  */
 export async function startDaemon(
   config: Config,
@@ -90,12 +92,12 @@ export async function startDaemon(
   for (const { text } of config.warnings) log.warn('config.warning', { warning: text });
   const later: { sentinels?: Sentinels } = {};
   const leaveNames = names.use();
-  // What looks names up takes as long to start as an engine, so it starts beside it.
+  // The process for name lookups takes as long to start as an engine, so both start together.
   for (const { host } of config.sentinels) names.find(host, () => undefined);
-  const catchUp = catchingUp(log, async () => {
+  const recover = recoverFromStall(log, async () => {
     await later.sentinels?.refreshed();
   });
-  const engine = await chooseEngine(config.engine, config.threads, log, catchUp).catch((error: unknown) => {
+  const engine = await chooseEngine(config.engine, config.threads, log, recover).catch((error: unknown) => {
     leaveNames();
     throw error;
   });
@@ -119,35 +121,35 @@ export async function startDaemon(
   return daemon;
 }
 
-/** Each that has stood still has the Sentinels asked anew, for what was heard before it says so may be old; the log tells of it once. */
-function catchingUp(log: Log, refreshed: () => Promise<void>): CatchUp {
-  const stoodStill = new Set<Stood>();
+/** After a stall, queries the Sentinels again, because earlier messages may be outdated. Logs several concurrent stalls once. */
+function recoverFromStall(log: Log, refreshed: () => Promise<void>): CatchUp {
+  const stalled = new Set<Stood>();
   let asking = 0;
   return async (stood) => {
     const beganMs = performance.now();
-    stoodStill.add(stood);
+    stalled.add(stood);
     asking += 1;
     await refreshed();
     asking -= 1;
     if (asking > 0) return;
     const askedMs = Math.round(performance.now() - beganMs);
-    // A thread that did not stand still itself knows better than the timers of the main thread.
-    log.warn(stoodStill.has('main thread') ? 'tunnel.unsteered' : 'tunnel.stalled', { askedMs });
-    stoodStill.clear();
+    // Another thread that kept running measures a stall of the main thread better than its own timers.
+    log.warn(stalled.has('main thread') ? 'tunnel.unsteered' : 'tunnel.stalled', { askedMs });
+    stalled.clear();
   };
 }
 
-/** How long a stop that is done otherwise waits for a reload, in milliseconds. */
+/** How long a stop waits for a running reload at the end, in milliseconds. */
 const mostReloadMs = 1_000;
 
-/** What a daemon is made of; it closes all of it. */
+/** The parts that a daemon owns and closes. */
 interface Parts {
   readonly log: Log;
   readonly feed: EventFeed;
   readonly engine: Engine;
   readonly limit: ConnectionLimit;
   readonly sentinels: Sentinels;
-  /** Nothing is looked up any more. */
+  /** Ends the use of name lookups. */
   readonly leaveNames: () => void;
   readonly rateLimit: LogRateLimit;
 }
@@ -175,7 +177,7 @@ class RunningDaemon implements Daemon {
     this.#reload = new Reload(config, configured, surroundings, log);
   }
 
-  /** Opens every listener; what cannot be listened on is tried again in the background. Gives what went wrong. */
+  /** Opens every listener, and retries failed ones in the background. @returns the failures of the first attempt */
   open(): Promise<readonly TunnelError[]> {
     this.#admin.open();
     return this.#tunnels.open();
@@ -238,12 +240,12 @@ class RunningDaemon implements Daemon {
     // 5 what is left is cut, 6 the watches close, 7 the engine closes, 8 the admin listener closes
     await this.close();
     await drained;
-    await within(mostReloadMs, reloaded); // what becomes of it is still told; its file may be one that cannot be read
+    await within(mostReloadMs, reloaded); // it still reports its result, unless its file cannot be read
     log.info('tunnel.stopped', { outcome, left });
     return outcome;
   }
 
-  /** Cuts what is left and closes everything: the end of a stop, or of a start that came to nothing. */
+  /** Cuts the remaining sessions and closes everything: the end of a stop or of a failed start. */
   async close(): Promise<void> {
     await this.#tunnels.close();
     this.#parts.sentinels.close();

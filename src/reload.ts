@@ -4,24 +4,24 @@ import type { Config, LogConfig } from './config/types.ts';
 import { changeLine, diffConfigs, type Change } from './config/diff.ts';
 import { messageOf, TunnelError } from './errors.ts';
 import { Latest } from './lifecycle/latest.ts';
-import type { ConnectionLimit } from './descriptor-budget.ts';
+import type { ConnectionLimit } from './connection-limit.ts';
 import type { Sentinels } from './sentinel/members/sentinels.ts';
 import type { Log } from './telemetry/log.ts';
 import type { Tunnels } from './tunnel/tunnels.ts';
 
-/** Where another configuration comes from, and what follows it outside the daemon. */
+/** Where a new configuration comes from, and how the log follows it. */
 export interface ConfigSource {
-  /** Reads the configuration anew from where it came from. Without it only one that is given can be reloaded. */
+  /** Reads the configuration again. Without it, only a given configuration can be applied. */
   readonly read?: () => Promise<Config>;
   /**
-   * Takes over another configuration of the log. Without it the log stays as it is.
+   * Applies another configuration of the log. Without it, the log does not change.
    *
-   * @throws TunnelError `ST_LOG_UNWRITABLE`; the log and everything else stay as they are then
+   * @throws TunnelError `ST_LOG_UNWRITABLE`; nothing changes then
    */
   readonly adjustLog?: (log: LogConfig) => Promise<void>;
 }
 
-/** All that a configuration is about. */
+/** The parts that a configuration applies to. */
 export interface Configured {
   readonly limit: ConnectionLimit;
   readonly sentinels: Sentinels;
@@ -29,10 +29,10 @@ export interface Configured {
   readonly admin: AdminListener;
 }
 
-/** Changes that the log names one by one. */
+/** How many changes the log lists one by one. */
 const mostLines = 100;
 
-/** Holds the configuration that is in force, and goes over to another one, what does not differ being left alone. */
+/** Holds the present configuration and applies another one, without touching what does not differ. */
 export class Reload {
   readonly #configured: Configured;
   readonly #source: ConfigSource;
@@ -48,7 +48,7 @@ export class Reload {
     this.#log = log;
   }
 
-  /** The configuration in force. */
+  /** The present configuration. */
   get config(): Config {
     return this.#config;
   }
@@ -71,7 +71,7 @@ export class Reload {
     });
   }
 
-  /** Refuses every reload from now on: all is coming to an end. Resolves when the one that is going on has ended. */
+  /** Refuses every reload from now on, because the daemon stops. Resolves when a running reload has ended. */
   async end(): Promise<void> {
     this.#isOver = true;
     await this.#latest.idle();
@@ -84,7 +84,7 @@ export class Reload {
   #read(): Promise<Config> {
     const { read } = this.#source;
     if (read) return read();
-    throw new TunnelError('ST_USAGE', 'Cannot read the configuration anew: it came from no file');
+    throw new TunnelError('ST_USAGE', 'Cannot reload: there is no configuration file');
   }
 
   async #apply(next: Config): Promise<readonly Change[]> {
@@ -94,12 +94,12 @@ export class Reload {
       this.#log.info('config.reloaded', { changes: 0 });
       return changes;
     }
-    // First, for it alone may fail: then nothing has changed.
+    // First, because only this may fail: then nothing has changed.
     if (!isDeepStrictEqual(before.log, next.log)) {
       await this.#source.adjustLog?.(next.log);
-      this.#assertRunning(); // a log file may take its time to be opened
+      this.#assertRunning(); // opening a log file may take seconds
     }
-    // What only a restart changes stays what it is, and is said again by the next reload.
+    // Keys that need a restart keep their old values, so the next reload reports them again.
     this.#config = { ...next, engine: before.engine, threads: before.threads };
     const { limit, sentinels, tunnels, admin } = this.#configured;
     limit.apply(next);
@@ -108,8 +108,8 @@ export class Reload {
     if (!isDeepStrictEqual(before.admin, next.admin)) admin.change(next.admin);
     const lines = changes.map(changeLine);
     const left = lines.length - mostLines;
-    const told = left > 0 ? [...lines.slice(0, mostLines), `and ${String(left)} more`] : lines;
-    this.#log.info('config.reloaded', { changes: changes.length, lines: told });
+    const logged = left > 0 ? [...lines.slice(0, mostLines), `and ${String(left)} more`] : lines;
+    this.#log.info('config.reloaded', { changes: changes.length, lines: logged });
     return changes;
   }
 }

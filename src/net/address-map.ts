@@ -1,7 +1,7 @@
 import type { Endpoint } from './endpoint.ts';
 import { addressBytes, formatAddress, parseNetwork, withinNetwork } from './network.ts';
 
-/** One line of an address map: what is announced on the left, where it is dialled on the right. */
+/** One rule of an address map: an announced address, and where it is dialled. */
 export interface AddressRule {
   readonly from:
     | { readonly kind: 'endpoint'; readonly host: string; readonly port: number }
@@ -18,7 +18,7 @@ export interface AddressRule {
 /** The most specific rule first. */
 export type AddressMap = readonly AddressRule[];
 
-/** Puts rules into the order in which they are tried: endpoints, hosts, networks from the smallest to the largest. */
+/** @returns the rules in order of precedence: endpoints, hosts, networks from the smallest to the largest */
 export function addressMapOf(rules: readonly AddressRule[]): AddressMap {
   return rules
     .map((rule) => ({ rule, breadth: breadthOf(rule) }))
@@ -26,15 +26,14 @@ export function addressMapOf(rules: readonly AddressRule[]): AddressMap {
     .map(({ rule }) => rule);
 }
 
-/** The rule for an announced endpoint, the most specific one; `undefined` where there is none. */
+/** @returns the most specific rule for an announced endpoint; `undefined` if none matches */
 export function ruleFor(map: AddressMap, endpoint: Endpoint): AddressRule | undefined {
   return map.length === 0 ? undefined : indexOf(map).find(endpoint);
 }
 
 /**
- * Where an announced endpoint is dialled: the endpoint itself, the same object, where nothing leads elsewhere.
- *
- * @param port that of all servers, whatever is announced; a rule that names a port counts for more
+ * @param port the port of all servers of the database, used instead of the announced one unless a rule names a port
+ * @returns where an announced endpoint is dialled: the same object if nothing changes
  */
 export function mapEndpoint(map: AddressMap, endpoint: Endpoint, port?: number): Endpoint {
   const rule = ruleFor(map, endpoint);
@@ -43,13 +42,13 @@ export function mapEndpoint(map: AddressMap, endpoint: Endpoint, port?: number):
     : endpoint;
 }
 
-/** One spelling per host: names in lower case without a final dot, addresses as they are usually written. */
+/** @returns one spelling per host: names in lower case without a final dot, addresses in their usual form */
 export function canonicalHost(host: string): string {
   const bytes = addressBytes(host);
   return bytes ? formatAddress(bytes) : host.toLowerCase().replace(/\.$/, '');
 }
 
-/** Made when a map is first asked, and kept as long as the map is. */
+/** Built at the first lookup, and kept as long as the map. */
 const indices = new WeakMap<AddressMap, AddressIndex>();
 
 function indexOf(map: AddressMap): AddressIndex {
@@ -60,7 +59,7 @@ function indexOf(map: AddressMap): AddressIndex {
   return made;
 }
 
-/** A map in a form in which a look-up takes as long for 20,000 rules as for one: it is asked for every address that a Sentinel names. */
+/** An index of a map. A lookup takes as long for 20,000 rules as for one, because every announced address needs one. */
 class AddressIndex {
   readonly #endpoints = new Map<string, AddressRule>();
   readonly #hosts = new Map<string, AddressRule>();
@@ -109,7 +108,7 @@ class AddressIndex {
   }
 }
 
-/** Of several with one key the first counts. */
+/** Of several rules with one key the first applies. */
 function addFirst(rules: Map<string, AddressRule>, key: string, rule: AddressRule): void {
   if (!rules.has(key)) rules.set(key, rule);
 }

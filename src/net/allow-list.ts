@@ -1,14 +1,14 @@
 import { addressBytes, formatAddress, type Network, networkHolds, parseNetwork } from './network.ts';
 import { denialLine } from './refusal.ts';
 
-/** What a client is told that comes from elsewhere. It learns nothing of who else may come. */
+/** The reply to a client whose address is not allowed. It does not reveal the allowed networks. */
 export const notAllowedLine = denialLine("this client's address is not allowed");
 
-/** The networks whose clients a listener lets in. */
+/** The networks whose clients a listener accepts. */
 export class AllowList {
   readonly #networks: readonly Network[];
 
-  /** @returns the list for `ListenerConfig.allow`; `undefined` where every client may come */
+  /** @returns the list for `ListenerConfig.allow`; `undefined` if every client is allowed */
   static of(allow: readonly string[]): AllowList | undefined {
     return allow.length === 0 ? undefined : new AllowList(allow);
   }
@@ -18,9 +18,8 @@ export class AllowList {
   }
 
   /**
-   * Why a client may not come in, for the log; `undefined` where it may.
-   *
-   * @param address its address, as text or as 16 bytes; one that has none (it has gone already) may not
+   * @param address of the client, as text or as 16 bytes; a client without one (already gone) is not allowed
+   * @returns why a client is not allowed, for the log; `undefined` if it is
    */
   objection(address: string | Uint8Array | undefined): string | undefined {
     const bytes = typeof address === 'string' ? addressBytes(address) : address;

@@ -1,19 +1,19 @@
 import type { X509Certificate } from 'node:crypto';
 import { printable } from '../printable.ts';
 
-/** A name by which a certificate says whose it is. URIs are names too: SPIFFE has one. */
+/** One subject name of a certificate. URIs count as names, because SPIFFE uses one. */
 export interface CertificateName {
   readonly kind: 'common' | 'dns' | 'uri';
   readonly text: string;
 }
 
-/** More names than anybody is called by; what is beyond is no name to us. */
+/** Names beyond this number are ignored. */
 const mostNames = 1_000;
-/** What a message has room for. */
+/** The longest name, and the most names, in a message. */
 const longestShown = 200;
 const mostShown = 16;
 
-/** X.690: the tags of what is walked through. `[3]` holds the extensions of a certificate (RFC 5280, 4.1). */
+/** Tags of X.690. `[3]` holds the extensions of a certificate (RFC 5280, 4.1). */
 const sequence = 0x30;
 const octetString = 0x04;
 const objectIdentifier = 0x06;
@@ -24,18 +24,19 @@ const alternativeNames = Buffer.from([0x55, 0x1d, 0x11]);
 const kinds: Readonly<Record<number, CertificateName['kind']>> = { 0x82: 'dns', 0x86: 'uri' };
 
 /**
- * The common names of a certificate, and of its alternative names those of DNS and the URIs, each as the bytes have it.
- * Nothing is read out of a printed form, in which one name can pretend to be another.
+ * Reads the encoded certificate and never a printed form, in which one name can imitate another.
+ *
+ * @returns the common names of a certificate, and its DNS and URI alternative names
  */
 export function certificateNames(certificate: X509Certificate): readonly CertificateName[] {
   return [...commonNames(certificate), ...namesIn(certificate.raw)].slice(0, mostNames);
 }
 
-/** Node gives one value as it is and several as a list; what is no text (a number in the place of a name) is no name. */
+/** Node returns one value as it is and several as a list. A value that is not text is not a name. */
 function commonNames(certificate: X509Certificate): CertificateName[] {
   let values: readonly unknown[];
   try {
-    // Node leaves it out where it cannot decode it, whatever its types say.
+    // Node omits a subject that it cannot decode, despite its types.
     const { subject } = certificate.toLegacyObject() as {
       readonly subject?: Readonly<Record<string, unknown>>;
     };
@@ -46,7 +47,7 @@ function commonNames(certificate: X509Certificate): CertificateName[] {
   return values.flatMap((text) => (typeof text === 'string' ? [{ kind: 'common', text }] : []));
 }
 
-/** None where the extension is not what RFC 5280 says: nobody is let in by a name that cannot be read. */
+/** @returns no names if the extension does not follow RFC 5280, so that an unreadable name admits nobody */
 function namesIn(raw: Uint8Array): readonly CertificateName[] {
   try {
     const [certificate] = elementsOf(raw);
@@ -61,23 +62,23 @@ function namesIn(raw: Uint8Array): readonly CertificateName[] {
 }
 
 function namesOfExtension(extension: Element): readonly CertificateName[] {
-  // An object identifier, perhaps whether it is critical, and the value.
+  // An object identifier, an optional critical flag, and the value.
   const parts = [...elementsOf(contentOf(extension, sequence))];
   if (!alternativeNames.equals(contentOf(parts[0], objectIdentifier))) return [];
   const [names] = elementsOf(contentOf(parts.at(-1), octetString));
   return [...elementsOf(contentOf(names, sequence))].flatMap(({ tag, content }) => {
     const kind = kinds[tag];
-    // Byte for character: what is not ASCII equals no name that anybody allows.
+    // One character per byte, so a name with other than ASCII equals no allowed name.
     return kind === undefined ? [] : [{ kind, text: Buffer.from(content).toString('latin1') }];
   });
 }
 
 function contentOf(element: Element | undefined, tag: number): Uint8Array {
-  if (element?.tag !== tag) throw new Error('Not the element that is expected here');
+  if (element?.tag !== tag) throw new Error('Unexpected element');
   return element.content;
 }
 
-/** Whose a certificate is, for a message: its names quoted, as far as there is room. */
+/** @returns the names of a certificate for a message, quoted and limited in length */
 export function describeNames(names: readonly CertificateName[]): string {
   const shown = names.slice(0, mostShown).map(({ text }) => {
     return `"${printable(text.slice(0, longestShown))}${text.length > longestShown ? '…' : ''}"`;
@@ -87,8 +88,8 @@ export function describeNames(names: readonly CertificateName[]): string {
 }
 
 /**
- * Whether a name is one of those. A URI has to be the same. Of the others ASCII letters have no case, as in DNS, and
- * `*.example.com` is one label before that.
+ * Whether a name is allowed. A URI must be equal. Other names ignore the case of ASCII letters, as in DNS, and `*.example.com` stands
+ * for one label.
  */
 export function isAllowedName({ kind, text }: CertificateName, allowed: readonly string[]): boolean {
   if (kind === 'uri') return allowed.includes(text);
@@ -103,7 +104,7 @@ export function isAllowedName({ kind, text }: CertificateName, allowed: readonly
 
 const label = /^[a-z0-9_-]+$/;
 
-/** Unlike `toLowerCase`, which makes a `k` of the Kelvin sign. */
+/** Not `toLowerCase`, which turns the Kelvin sign into `k`. */
 function asciiLower(text: string): string {
   return text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }
@@ -115,16 +116,16 @@ export interface Element {
 }
 
 /**
- * The elements that stand in `bytes` one after the other. Tags of one byte and definite lengths alone, which is all that
- * a certificate has where we look.
+ * Reads consecutive DER elements. Supports only tags of one byte and definite lengths, which is all that these parts of a certificate
+ * have.
  *
- * @throws Error where it is something else
+ * @throws Error for anything else
  */
 export function* elementsOf(bytes: Uint8Array): Generator<Element> {
   let at = 0;
   while (at < bytes.length) {
     const tag = bytes[at] ?? 0;
-    if ((tag & 0x1f) === 0x1f) throw new Error('A tag of several bytes');
+    if ((tag & 0x1f) === 0x1f) throw new Error('Unsupported tag of several bytes');
     const { start, end } = extentOf(bytes, at + 1);
     yield { tag, content: bytes.subarray(start, end) };
     at = end;
@@ -134,11 +135,11 @@ export function* elementsOf(bytes: Uint8Array): Generator<Element> {
 function extentOf(bytes: Uint8Array, at: number): { readonly start: number; readonly end: number } {
   const first = bytes[at] ?? 0x80;
   const many = first < 0x80 ? 0 : first & 0x7f;
-  if (first === 0x80 || many > 4) throw new Error('A length that is not definite');
+  if (first === 0x80 || many > 4) throw new Error('Unsupported indefinite length');
   let length = many === 0 ? first : 0;
   for (let index = 1; index <= many; index += 1) length = length * 256 + (bytes[at + index] ?? 0);
   const start = at + 1 + many;
   const end = start + length;
-  if (end > bytes.length) throw new Error('An element that is longer than what holds it');
+  if (end > bytes.length) throw new Error('Element is longer than its container');
   return { start, end };
 }

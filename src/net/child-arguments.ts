@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 
 /**
- * With which arguments this program's executable looks names up. The single-file executable, where nothing stands beside
- * anything, is built with another module in this one's place.
+ * The arguments with which this program's executable runs as the process for name lookups. The single-file executable, which has no
+ * files beside it, is built with another module in place of this one.
  */
 export const childArguments: readonly string[] = [fileURLToPath(new URL('./names-main.js', import.meta.url))];

@@ -1,33 +1,33 @@
 import { isIPv4, isIPv6 } from 'node:net';
 
-/** A place one may dial. `host` is a name, an IPv4 address or an IPv6 address without brackets. */
+/** An address to dial. `host` is a name, an IPv4 address or an IPv6 address without brackets. */
 export interface Endpoint {
   readonly host: string;
   readonly port: number;
 }
 
-/** A place one may listen: a TCP endpoint (port 0 lets the kernel choose) or a unix socket. */
+/** An address to listen on: a TCP endpoint (port 0 lets the kernel choose) or a unix socket. */
 export type ListenAddress =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
   | { readonly kind: 'unix'; readonly path: string };
 
 /**
  * The longest path of a unix socket, in bytes. `sun_path` holds 108 bytes with the final NUL on Linux (unix(7)), 104 on
- * macOS and the BSDs; four are kept for the folder in which a listener binds before it takes its place.
+ * macOS and the BSDs; four are reserved for the folder in which a listener binds first.
  */
 export const longestUnixPath = 99;
 
-/** `host:port`, with brackets around an IPv6 host. The one printed form of an endpoint, and its key in maps. */
+/** @returns `host:port`, with brackets around an IPv6 host: the only printed form of an endpoint, and its key in maps */
 export function formatEndpoint({ host, port }: Endpoint): string {
   return `${isIPv6(host) ? `[${host}]` : host}:${String(port)}`;
 }
 
-/** The printed form of a listen address: `host:port` or `unix:/path`. */
+/** @returns `host:port` or `unix:/path` */
 export function formatListenAddress(address: ListenAddress): string {
   return address.kind === 'unix' ? `unix:${address.path}` : formatEndpoint(address);
 }
 
-/** Whether two endpoints are the same as announced; names are compared as strings, never resolved. */
+/** Whether two endpoints are equal as text; names are not resolved. */
 export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
   return a.port === b.port && a.host === b.host;
 }
@@ -35,7 +35,7 @@ export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
 /**
  * Reads a decimal TCP port.
  *
- * @returns the port, or `undefined` where the text is not a decimal number from `least` to 65535
+ * @returns the port, or `undefined` if the text is not a decimal number from `least` to 65535
  */
 export function parsePort(text: string, least = 1): number | undefined {
   if (!/^\d{1,5}$/.test(text)) return undefined;
@@ -46,7 +46,7 @@ export function parsePort(text: string, least = 1): number | undefined {
 /**
  * Reads `host:port` or `[v6]:port`.
  *
- * @returns the endpoint, or `undefined` where the text is neither
+ * @returns the endpoint, or `undefined` if the text is neither
  */
 export function parseEndpoint(text: string, leastPort = 1): Endpoint | undefined {
   const match = /^(?:\[([^\]]+)\]|([^:[\]\s]+)):(\d+)$/.exec(text);
@@ -59,7 +59,7 @@ export function parseEndpoint(text: string, leastPort = 1): Endpoint | undefined
   return { host, port };
 }
 
-/** Whether a host is this machine alone: 127.0.0.0/8, ::1, or their name. Nothing is looked up. */
+/** Whether a host is a loopback address (127.0.0.0/8, ::1) or `localhost`. Resolves nothing. */
 export function isLoopback(host: string): boolean {
   return host === '::1' || host.toLowerCase() === 'localhost' || (isIPv4(host) && host.startsWith('127.'));
 }

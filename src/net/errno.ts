@@ -1,17 +1,17 @@
 import { messageOf } from '../errors.ts';
 import { fileTrouble } from '../telemetry/file-trouble.ts';
 
-/** What those say that are met the most: connect(2), getaddrinfo(3). */
+/** Common errors of connect(2) and getaddrinfo(3). */
 const meanings: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused',
   ETIMEDOUT: 'no answer',
-  EHOSTUNREACH: 'no way there',
-  ENETUNREACH: 'no way there',
+  EHOSTUNREACH: 'no route to host',
+  ENETUNREACH: 'no route to its network',
   ENOTFOUND: 'its name does not resolve',
   EAI_AGAIN: 'its name does not resolve now',
 };
 
-/** What is short here, when a connection to somebody else fails by it: socket(2), connect(2). */
+/** Errors of socket(2) and connect(2) that mean a shortage on this host. */
 const shortages: Readonly<Record<string, string>> = {
   EMFILE: 'this process has no file descriptor left',
   ENFILE: 'this host has no file descriptor left',
@@ -20,19 +20,19 @@ const shortages: Readonly<Record<string, string>> = {
   ENOMEM: 'this host has no memory left',
 };
 
-/** Whether a connection failed for want of something of this host: it says nothing of whoever was to be connected to. */
+/** Whether a connection failed by a shortage of this host, which says nothing about the other side. */
 export function isOwnShortage(code: string): boolean {
   return Object.hasOwn(shortages, code);
 }
 
-/** The code of a connection that failed, for a sentence: what it means, where that is known, and the code itself. */
+/** @returns the code of a failed connection for a sentence: its meaning, if known, and the code */
 export function errnoWords(code: string): string {
   const meaning = meanings[code] ?? shortages[code];
   return meaning === undefined ? code : `${meaning} (${code})`;
 }
 
 /** bind(2), listen(2), getaddrinfo(3). */
-const hindrances: Readonly<Record<string, string>> = {
+const bindErrors: Readonly<Record<string, string>> = {
   EADDRINUSE: 'another program listens there',
   EADDRNOTAVAIL: 'this machine has no such address',
   EACCES: 'permission denied',
@@ -40,9 +40,9 @@ const hindrances: Readonly<Record<string, string>> = {
   EAI_AGAIN: 'its name does not resolve now',
 };
 
-/** Why an address cannot be listened on, as the end of a sentence that has named it. */
+/** @returns why an address cannot be listened on, for the end of a sentence that already names it */
 export function whyNotListening(thrown: unknown): string {
   const [code = ''] = /\bE[A-Z_]{4,}\b/.exec(messageOf(thrown)) ?? [];
-  const meaning = hindrances[code];
+  const meaning = bindErrors[code];
   return meaning === undefined ? fileTrouble(thrown, 'its directory does not exist') : `${meaning} (${code})`;
 }

@@ -4,52 +4,52 @@ import { childArguments } from './child-arguments.ts';
 import { lookUp, type LookupResult, type LookupRequest } from './look-up.ts';
 
 /**
- * How many names may be looked up at once. libuv uses half of its threads for that, and each takes 10 KiB of memory. Where
- * so many threads are not allowed (a limit of processes counts them) it ends the process, and there are fewer.
+ * How many lookups may run at once. libuv uses half of its threads for them, and each takes 10 KiB of memory. If a process limit forbids
+ * so many threads, the process ends, and the next one has fewer.
  */
 const mostAtOnce = [128, 32, 8] as const;
 
-/** Where so many names are without an answer, others wait so long before all of these are given up, in milliseconds. */
+/** How long other names wait when all lookups are pending; then those are given up. In milliseconds. */
 const mostWaitMs = 5_000;
 
-/** How long the process may take to start, in milliseconds. It takes 80. */
+/** Deadline for the start of the process, in milliseconds. It takes 80. */
 const mostStartMs = 10_000;
 
-/** Where it cannot be started, it is tried again after this, in milliseconds. */
+/** How long after a failed start it is retried, in milliseconds. */
 const retryMs = 60_000;
 
 type LookupCallback = (found: LookupResult) => void;
 
 /**
- * Looks names up in a process of its own, which is started with the first name. getaddrinfo(3) cannot be cancelled, and
- * in this process would keep one of a few threads that names and files share, and keep the process from ending, for as
- * long as a name server is silent. The other process has a thread for each name, and can be killed.
+ * Resolves names in a separate process, which starts with the first name. getaddrinfo(3) cannot be cancelled: in this process a silent
+ * name server would occupy one of the few threads that names and files share, and would delay the exit. The other process has a thread
+ * for each name, and can be killed.
  *
- * Where no process can be started, with however few threads, names are looked up in this one.
+ * If no such process can be started, this process resolves names itself.
  */
 export class NamesProcess {
   readonly #asked = new Map<string, LookupCallback>();
-  /** For want of a thread; in the order in which they were asked. */
+  /** Requests that wait for a free thread, oldest first. */
   readonly #waiting = new Map<string, LookupCallback>();
   #child: ChildProcess | undefined;
   #isReady = false;
-  /** Of `mostAtOnce`, which one is allowed here as far as is known. */
+  /** Index of the entry of `mostAtOnce` in use. */
   #size = 0;
   #unavailableUntilMs = 0;
-  #impatience: NodeJS.Timeout | undefined;
+  #giveUpTimer: NodeJS.Timeout | undefined;
   readonly #arguments: readonly string[];
 
-  /** @param args of the process that is started; tests give others */
+  /** @param args arguments of the process; tests pass others */
   constructor(args: readonly string[] = childArguments) {
     this.#arguments = args;
   }
 
-  /** The process that looks names up, where there is one now. */
+  /** The id of the process; `undefined` while none runs. */
   get pid(): number | undefined {
     return this.#child?.pid;
   }
 
-  /** Looks up a name that is not being looked up. The answer comes later. */
+  /** Resolves a name that has no lookup in progress. Calls back later. */
   ask(name: string, answer: LookupCallback): void {
     if (performance.now() < this.#unavailableUntilMs) lookUp(name, answer);
     else if (this.#asked.size >= this.#mostAtOnce) this.#wait(name, answer);
@@ -64,7 +64,7 @@ export class NamesProcess {
     return mostAtOnce[this.#size] ?? 1;
   }
 
-  /** Ends the process at once, and answers what is asked of it. The next name starts another. */
+  /** Kills the process, and fails its pending lookups. The next name starts another process. */
   close(): void {
     const child = this.#child;
     this.#child = undefined;
@@ -75,7 +75,7 @@ export class NamesProcess {
   #send(child: ChildProcess, name: string, answer: LookupCallback): void {
     this.#asked.set(name, answer);
     this.#hold(child);
-    // What is not sent is answered when the process ends. One that could not be started may have no channel.
+    // A request that cannot be sent is answered when the process ends. A process that failed to start may have no channel.
     if (child.connected) child.send({ name } satisfies LookupRequest, () => undefined);
   }
 
@@ -84,14 +84,14 @@ export class NamesProcess {
     try {
       return this.#watched(this.#spawn());
     } catch {
-      // Some errors of fork(2) are thrown, others are events.
+      // Some errors of fork(2) are exceptions, others are events.
       this.#unavailableUntilMs = performance.now() + retryMs;
       return undefined;
     }
   }
 
   #spawn(): ChildProcess {
-    // Not the flags of this process, which may be those of a debugger, and have one listen once more.
+    // Without the flags of this process, which may start another debugger.
     const env = {
       ...process.env,
       NODE_OPTIONS: undefined,
@@ -127,7 +127,7 @@ export class NamesProcess {
       this.#waiting.delete(next[0]);
       this.ask(...next);
     }
-    if (this.#waiting.size === 0) this.#calm();
+    if (this.#waiting.size === 0) this.#clearGiveUpTimer();
     this.#hold(child);
     answer?.(found);
   }
@@ -150,23 +150,23 @@ export class NamesProcess {
 
   #wait(name: string, answer: LookupCallback): void {
     this.#waiting.set(name, answer);
-    this.#impatience ??= setTimeout(() => this.#child?.kill('SIGKILL'), mostWaitMs).unref();
+    this.#giveUpTimer ??= setTimeout(() => this.#child?.kill('SIGKILL'), mostWaitMs).unref();
   }
 
-  #calm(): void {
-    clearTimeout(this.#impatience);
-    this.#impatience = undefined;
+  #clearGiveUpTimer(): void {
+    clearTimeout(this.#giveUpTimer);
+    this.#giveUpTimer = undefined;
   }
 
   #takeAll(): ReadonlyMap<string, LookupCallback> {
     const all = new Map([...this.#asked, ...this.#waiting]);
     this.#asked.clear();
     this.#waiting.clear();
-    this.#calm();
+    this.#clearGiveUpTimer();
     return all;
   }
 
-  /** As long as something is asked this process does not end, as with every request of Node's own. */
+  /** Keeps this process alive while a lookup is pending, as Node's own requests do. */
   #hold(child: ChildProcess): void {
     if (this.#asked.size > 0) {
       child.ref();

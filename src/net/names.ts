@@ -2,43 +2,42 @@ import { isIP, isIPv6, type LookupFunction } from 'node:net';
 import type { LookupResult } from './look-up.ts';
 import { NamesProcess } from './names-process.ts';
 
-/** How long a name that had an address before is waited for, in milliseconds. Name servers that are well take 1 to 50. */
+/** How long a name with known addresses is waited for, in milliseconds. Healthy name servers take 1 to 50. */
 const graceMs = 200;
 
-/** How long a listener waits for the name that it is to listen on, in milliseconds. It is tried again later. */
+/** How long a listener waits for its name, in milliseconds. It is retried later. */
 const listenMs = 2_000;
 
-/** Of how many names the last good addresses are kept. */
+/** The most names whose last good addresses are kept. */
 const mostKept = 1_024;
 
-/** No name is longer (RFC 1035, 2.3.4), with a final dot. */
+/** The longest valid name, with a final dot (RFC 1035, 2.3.4). */
 const longestName = 254;
 
 type LookupCallback = (result: LookupResult) => void;
 
 interface LookUp {
   readonly waiting: Set<LookupCallback>;
-  /** Until those who wait are given the last good addresses, where there are any. */
+  /** Until the waiting callbacks receive the last good addresses, if any. */
   grace: NodeJS.Timeout | undefined;
   isLate: boolean;
 }
 
-/** Where names are looked up. */
+/** Resolves names. */
 export interface Resolver {
-  /** The answer comes later, and to one question per name at a time. */
+  /** Resolves a name that has no lookup in progress. Calls back later. */
   ask(name: string, answer: LookupCallback): void;
   close(): void;
 }
 
 /**
- * The addresses of host names. A name is looked up once at a time, for all who ask, and however long that takes: those
- * who ask have their own deadlines. While the answer is late, or says that the name cannot be looked up now, its last good
- * addresses are given; a name that does not exist any more has none.
+ * Resolves host names. Each name has one lookup at a time, shared by all callers, however long it takes: callers have their own
+ * deadlines. While a lookup is late or fails temporarily, callers receive the last good addresses; a name that no longer exists has none.
  */
 export class Names {
   readonly #resolver: Resolver;
   readonly #running = new Map<string, LookUp>();
-  /** The one that was looked up last is last. */
+  /** The latest lookup is last. */
   readonly #good = new Map<string, readonly string[]>();
   #users = 0;
 
@@ -46,7 +45,7 @@ export class Names {
     this.#resolver = resolver;
   }
 
-  /** Calls back once, never before this returns. An IP address is its own answer. */
+  /** Calls back once, never before this returns. An IP address resolves to itself. */
   find(name: string, answer: LookupCallback): void {
     if (isIP(name) !== 0) {
       later(answer, [name]);
@@ -63,9 +62,8 @@ export class Names {
   }
 
   /**
-   * The address to listen on for a host.
-   *
-   * @throws Error with the `code` of the failure, `EAI_AGAIN` where there is no answer within 2 s
+   * @returns the address to listen on for a host
+   * @throws Error with the `code` of the failure; `EAI_AGAIN` without an answer within 2 s
    */
   addressOf(host: string): Promise<string> {
     return new Promise((resolve, reject) => {
@@ -80,7 +78,7 @@ export class Names {
     });
   }
 
-  /** @returns what its user calls when it is done. After the last one nothing runs any more for names. Idempotent */
+  /** Registers a user. @returns an idempotent function that ends the use; after the last one the resolver closes */
   use(): () => void {
     this.#users += 1;
     let isUsed = true;
@@ -122,10 +120,10 @@ export class Names {
   }
 }
 
-/** Those of this process, for everything in it: what is asked, and what is known, is the same for all. */
+/** The names of this process, shared by everything in it. */
 export const names = new Names(new NamesProcess());
 
-/** How sockets look a name up; `object` says why none of its addresses is to be connected to. */
+/** @returns a lookup function for sockets; `object` returns an error if the addresses must not be dialled */
 export function lookupUnless(
   object: (addresses: readonly string[]) => NodeJS.ErrnoException | undefined,
 ): LookupFunction {
@@ -133,7 +131,7 @@ export function lookupUnless(
     names.find(name, (result) => {
       const error = typeof result === 'string' ? lookUpError(name, result) : object(result);
       if (error || typeof result === 'string') {
-        answer(error ?? null, ''); // there are no addresses then, whatever the types say
+        answer(error ?? null, ''); // an error has no addresses, despite the types
         return;
       }
       const addresses = result.map((address) => ({ address, family: isIPv6(address) ? 6 : 4 }));
@@ -144,10 +142,10 @@ export function lookupUnless(
   };
 }
 
-/** How a socket that may go anywhere looks a name up. */
+/** A lookup function for sockets that may dial any address. */
 export const lookupAny = lookupUnless(() => undefined);
 
-/** An error as Node's own look-up gives it. */
+/** @returns an error like the one of Node's own lookup */
 function lookUpError(name: string, code: string): NodeJS.ErrnoException {
   return Object.assign(new Error(`getaddrinfo ${code} ${name}`), {
     code,

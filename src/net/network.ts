@@ -1,10 +1,10 @@
 import { isIPv4, isIPv6 } from 'node:net';
 
 /**
- * The 16 bytes of an IP address. An IPv4 address is written as its IPv4-mapped IPv6 address (RFC 4291, 2.5.5.2), which
- * is how a client of a dual-stack listener shows itself, so that it has one form whichever way it comes.
+ * An IPv4 address becomes its IPv4-mapped IPv6 address (RFC 4291, 2.5.5.2), which is also what a dual-stack listener shows, so that an
+ * address has one form.
  *
- * @returns `undefined` where the text is no address; a zone (`%eth0`) is left out
+ * @returns the 16 bytes of an IP address without its zone (`%eth0`); `undefined` if the text is no address
  */
 export function addressBytes(ip: string): Uint8Array | undefined {
   const bytes = new Uint8Array(16);
@@ -21,7 +21,7 @@ export function addressBytes(ip: string): Uint8Array | undefined {
   return bytes;
 }
 
-/** The usual text of 16 bytes: dotted for an IPv4-mapped address, shortened as RFC 5952 has it otherwise. */
+/** @returns the usual text of 16 bytes: dotted for an IPv4-mapped address, otherwise shortened as in RFC 5952 */
 export function formatAddress(bytes: Uint8Array): string {
   if (networkHolds(mapped, bytes)) return bytes.subarray(12).join('.');
   const groups = Array.from({ length: 8 }, (_, index) =>
@@ -41,7 +41,7 @@ const mapped: Network = { bytes: addressBytesOfMapped(), bits: 96 };
 /**
  * Reads `10.0.0.0/8`, `fd00::/8`, or one address.
  *
- * @returns `undefined` where the text is none of these, or has bits set beyond its prefix: then one of the two is a slip
+ * @returns `undefined` for any other text, and for a network with bits set beyond its prefix, which is a mistake
  */
 export function parseNetwork(text: string): Network | undefined {
   const match = /^([^/%]+)(?:\/(\d{1,3}))?$/.exec(text);
@@ -64,7 +64,7 @@ export function networkHolds({ bytes, bits }: Network, address: Uint8Array): boo
   return differing >> (8 - rest) === 0;
 }
 
-/** An address with all but its first `bits` bits cleared. */
+/** @returns an address with all but its first `bits` bits cleared */
 export function withinNetwork(address: Uint8Array, bits: number): Uint8Array {
   return address.map((byte, index) => {
     const kept = Math.min(8, Math.max(0, bits - index * 8));
@@ -72,7 +72,7 @@ export function withinNetwork(address: Uint8Array, bits: number): Uint8Array {
   });
 }
 
-/** The eight groups of a valid IPv6 address, `::` and a dotted tail unfolded. */
+/** @returns the eight groups of a valid IPv6 address, with `::` and a dotted tail expanded */
 export function groupsOf(ip: string): number[] {
   const [head = '', tail] = ip.split('::');
   const front = partOf(head);

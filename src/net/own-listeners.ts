@@ -4,22 +4,22 @@ import { canonicalHost } from './address-map.ts';
 import { lookupUnless } from './names.ts';
 import { isOfThisHost } from './this-host.ts';
 
-/** Why an endpoint is not dialled at which we listen ourselves. */
+/** Why the tunnel does not dial its own listeners. */
 export const whyOwn = 'that is this tunnel itself';
 
 /**
- * Where this process listens, so that it never dials itself: what a Sentinel announces, or what the address map makes of
- * it, may lead back here, and a session would then open another one, and so on.
+ * The addresses of this process, so that it never dials itself. An announced or mapped address may lead back here, and each session
+ * would then open another one without end.
  */
 export class OwnListeners {
   readonly #listening: () => readonly ListenAddress[];
 
-  /** @param listening gives the addresses that are listened on now */
+  /** @param listening returns the open addresses */
   constructor(listening: () => readonly ListenAddress[]) {
     this.#listening = listening;
   }
 
-  /** Whether dialling an IP address would lead here. Names are for `lookup`. */
+  /** Whether an IP address is one of our listeners. For names use `lookupFor`. */
   has({ host, port }: Endpoint): boolean {
     return this.#listening().some((own) => {
       if (own.kind !== 'tcp' || own.port !== port) return false;
@@ -29,14 +29,14 @@ export class OwnListeners {
     });
   }
 
-  /** Looks a name up for a connection to `port`, and fails where it leads here. */
+  /** @returns a lookup function for connections to `port` that fails if the name leads here */
   lookupFor(port: number): LookupFunction {
     return lookupUnless((addresses) =>
       addresses.some((address) => this.has({ host: address, port })) ? ownListenerError() : undefined,
     );
   }
 
-  /** @returns the error with which a connection to the endpoint fails; `undefined` where it may be tried */
+  /** @returns the error for a connection to the endpoint; `undefined` if it may be dialled */
   objection(endpoint: Endpoint): NodeJS.ErrnoException | undefined {
     return isIP(endpoint.host) !== 0 && this.has(endpoint) ? ownListenerError() : undefined;
   }
@@ -50,17 +50,17 @@ function isWildcard(own: string, address: string): boolean {
   return own === '::' || (own === '0.0.0.0' && !address.includes(':'));
 }
 
-/** Where the engines of this process listen now, so that none of them dials itself or another. */
+/** The open addresses of the engines of this process, so that none of them dials itself or another. */
 export class OpenListeners {
   readonly #open = new Set<{ readonly address: ListenAddress }>();
-  /** Called at each change. */
+  /** Called after each change. */
   onChange: () => void = () => undefined;
 
   get addresses(): readonly ListenAddress[] {
     return [...this.#open].map(({ address }) => address);
   }
 
-  /** @returns what is to be called when it does not listen any more. Idempotent */
+  /** Adds an open address. @returns an idempotent function that removes it */
   add(address: ListenAddress): () => void {
     const entry = { address };
     this.#open.add(entry);

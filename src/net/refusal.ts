@@ -1,41 +1,41 @@
 import { printable } from '../printable.ts';
 
 /**
- * The first word of a reply that refuses a client. Client libraries decide by it whether to connect again; docs/errors.md has
- * what each of them does. Neither word makes a library believe that the server does not know HELLO.
+ * The error code of the reply to a refused client. Client libraries decide by it whether to reconnect; docs/errors.md lists what each of
+ * them does. Neither code makes a library conclude that the server does not know HELLO.
  */
-const refusalWords = {
-  /** It passes by itself. The word of Redis for a server that cannot serve yet: libraries take it for a broken connection. */
+const refusalCodes = {
+  /** For temporary reasons. Redis sends it while a server cannot serve yet; libraries treat it like a broken connection. */
   later: 'LOADING',
-  /** It passes only when somebody changes the configuration. The word of Redis for a client from where nobody may connect. */
+  /** For reasons that only a change of configuration ends. Redis sends it to clients that may not connect. */
   never: 'DENIED',
 } as const;
 
-/** What follows the first word, by which a tunnel is known to another, and to a person who reads the log of an application. */
+/** Follows the code. It identifies a tunnel to another tunnel, and in the log of an application. */
 const refusalMark = 'sentinel-tunnel: ';
 
-/** Whether the text of an error reply is the refusal of a tunnel: of this one, or of an older version, which began with `ERR`. */
+/** Whether an error reply is the refusal of a tunnel. Older versions used the code `ERR`. */
 export function isRefusal(text: string): boolean {
-  const [word = '', ...rest] = text.split(' ');
-  return /^[A-Z]+$/.test(word) && rest.join(' ').startsWith(refusalMark);
+  const [code = '', ...rest] = text.split(' ');
+  return /^[A-Z]+$/.test(code) && rest.join(' ').startsWith(refusalMark);
 }
 
-/** How long a refused client may take to read the reason and to close, in milliseconds: closing on unread input would reset the line away. */
+/** How long a refused client may take to read the reason and close, in milliseconds. Closing while input is unread would reset the connection and lose the reason. */
 export const lingeringCloseMs = 1_000;
 
 /**
- * The reply to a client that is refused for a reason that passes by itself: one RESP error. Text from outside that is in the
- * reason cannot end it early.
+ * @param reason may contain text from outside, which cannot end the line early
+ * @returns the RESP error for a client that is refused for a temporary reason
  */
 export function refusalLine(reason: string): string {
-  return lineOf(refusalWords.later, reason);
+  return lineOf(refusalCodes.later, reason);
 }
 
-/** The reply to a client that is refused until somebody changes a configuration, its own or that of the tunnel. */
+/** @returns the RESP error for a client that is refused until a configuration changes, its own or that of the tunnel */
 export function denialLine(reason: string): string {
-  return lineOf(refusalWords.never, reason);
+  return lineOf(refusalCodes.never, reason);
 }
 
-function lineOf(word: string, reason: string): string {
-  return `-${word} ${refusalMark}${printable(reason.replace(/[\r\n]+/g, ' '))}\r\n`;
+function lineOf(code: string, reason: string): string {
+  return `-${code} ${refusalMark}${printable(reason.replace(/[\r\n]+/g, ' '))}\r\n`;
 }

@@ -4,26 +4,26 @@ import { messageOf } from '../errors.ts';
 import { fileTrouble } from '../telemetry/file-trouble.ts';
 import { longestUnixPath } from './endpoint.ts';
 
-/** Who a socket file is, so that only the one that was made here is ever removed. */
+/** Identifies a socket file, so that only a file that this process made is removed. */
 export interface SocketFile {
   readonly path: string;
   readonly dev: number;
   readonly ino: number;
 }
 
-/** Who may connect to a socket file: write permission is what it takes (unix(7)). */
+/** Who may connect to a socket file: connecting needs write permission (unix(7)). */
 export interface SocketAccess {
   /** Permissions; `undefined` leaves them to the umask. */
   readonly mode: number | undefined;
-  /** As `resolveOwner` reads it; `undefined` leaves it to whoever runs this. */
+  /** As in `resolveOwner`; `undefined` leaves it to the user of the process. */
   readonly owner: string | undefined;
 }
 
 /**
- * Makes sure that a listener may bind at `temporaryPath(path)` and then `claim` the path: nothing stands there, or a
- * socket that nobody serves. Whoever does not come to claim it calls `abandon`.
+ * Checks that a listener may bind at `temporaryPath(path)` and then `claim` the path: it must be free, or a socket without a listener.
+ * Call `abandon` if no claim follows.
  *
- * @throws why not
+ * @throws Error with the reason
  */
 export async function prepareClaim(path: string): Promise<void> {
   const temporary = temporaryPath(path);
@@ -31,12 +31,12 @@ export async function prepareClaim(path: string): Promise<void> {
     throw new Error(`The path "${path}" is longer than ${String(longestUnixPath)} bytes`);
   await assertUnserved(path);
   if (await assertUnserved(temporary)) await unlink(temporary);
-  // One that was left behind is made anew, for it may not be ours.
+  // A leftover folder is replaced, because another user may own it.
   await rmdir(folderOf(path)).catch(absent);
   await mkdir(folderOf(path), { mode: 0o700 });
 }
 
-/** @returns whether a socket stands there */
+/** @returns whether a socket file exists. @throws Error if it has a listener or is no socket */
 async function assertUnserved(path: string): Promise<boolean> {
   const stats = await lstat(path).catch(absent);
   if (!stats) return false;
@@ -45,14 +45,14 @@ async function assertUnserved(path: string): Promise<boolean> {
   return true;
 }
 
-/** A folder that nobody else can enter: until its permissions are right, nobody can connect to what is bound in it. */
+/** A private folder: nobody else can connect to a socket in it before its permissions are set. */
 function folderOf(path: string): string {
   return `${path}.n`;
 }
 
 /**
- * Where a listener binds before it takes its place: a rename puts it there atomically, over a stale socket or over
- * nothing, and whoever closes the listener by its bound name (libuv does) finds nothing to remove.
+ * Where a listener binds first. A rename then moves the socket to its path atomically, over a stale socket or none, and libuv, which
+ * removes the bound name on close, finds nothing to remove.
  */
 export function temporaryPath(path: string): string {
   return `${folderOf(path)}/s`;
@@ -61,16 +61,18 @@ export function temporaryPath(path: string): string {
 /**
  * Gives a bound socket its permissions, then moves it from its temporary path to `path`.
  *
- * @throws Error saying what could not be done
+ * @throws Error with the step that failed
  */
 export async function claim(path: string, { mode, owner }: SocketAccess): Promise<SocketFile> {
   const bound = temporaryPath(path);
-  // In this order: whoever gives a file away may not change its permissions any more (chmod(2), EPERM).
+  // In this order: after chown(2) the old owner may no longer change the permissions (chmod(2), EPERM).
   if (mode !== undefined) await chmod(bound, mode);
   if (owner !== undefined) {
     const { uid, gid } = await resolveOwner(owner);
     await chown(bound, uid, gid).catch((cause: unknown) => {
-      throw new Error(`It cannot be given to "${owner}": ${fileTrouble(cause, messageOf(cause))}`, { cause });
+      throw new Error(`Cannot change its owner to "${owner}": ${fileTrouble(cause, messageOf(cause))}`, {
+        cause,
+      });
     });
   }
   await rename(bound, path);
@@ -79,22 +81,21 @@ export async function claim(path: string, { mode, owner }: SocketAccess): Promis
   return { path, dev, ino };
 }
 
-/** Removes what a claim was prepared with. What cannot be removed is in nobody's way: the next claim tries again. */
+/** Removes the temporary files of a claim. Ignores failures, because the next claim tries again. */
 export async function abandon(path: string): Promise<void> {
   await unlink(temporaryPath(path)).catch(() => undefined);
   await rmdir(folderOf(path)).catch(() => undefined);
 }
 
 /**
- * Removes a socket file, unless something else stands at its path by now. One that cannot be removed keeps nobody from
- * closing: the next to listen there replaces it.
+ * Removes a socket file, unless another file has replaced it. Ignores failures, because the next listener replaces the file.
  */
 export async function release(file: SocketFile): Promise<void> {
   try {
     const { dev, ino } = await lstat(file.path);
     if (dev === file.dev && ino === file.ino) await unlink(file.path);
   } catch {
-    // gone already, or not ours to remove: see above
+    // already gone, or no permission: see above
   }
 }
 
@@ -103,7 +104,7 @@ function absent(error: unknown): undefined {
   throw error;
 }
 
-/** A socket that refuses has no listener; any other answer (even EACCES or EAGAIN) may mean that somebody has. */
+/** Only a refused connection proves that a socket has no listener; EACCES or EAGAIN do not. */
 function isServed(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ path });
@@ -126,10 +127,10 @@ export interface Owner {
 const unchanged = -1;
 
 /**
- * Turns `user`, `user:group` or `:group`, by name or number, into numbers. Node has no getpwnam(3), so names are looked
- * up in the local files alone (passwd(5), group(5)); whose users come from a directory service gives numbers.
+ * Resolves `user`, `user:group` or `:group`, by name or number. Node has no getpwnam(3), so names come only from the local files
+ * (passwd(5), group(5)); users of a directory service need numbers.
  *
- * @throws Error naming the user or the group that is not there
+ * @throws Error with the unknown user or group
  */
 export async function resolveOwner(owner: string): Promise<Owner> {
   const [user = '', group = ''] = owner.split(':');
@@ -146,5 +147,5 @@ async function numberOf(name: string, kind: string, file: string): Promise<numbe
     const [found, , number = ''] = line.split(':');
     if (found === name && /^\d+$/.test(number)) return Number(number);
   }
-  throw new Error(`There is no ${kind} "${name}" in ${file}; a number may be given instead`);
+  throw new Error(`Unknown ${kind} "${name}" in ${file}; use a number instead`);
 }

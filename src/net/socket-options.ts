@@ -1,8 +1,8 @@
-/** What every relayed connection is opened with, whichever engine opens it. */
+/** Options of every relayed connection, in every engine. */
 
 /**
- * Connections that the kernel may complete before they are accepted: room for a herd that comes back at once after
- * a cut. Linux silently lowers it to `net.core.somaxconn` (listen(2)).
+ * How many connections the kernel completes before they are accepted: room for all clients that reconnect at once after a cut. Linux
+ * silently lowers it to `net.core.somaxconn` (listen(2)).
  */
 export const listenBacklog = 1024;
 
@@ -13,5 +13,5 @@ export const listenBacklog = 1024;
  */
 export const keepAliveIdleMs = 60_000;
 
-/** Commands and replies are small and waited for: Nagle's algorithm (RFC 896) would only delay them. */
+/** Commands and replies are small and urgent: Nagle's algorithm (RFC 896) would only delay them. */
 export const noDelay = true;

@@ -2,12 +2,11 @@ import { isIPv4 } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { canonicalHost } from './address-map.ts';
 
-/** Names that every host has for itself (RFC 6761, 6.3, and what Debian and Red Hat write into /etc/hosts). */
+/** Loopback names (RFC 6761, 6.3, and /etc/hosts of Debian and Red Hat). */
 const loopbackNames = /^(localhost|ip6-localhost|ip6-loopback)$|\.localhost$|^localhost\./;
 
 /**
- * Whether a host, as somebody writes it, means the one who reads it: a loopback address, or a name of it. Nothing is
- * looked up.
+ * Whether a host is a loopback address or one of its names, so that it means a different host to each reader. Resolves nothing.
  */
 export function isLoopbackName(host: string): boolean {
   const canonical = canonicalHost(host);
@@ -15,7 +14,7 @@ export function isLoopbackName(host: string): boolean {
   return isIPv4(canonical) && canonical.startsWith('127.');
 }
 
-/** Whether an IP address is one of this host's: a loopback address, or one of an interface. */
+/** Whether an IP address belongs to this host: a loopback address, or one of an interface. */
 export function isOfThisHost(address: string): boolean {
   const canonical = canonicalHost(address);
   if (isLoopbackName(canonical)) return true;

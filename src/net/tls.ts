@@ -13,46 +13,46 @@ import type { Credentials, Secret } from './secret.ts';
 export const tlsVersions = ['TLSv1.2', 'TLSv1.3'] as const;
 export type TlsVersion = (typeof tlsVersions)[number];
 
-/** A certificate, with those that lead to its CA, and its private key; both PEM. */
+/** A certificate with its chain, and its private key; both PEM. */
 export interface Identity {
   readonly cert: string;
   readonly key: Secret;
 }
 
-/** How we speak TLS as a client: all of it values, so that a change of a file is a change of the configuration. */
+/** TLS settings as a client. Contents instead of paths, so that a changed file is a changed configuration. */
 export interface ClientTls {
-  /** The CA certificates to trust, PEM; without it those that Node brings. */
+  /** The trusted CA certificates, PEM; by default those of Node. */
   readonly ca?: string;
-  /** What we show to a server that asks for a certificate. */
+  /** The client certificate. */
   readonly identity?: Identity;
-  /** The name that certificates are verified for, instead of the host that is dialled. */
+  /** The name to verify certificates for, instead of the dialled host. */
   readonly servername?: string;
   readonly minVersion: TlsVersion;
 }
 
-/** How to get into a server: what it is told, and how. Neither is ever used for another kind of server. */
+/** Credentials and TLS settings for one kind of server, never used for another kind. */
 export interface Access {
   readonly credentials?: Credentials;
   readonly tls?: ClientTls;
 }
 
-/** How to get into the servers of a database. */
+/** Credentials, TLS settings and port of the servers of a database. */
 export interface ServerAccess extends Access {
-  /** The port of all of them, whatever Sentinel announces. */
+  /** The port of all servers, instead of the announced ones. */
   readonly port?: number;
 }
 
-/** How a listener speaks TLS. */
+/** TLS settings of a listener. */
 export interface ServerTls {
   readonly identity: Identity;
-  /** The CAs whose certificates a client has to show, PEM; without it clients show none. */
+  /** The CAs of required client certificates, PEM; without it clients need none. */
   readonly clientCa?: string;
-  /** The names of which the certificate of a client has to have one; empty: any certificate of `clientCa` will do. */
+  /** A client certificate needs one of these names; if empty, any certificate of `clientCa` is accepted. */
   readonly allowNames: readonly string[];
   readonly minVersion: TlsVersion;
 }
 
-/** Whether a database speaks TLS with anybody. Not every engine can, so one that begins to is opened anew. */
+/** Whether a database uses TLS with clients or servers. Not every engine supports it, so a change reopens the database. */
 export function speaksTls(database: {
   readonly redis: Access;
   readonly listen: readonly { readonly tls?: ServerTls }[];
@@ -63,7 +63,7 @@ export function speaksTls(database: {
 /** The connection under TLS, by the socket above it. */
 const bearers = new WeakMap<Socket, Socket>();
 
-/** The TCP socket that a TLS socket speaks over, where it is known. */
+/** @returns the TCP socket below a TLS socket, if known */
 export function bearerOf(socket: Socket): Socket | undefined {
   return bearers.get(socket);
 }
@@ -72,7 +72,7 @@ export function setBearer(socket: TLSSocket, bearer: Socket): void {
   bearers.set(socket, bearer);
 }
 
-/** Contexts take a millisecond or more to make; a value never changes, so each has one. */
+/** A context takes a millisecond or more to create. Settings never change, so each has one. */
 const contexts = new WeakMap<ClientTls, SecureContext>();
 
 function contextOf(tls: ClientTls): SecureContext {
@@ -89,8 +89,8 @@ function contextOf(tls: ClientTls): SecureContext {
 }
 
 /**
- * Begins a TLS handshake on a socket that may still be connecting. Half-close is as the socket has it. The certificate of
- * the server has to be for the host of `endpoint`, or for `servername`.
+ * Starts a TLS handshake on a socket that may still be connecting. Half-close stays as the socket has it. The certificate must be valid
+ * for the host of `endpoint`, or for `servername`.
  */
 export function secure(socket: Socket, { host }: Endpoint, tls: ClientTls): TLSSocket {
   const name = tls.servername ?? host;
@@ -115,10 +115,10 @@ const untrusted = new Set([
   'CERT_SIGNATURE_FAILURE',
 ]);
 
-/** What a message has room for of the names that a server shows, in characters. */
+/** The most characters of certificate names in a message. */
 const longestNames = 200;
 
-/** Alerts with which a server says what it thinks of the certificate that we showed (RFC 8446 6.2). */
+/** Alerts of a server about our certificate (RFC 8446, 6.2). */
 const alerts: Readonly<Record<string, string>> = {
   ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: 'it asks for a client certificate, set tls.cert and tls.key',
   ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE:
@@ -131,7 +131,7 @@ const alerts: Readonly<Record<string, string>> = {
   ERR_SSL_UNSUPPORTED_PROTOCOL: 'it speaks no TLS version that tls.minVersion allows',
 };
 
-/** What a person needs to know of a failed handshake, as the end of a sentence about the server. */
+/** @returns why a handshake failed, for the end of a sentence about the server */
 export function whyNoTls(error: Error, tls: ClientTls, endpoint: Endpoint): string {
   const code = codeOf(error) ?? '';
   const alert = alerts[code];
@@ -161,7 +161,7 @@ export function whyNoTls(error: Error, tls: ClientTls, endpoint: Endpoint): stri
   }
 }
 
-/** Whether an error is one of TLS itself, and not of the connection below it. */
+/** Whether an error comes from TLS, and not from the connection below it. */
 export function isTlsError(error: Error): boolean {
   const code = codeOf(error) ?? '';
   return code.startsWith('ERR_SSL_') || code.startsWith('ERR_TLS_') || /CERT|SIGNATURE|ISSUER/.test(code);

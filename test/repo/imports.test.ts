@@ -12,7 +12,7 @@ const layers = [
   ['sentinel', 'relay'],
   ['tunnel'],
   ['config', 'admin'],
-  ['daemon.ts', 'reload.ts', 'descriptor-budget.ts'],
+  ['daemon.ts', 'reload.ts', 'connection-limit.ts', 'descriptor-budget.ts'],
   ['cli', 'index.ts'],
   ['main.ts'],
 ] as const;

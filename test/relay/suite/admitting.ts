@@ -76,8 +76,8 @@ export function describeAdmitting(engine: EngineUnderTest): void {
       using dir = new Directory();
       const listener = { address: { kind: 'unix', path: dir.path }, mode: undefined } as const;
       for (const [owner, message] of [
-        ['nobody-here', /There is no user "nobody-here" in \/etc\/passwd; a number may be given instead/],
-        [':nobody-here', /There is no group "nobody-here" in \/etc\/group/],
+        ['nobody-here', /Unknown user "nobody-here" in \/etc\/passwd; use a number instead/],
+        [':nobody-here', /Unknown group "nobody-here" in \/etc\/group/],
       ] as const) {
         await assert.rejects(Rig.open(engine, { listen: [{ ...listener, owner }] }), {
           code: 'ST_LISTEN_FAILED',

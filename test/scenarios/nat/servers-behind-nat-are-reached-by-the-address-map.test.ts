@@ -60,7 +60,7 @@ scenario('servers behind NAT', { skip: await cannotMakeNamespaces() }, async (t)
         );
       };
       const remedy = `→ It answers as master at ${gateway}:6379: write addressMap: { "${announcedHost}": "${gateway}" };`;
-      await lost('no way there (ENETUNREACH)');
+      await lost('no route to its network (ENETUNREACH)');
       const unreachable = await doctor(tunnel.dir, {});
       assert.match(unreachable, /^broken {3}master-unreachable \(mymaster\)$/m);
       assert.ok(unreachable.includes(remedy), unreachable);
