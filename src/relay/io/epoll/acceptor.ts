@@ -5,6 +5,7 @@ import * as abi from '../../../os/abi.ts';
 import type { Permits } from '../../../lifecycle/permits.ts';
 import { AllowList, notAllowedLine } from '../../../net/allow-list.ts';
 import { refusalLine } from '../../../net/refusal.ts';
+import { listenBacklog } from '../../../net/socket-options.ts';
 import { addressOf } from '../../../os/sockaddr.ts';
 import { errorName, peerBytes } from '../../../os/syscalls.ts';
 import type { Connection } from '../connection.ts';
@@ -103,7 +104,7 @@ export class Acceptor {
   remove(fd: number): void {
     const found = this.#listeners.find(({ watched }) => watched.fd === fd);
     if (!found) return;
-    this.#accept(found);
+    this.#accept(found, listenBacklog);
     this.#listeners = this.#listeners.filter((each) => each !== found);
     this.#loop.remove(found.watched);
     this.#setDue();
@@ -134,10 +135,10 @@ export class Acceptor {
     if (result < 0) this.#pause(listener, result);
   }
 
-  #accept(listener: Listener): void {
+  #accept(listener: Listener, most = acceptsPerIteration): void {
     const { sys, epoll } = this.#loop;
     const { watched, allow } = listener;
-    for (let accepts = 0; accepts < acceptsPerIteration; accepts += 1) {
+    for (let accepts = 0; accepts < most; accepts += 1) {
       const fd = allow ? sys.acceptFrom(watched.fd, this.#peer) : sys.accept(watched.fd);
       if (fd === abi.EAGAIN) return;
       if (fd >= 0) {
