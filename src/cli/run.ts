@@ -2,7 +2,7 @@ import type { Config } from '../config/types.ts';
 import { startDaemon, type Daemon } from '../daemon.ts';
 import { messageOf } from '../errors.ts';
 import { assignSockets, closeUnused, handedSockets, handedVariables } from '../os/handed-sockets.ts';
-import { LineSink, type SinkPort, type SinkCallbacks } from '../telemetry/line-sink.ts';
+import { LineSink, type SinkCallbacks } from '../telemetry/line-sink.ts';
 import { openLog, type OpenLog } from '../telemetry/open-log.ts';
 import { printableLines } from '../printable.ts';
 import { exitCodes } from './exit-codes.ts';
