@@ -8,9 +8,9 @@ import { within } from './lifecycle/within.ts';
 import type { ListenAddress } from './net/endpoint.ts';
 import { names } from './net/names.ts';
 import { OwnListeners } from './net/own-listeners.ts';
-import { chooseEngine } from './relay/choose.ts';
+import { chooseEngine } from './relay/choose-engine.ts';
 import type { Engine, TunnelCounters } from './relay/core/engine.ts';
-import type { CatchUp, Stood } from './relay/core/stall.ts';
+import type { CatchUp, Stalled } from './relay/core/stall.ts';
 import { Reload, type ConfigSource } from './reload.ts';
 import { Sentinels } from './sentinel/members/sentinels.ts';
 import type { MasterView } from './sentinel/decision/view.ts';
@@ -123,7 +123,7 @@ export async function startDaemon(
 
 /** After a stall, queries the Sentinels again, because earlier messages may be outdated. Logs several concurrent stalls once. */
 function recoverFromStall(log: Log, refreshed: () => Promise<void>): CatchUp {
-  const stalled = new Set<Stood>();
+  const stalled = new Set<Stalled>();
   let asking = 0;
   return async (stood) => {
     const beganMs = performance.now();

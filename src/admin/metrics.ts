@@ -1,6 +1,6 @@
 import { setImmediate as nextTick } from 'node:timers/promises';
 import { collectDefaultMetrics, Registry, type Metric, type OpenMetricsContentType } from 'prom-client';
-import { families, type Family, type Labels, type Sample } from './families.ts';
+import { families, type Family, type Labels, type Sample } from './metric-families.ts';
 import { openDescriptors } from './open-descriptors.ts';
 import type { Overview } from './callbacks.ts';
 

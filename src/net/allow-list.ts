@@ -1,5 +1,5 @@
 import { addressBytes, formatAddress, type Network, networkHolds, parseNetwork } from './network.ts';
-import { denialLine } from './refusal.ts';
+import { denialLine } from './refusal-reply.ts';
 
 /** The reply to a client whose address is not allowed. It does not reveal the allowed networks. */
 export const notAllowedLine = denialLine("this client's address is not allowed");

@@ -1,4 +1,4 @@
-import { isRefusal } from '../net/refusal.ts';
+import { isRefusal } from '../net/refusal-reply.ts';
 import { countedReplica, maxReplicas, readInfo, type Replication } from './info.ts';
 import { asMap, ReplyError, type Reply } from './resp.ts';
 

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { devNull } from 'node:os';
 import { test } from 'node:test';
-import { families } from '../../src/admin/families.ts';
+import { families } from '../../src/admin/metric-families.ts';
 import { Metrics, processFamilies } from '../../src/admin/metrics.ts';
 import { openDescriptors } from '../../src/admin/open-descriptors.ts';
 import { endReasons } from '../../src/relay/core/engine.ts';

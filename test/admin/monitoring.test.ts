@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
-import { families } from '../../src/admin/families.ts';
+import { families } from '../../src/admin/metric-families.ts';
 import { processFamilies } from '../../src/admin/metrics.ts';
 import { cannotRun } from '../support/index.ts';
 

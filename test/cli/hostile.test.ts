@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { printable, printableJson, printableLines } from '../../src/printable.ts';
-import { refusalLine } from '../../src/net/refusal.ts';
+import { refusalLine } from '../../src/net/refusal-reply.ts';
 import {
   ask,
   awaitServing,

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { Redis } from 'ioredis';
 import { createClient } from 'redis';
-import { denialLine, refusalLine } from '../../src/net/refusal.ts';
+import { denialLine, refusalLine } from '../../src/net/refusal-reply.ts';
 import {
   eventually,
   phpWithRedis,

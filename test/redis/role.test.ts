@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { denialLine, refusalLine } from '../../src/net/refusal.ts';
+import { denialLine, refusalLine } from '../../src/net/refusal-reply.ts';
 import { ReplyError, type Reply } from '../../src/redis/resp.ts';
 import { readReplication, readRole, roleCommands, roleFromError } from '../../src/redis/role.ts';
 

@@ -1,6 +1,6 @@
 import { count } from '../../admin/wording.ts';
 import { formatEndpoint } from '../../net/endpoint.ts';
-import { isRefusal } from '../../net/refusal.ts';
+import { isRefusal } from '../../net/refusal-reply.ts';
 import { readInfo } from '../../redis/info.ts';
 import { replyTo, type ServerReplies } from '../../redis/query.ts';
 import { asMap } from '../../redis/resp.ts';

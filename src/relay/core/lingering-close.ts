@@ -1,4 +1,4 @@
-import { lingeringCloseMs } from '../../net/refusal.ts';
+import { lingeringCloseMs } from '../../net/refusal-reply.ts';
 import type { Connection, ConnectionHandler } from '../io/connection.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { unreachable } from '../../lifecycle/unreachable.ts';
 import type { ListenAddress } from '../../net/endpoint.ts';
-import { denialLine, refusalLine } from '../../net/refusal.ts';
+import { denialLine, refusalLine } from '../../net/refusal-reply.ts';
 import type { ClientTls } from '../../net/tls.ts';
 import type { CreateFlow, Side, SuspectWord } from '../flow/flow.ts';
 import type { Connection, Dialler } from '../io/connection.ts';
@@ -16,7 +16,7 @@ import { LingeringClose } from './lingering-close.ts';
 import { noReplication, shuttingDown, tooManyWait, unanswered, unreached, waitedTooLong } from './refusal.ts';
 import { Reporter } from './reporter.ts';
 import { Suspicion } from './suspicion.ts';
-import { HalfCloseTimeout, IdleTimeout } from './timeouts.ts';
+import { HalfCloseTimeout, IdleTimeout } from './idle-timeouts.ts';
 import { Upstream, type UpstreamOwner } from './upstream.ts';
 
 /** Wait before a failed dial is tried again at the same endpoint, in milliseconds. A new route cuts it short. */

@@ -1,8 +1,7 @@
-/** What has stood still: this process, or only its main thread, which hears the Sentinels and steers. */
-export type Stood = 'process' | 'main thread';
+/** What was stalled: this process, or only its main thread, which hears the Sentinels and steers the engines. */
+export type Stalled = 'process' | 'main thread';
 
 /**
- * Brings what is believed up to date after a standstill; resolves when routes are as they should be, within seconds. To be called once
- * by everything that has noticed it.
+ * Brings routes up to date after a stall; resolves when they are, within seconds. Everything that notices a stall calls it once.
  */
-export type CatchUp = (stood: Stood) => Promise<void>;
+export type CatchUp = (stalled: Stalled) => Promise<void>;

@@ -1,6 +1,7 @@
 import type { Connection } from '../io/connection.ts';
 import type { ByteCounts, CreateFlow, Flow, FlowClient, FlowOwner, Side } from './flow.ts';
-import { endsInQuit, suspectWordAt } from './inspect.ts';
+import { endsInQuit } from './quit.ts';
+import { suspectWordAt } from './suspect-reply.ts';
 import { ReplicaDetector } from './replica-detector.ts';
 
 const minus = 0x2d;

@@ -2,7 +2,7 @@ import type { Endpoint } from '../../net/endpoint.ts';
 import type { Role } from '../../redis/role.ts';
 import type { Announcement } from '../links/announcement.ts';
 import type { Answer } from '../links/answer.ts';
-import type { Adopted } from './choose.ts';
+import type { Adopted } from './vote-order.ts';
 import { noIdentities, type Identities, type PeerList } from './identity.ts';
 import { noServers, type Servers } from './servers.ts';
 

@@ -2,7 +2,7 @@ import { formatEndpoint, sameEndpoint, type Endpoint } from '../../net/endpoint.
 import type { Role } from '../../redis/role.ts';
 import type { Announcement } from '../links/announcement.ts';
 import { withRole, type Belief, type Fence } from './belief.ts';
-import { choose, isNewerEpoch, type Adopted } from './choose.ts';
+import { choose, isNewerEpoch, type Adopted } from './vote-order.ts';
 import { isDeposed, moved, newGeneration, rememberedOf, withDeposed, withoutDeposed } from './generation.ts';
 import { isFresh, isSame, isVouchedFor, knowing, latenessMs, votes } from './tally.ts';
 

@@ -1,6 +1,6 @@
 import type { Endpoint } from '../../net/endpoint.ts';
 import type { Belief } from './belief.ts';
-import type { Adopted } from './choose.ts';
+import type { Adopted } from './vote-order.ts';
 import { isSameServer, type Servers } from './servers.ts';
 
 /** At most this many deposed servers are remembered, the latest; a group seldom has more servers. */

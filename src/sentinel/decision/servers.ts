@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { canonicalHost } from '../../net/address-map.ts';
 import { formatEndpoint, sameEndpoint, type Endpoint } from '../../net/endpoint.ts';
-import type { Vote } from './choose.ts';
+import type { Vote } from './vote-order.ts';
 
 /**
  * What tells that two endpoints are one server. Sentinels report a server by IP address or, with `announce-hostnames`, by

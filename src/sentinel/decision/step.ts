@@ -3,7 +3,7 @@ import { sameEndpoint, type Endpoint } from '../../net/endpoint.ts';
 import type { Role } from '../../redis/role.ts';
 import type { Answer } from '../links/answer.ts';
 import { isUsable, withRole, type Belief, type BeliefEvent, type Report } from './belief.ts';
-import { choose } from './choose.ts';
+import { choose } from './vote-order.ts';
 import {
   announced,
   confirmed,

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { formatEndpoint, type Endpoint } from '../../net/endpoint.ts';
 import type { Belief, Report } from './belief.ts';
-import { isNewerEpoch, type Vote } from './choose.ts';
+import { isNewerEpoch, type Vote } from './vote-order.ts';
 import { isAmbiguous, type Speaker } from './identity.ts';
 import { isSameServer, withOneSpelling } from './servers.ts';
 

@@ -1,7 +1,7 @@
 import { formatEndpoint, type Endpoint } from '../../net/endpoint.ts';
 import type { Role } from '../../redis/role.ts';
 import { isUsable, servedBy, type Belief } from './belief.ts';
-import type { Adopted } from './choose.ts';
+import type { Adopted } from './vote-order.ts';
 import { agreeing, answering, isFresh, isSame, knowing, latenessMs, voters } from './tally.ts';
 
 /** What is believed about one master now. Frozen, and printed as it is; a new object only where something has changed. */

@@ -6,7 +6,7 @@ import { whyUnusable } from '../../redis/probe.ts';
 import type { Command, ServerReplies } from '../../redis/query.ts';
 import { RoleQuery } from '../../redis/role-query.ts';
 import type { Role } from '../../redis/role.ts';
-import { choose, type Adopted, type Vote } from '../decision/choose.ts';
+import { choose, type Adopted, type Vote } from '../decision/vote-order.ts';
 import { noIdentities, recognized, withPeerList } from '../decision/identity.ts';
 import type { Answer } from '../links/answer.ts';
 import {

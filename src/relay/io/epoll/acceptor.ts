@@ -4,7 +4,7 @@ import type { ListenAddress } from '../../../net/endpoint.ts';
 import * as abi from '../../../os/abi.ts';
 import type { Permits } from '../../../lifecycle/permits.ts';
 import { AllowList, notAllowedLine } from '../../../net/allow-list.ts';
-import { refusalLine } from '../../../net/refusal.ts';
+import { refusalLine } from '../../../net/refusal-reply.ts';
 import { listenBacklog } from '../../../net/socket-options.ts';
 import { addressOf } from '../../../os/sockaddr.ts';
 import { errorName, peerBytes } from '../../../os/syscalls.ts';

@@ -9,7 +9,7 @@ import { names } from '../../../net/names.ts';
 import { keepAliveIdleMs, listenBacklog, noDelay } from '../../../net/socket-options.ts';
 import { AllowList, notAllowedLine } from '../../../net/allow-list.ts';
 import type { Permits } from '../../../lifecycle/permits.ts';
-import { refusalLine } from '../../../net/refusal.ts';
+import { refusalLine } from '../../../net/refusal-reply.ts';
 import { descriptorsAreTaken, descriptorsPerClient } from '../descriptors.ts';
 import { firstPauseMs, longestPauseMs } from '../times.ts';
 import {

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { certificateNames, describeNames, isAllowedName } from '../../../net/certificate-names.ts';
 import { setBearer, type ServerTls } from '../../../net/tls.ts';
-import { denialLine, lingeringCloseMs } from '../../../net/refusal.ts';
+import { denialLine, lingeringCloseMs } from '../../../net/refusal-reply.ts';
 
 export interface TlsAcceptorCallbacks {
   /** A client has come through the handshake and is who it should be. */

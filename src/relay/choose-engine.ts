@@ -3,7 +3,7 @@ import { messageOf, TunnelError } from '../errors.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Engine } from './core/engine.ts';
 import { EpollEngine } from './epoll-engine.ts';
-import { PairedEngine } from './paired.ts';
+import { PairedEngine } from './paired-engine.ts';
 import type { CatchUp } from './core/stall.ts';
 import { StreamsEngine } from './streams-engine.ts';
 

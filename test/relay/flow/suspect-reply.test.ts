@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { suspectWords } from '../../../src/relay/flow/flow.ts';
-import { endsInQuit, suspectWordAt } from '../../../src/relay/flow/inspect.ts';
+import { endsInQuit } from '../../../src/relay/flow/quit.ts';
+import { suspectWordAt } from '../../../src/relay/flow/suspect-reply.ts';
 
 function bytesOf(text: string): Uint8Array {
   return Buffer.from(text, 'latin1');

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fc } from '../../support/properties.ts';
-import { choose, type Adopted, type Vote } from '../../../src/sentinel/decision/choose.ts';
+import { choose, type Adopted, type Vote } from '../../../src/sentinel/decision/vote-order.ts';
 
 const hosts = { a: 1, b: 2, c: 3 } as const;
 type Letter = keyof typeof hosts;
