@@ -138,7 +138,7 @@ test('check ends with 1 where another program has the port, and not where the tu
       assert.doesNotMatch(beside.stdout, /CANNOT/);
       assert.equal(beside.code, 0);
       const unknown = await call(['check', ...own]);
-      assert.match(unknown.stdout, /CANNOT LISTEN: .* is taken by (another tunnel, pid|somebody)/);
+      assert.match(unknown.stdout, /CANNOT LISTEN: .* is taken by (another tunnel, pid|a process)/);
       assert.equal(unknown.code, 1);
       const file = join(dir, 'now.json');
       const databases = [{ name: cluster.name, listen: tunnel.port(cluster.name) }];

@@ -101,7 +101,7 @@ export function diagnosisOf(survey: DatabaseSurvey): Finding | undefined {
   );
 }
 
-/** That fewer than a majority of the Sentinels answer, where that keeps nobody from being served. */
+/** @returns that no majority of the Sentinels answers, where the database is served all the same */
 export function minorityOf(survey: DatabaseSurvey): Finding | undefined {
   const voters = votersIn(survey);
   const answering = voters.filter(({ answer }) => answer.kind === 'address').length;

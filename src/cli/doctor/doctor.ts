@@ -16,7 +16,7 @@ export interface DoctorFlags extends Flags {
 }
 
 /**
- * Looks at the configuration, then at this machine, the Sentinels and the servers, and says what is wrong and what to do.
+ * Checks the configuration, this machine, the Sentinels and the servers, and prints what is wrong and what to do.
  *
  * @returns the exit code: 0, 1 or 2 for fine, degraded or broken
  * @throws TunnelError `ST_USAGE` where there is nothing to look at
@@ -39,7 +39,7 @@ async function findingsFor(flags: DoctorFlags, host: Host): Promise<readonly Fin
   return diagnose(await gather(config));
 }
 
-/** No Sentinel can be asked. A tunnel that runs goes on with what it has read before: whether clients are served is up to it. */
+/** No Sentinel can be queried. A running tunnel keeps the configuration that it read before, and may serve every client. */
 async function unreadable(error: TunnelError, flags: Flags, host: Host): Promise<Finding> {
   const [problem = '', ...problems] = error.message.split('\n').map((line) => line.trim());
   const evidence = problems.map((answered) => ({ by: 'configuration', asked: 'what it says', answered }));
@@ -57,7 +57,7 @@ async function unreadable(error: TunnelError, flags: Flags, host: Host): Promise
   };
 }
 
-/** A file that is no YAML says nothing, so its tunnel may be where one is of which nothing is said. */
+/** A file that cannot be parsed names no admin listener: its tunnel may be at one of the usual addresses. */
 async function placeOf(flags: Flags, env: Host['env']): Promise<AdminPlace> {
   try {
     return await adminPlaceOf(flags, env, false);
@@ -73,7 +73,7 @@ interface Running {
   readonly reasons: readonly string[];
 }
 
-/** The tunnel of this file, as far as it still says where that is; its probe asks for no token. */
+/** The tunnel of this file, where its admin listener can be found; /readyz needs no token. */
 async function runningTunnel(flags: Flags, { env }: Host): Promise<Running | undefined> {
   try {
     const client = new AdminClient(await placeOf(flags, env));
@@ -82,6 +82,6 @@ async function runningTunnel(flags: Flags, { env }: Host): Promise<Running | und
     if (typeof ready !== 'boolean' || !Array.isArray(reasons)) return undefined;
     return { where: client.where, isReady: ready, reasons: reasons.map(String) };
   } catch {
-    return undefined; // nobody, or another program
+    return undefined; // nothing listens there, or another program
   }
 }

@@ -29,7 +29,7 @@ function listenerFindings(listener: ListenerFacts, host: HostFacts): readonly Fi
   const isRunning = isAdmin ? host.running !== undefined : isOurs(host, address);
   if (objection === 'EADDRINUSE' && isRunning) {
     if (isAdmin) return [];
-    const what = `${text} is listened on by the tunnel that runs here`;
+    const what = `${text} belongs to the tunnel that runs here`;
     return [
       {
         code: 'tunnel-runs',
@@ -37,7 +37,7 @@ function listenerFindings(listener: ListenerFacts, host: HostFacts): readonly Fi
         ...about,
         what,
         evidence,
-        remedy: 'Nothing to do: sentinel-tunnel status shows what it believes',
+        remedy: 'Nothing to do: sentinel-tunnel status shows which master it serves',
       },
     ];
   }
@@ -59,7 +59,7 @@ function listenerFindings(listener: ListenerFacts, host: HostFacts): readonly Fi
   }
   const whose = holder
     ? `${isTunnel(holder) ? 'another tunnel, ' : ''}pid ${String(holder.pid)} (${holder.command})`
-    : 'somebody whose name this user may not see';
+    : 'a process that this user may not see';
   if (isAdmin) {
     const what =
       objection === 'EADDRINUSE'
@@ -78,9 +78,9 @@ function listenerFindings(listener: ListenerFacts, host: HostFacts): readonly Fi
   }
   if (objection === 'EADDRINUSE') {
     const remedy = holder?.units
-      ? `It is process 1, as with a socket unit (${holder.units.length === 0 ? 'systemctl list-sockets tells which' : holder.units.join(', ')}): right if that is the tunnel's own, otherwise listen on another port`
+      ? `It is process 1, as with a socket unit (${holder.units.length === 0 ? 'see systemctl list-sockets' : holder.units.join(', ')}): right if that is the tunnel's own, otherwise listen on another port`
       : holder
-        ? `Stop it (systemctl status ${String(holder.pid)} tells what it belongs to), or listen on another port`
+        ? `Stop it (systemctl status ${String(holder.pid)} shows its unit), or listen on another port`
         : 'Find it with "ss -ltnp" as root and stop it, or listen on another port';
     return [
       {
@@ -125,7 +125,7 @@ function listenerFindings(listener: ListenerFacts, host: HostFacts): readonly Fi
 function logFindings({ log }: HostFacts, file: string): readonly Finding[] {
   if (log === undefined) return [];
   const { why, isFull } = log;
-  const evidence = [{ by: thisMachine, asked: `what speaks against writing to "${file}"`, answered: why }];
+  const evidence = [{ by: thisMachine, asked: `to write to "${file}"`, answered: why }];
   if (isFull) {
     const what = `the log "${file}" loses lines, or will soon: ${why}`;
     const remedy =
@@ -163,7 +163,7 @@ function descriptorFindings({ descriptors, connections }: HostFacts): readonly F
   return [{ code: 'descriptors-few', severity: 'degraded', what, evidence, remedy }];
 }
 
-/** What the configuration says by itself, before anybody is asked. */
+/** Findings from the configuration alone. */
 export function configurationFindings({ config }: Facts): readonly Finding[] {
   const warned = config.warnings.map(({ kind, text }): Finding => {
     const isSecret = kind === 'secret-readable';

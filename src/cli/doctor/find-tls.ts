@@ -4,11 +4,11 @@ import type { Evidence, Finding } from './finding.ts';
 import { connectEvidence } from './queries.ts';
 import type { ProbedReplies } from './tls-probe.ts';
 
-/** Certificates are renewed by hand or by machines that begin 30 days before (Let's Encrypt); later than this somebody should look. */
+/** Automatic renewal begins 30 days before the end (Let's Encrypt): with fewer days left than this, a person should look. */
 const soonDays = 14;
 const dayMs = 86_400_000;
 
-/** Certificates that work, and will soon not. */
+/** Certificates that are valid, but expire soon. */
 export function certificateFindings({ sentinels, databases, nowMs }: Facts): readonly Finding[] {
   const seen = new Set<string>();
   const servers: readonly (readonly [ProbedReplies, string | undefined])[] = [
@@ -43,7 +43,7 @@ export function certificateFindings({ sentinels, databases, nowMs }: Facts): rea
   });
 }
 
-/** Why a server could not be spoken to, where that is known, and what to do. */
+/** A known reason why a connection to a server fails, and what to do. */
 export interface Cause extends Pick<Finding, 'code' | 'remedy'> {
   /** Goes after the name of the server. */
   readonly what: string;

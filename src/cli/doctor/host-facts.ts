@@ -15,7 +15,7 @@ import { findAdmin } from '../find-admin.ts';
 import { whyNoFolder, logObjection, type LogObjection } from './writable.ts';
 import { holderOf, isTunnel, type Holder, socketUnitsOf } from './port-holder.ts';
 
-/** What this machine says of what the configuration asks of it. */
+/** Whether this machine can provide what the configuration needs. */
 export interface HostFacts {
   readonly listeners: readonly ListenerFacts[];
   readonly admin: ListenerFacts | undefined;
@@ -31,7 +31,7 @@ export interface HostFacts {
 export interface RunningFacts {
   /** The addresses on which it listens. */
   readonly listening: readonly string[];
-  /** How many descriptors it may open, where it tells. */
+  /** How many descriptors it may open, where its status has that. */
   readonly descriptorLimit: number | undefined;
 }
 
@@ -110,7 +110,7 @@ async function look(address: ListenAddress, database: string | undefined): Promi
   return { database, address, objection, holder: { ...holder, units } };
 }
 
-/** Listens for a moment, which is the only way to know. Nobody is accepted. */
+/** Listens for a moment, which is the only way to know. Accepts no connection. */
 async function whyNoPort({
   host,
   port,
@@ -137,7 +137,7 @@ async function whyNoPort({
   });
 }
 
-/** A path of a unix socket needs a folder in which one may write, and nobody who serves it. */
+/** A unix socket needs a folder that can be written to, and a path that no process listens on. */
 async function whyNoSocket(path: string): Promise<string | undefined> {
   const folder = await whyNoFolder(dirname(path));
   if (folder !== undefined) return folder;
@@ -183,7 +183,7 @@ async function runningTunnel({ listen, isUsual, token }: AdminConfig): Promise<R
       descriptorLimit: program.descriptors?.limit,
     };
   } catch {
-    return undefined; // nobody, or another program or version: who holds the port is found separately
+    return undefined; // nothing, or another program or version: the holder of the port is found separately
   }
 }
 

@@ -3,7 +3,7 @@ import { formatEndpoint, isLoopback, type Endpoint } from '../../net/endpoint.ts
 import { names } from '../../net/names.ts';
 import { portSuffix, procText, tcpSockets } from './tcp-table.ts';
 
-/** The local ports from which this machine can connect to one server: each once at a time (ip(7), ip_local_port_range). */
+/** The local ports from which this machine can connect to one server, each for one connection at a time (ip(7), ip_local_port_range). */
 export interface LocalPorts {
   readonly endpoint: Endpoint;
   readonly first: number;

@@ -13,7 +13,7 @@ export interface LogObjection {
 /** A disk with less than this left will soon be full: some thousand lines, in bytes. */
 const scarceBytes = 1024 * 1024;
 
-/** Looks without making the file, and without writing to it. */
+/** Checks without creating the file or writing to it. */
 export async function logObjection(file: string): Promise<LogObjection | undefined> {
   const stats = await stat(file).catch(() => undefined);
   const trouble = stats ? await whyNotAppended(file, stats.isFIFO()) : await whyNoFolder(dirname(file));
@@ -27,7 +27,7 @@ async function whyNotAppended(file: string, isPipe: boolean): Promise<string | u
   try {
     await using handle = await open(file, constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOCK);
     // Nothing is written, and yet a device or a file system may object (/dev/full does). The write of a handle
-    // would ask nobody for nothing.
+    // makes no system call for zero bytes.
     writeSync(handle.fd, Buffer.alloc(0));
     return undefined;
   } catch (error) {

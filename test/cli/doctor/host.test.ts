@@ -187,7 +187,7 @@ test('a port that systemd holds for a socket unit of ours is not taken', () => {
   const [other, unknown] = [findingOf(unitsIn(table, '[::1]:6379')), findingOf([])];
   assert.deepEqual([other?.code, unknown?.code], ['port-taken', 'port-taken']);
   assert.match(other?.remedy ?? '', /cache\.socket, cache\.service\): right if that is the tunnel's own/);
-  assert.match(unknown?.remedy ?? '', /systemctl list-sockets tells which/);
+  assert.match(unknown?.remedy ?? '', /see systemctl list-sockets/);
 });
 
 test('listening sockets are read from /proc/net/tcp', () => {
