@@ -61,7 +61,7 @@ describe('the dashboard', { skip: cannotBrowse }, () => {
     await cluster[Symbol.asyncDispose]();
   });
 
-  test('is small, and asks nobody else for anything', async (context) => {
+  test('is small, and loads nothing from elsewhere', async (context) => {
     let bytes = 0;
     tab.devTools.on('Network.loadingFinished', ({ encodedDataLength }: { encodedDataLength: number }) => {
       bytes += encodedDataLength;
@@ -79,7 +79,7 @@ describe('the dashboard', { skip: cannotBrowse }, () => {
     );
   });
 
-  test('shows who is served, by whose word', async () => {
+  test('shows the served master, and whether Sentinel confirmed it', async () => {
     const { host, port } = cluster.master;
     await eventually(async () =>
       (await tab.text('#phase-sentence')).startsWith('Confirmed: all 3 Sentinels'),
@@ -90,7 +90,7 @@ describe('the dashboard', { skip: cannotBrowse }, () => {
       async () => (await tab.page.locator('#sentinel-rows tr[data-tone="good"]').count()) === 3,
     );
     const told = await tab.text('#map-description');
-    assert.ok(told.includes(`Applications are led to ${host}:${port}, the master of mymaster.`), told);
+    assert.ok(told.includes(`Applications are connected to ${host}:${port}, the master of mymaster.`), told);
     await eventually(async () => {
       const picture = await tab.text('#map-description');
       return cluster.replicas.every((replica) => picture.includes(`${host}:${replica.port}: replica.`));
@@ -119,7 +119,7 @@ describe('the dashboard', { skip: cannotBrowse }, () => {
     assert.match(await tab.text('#sessions-numbers td'), /^1$/);
   });
 
-  test('tells every control by name, and keeps its contrasts and its width on every screen', async (context) => {
+  test('has a name for every control, and enough contrast and no overflow on every screen', async (context) => {
     const { nodes } = (await tab.devTools.send('Accessibility.getFullAXTree')) as {
       nodes: readonly AxNode[];
     };
@@ -160,7 +160,7 @@ describe('the dashboard', { skip: cannotBrowse }, () => {
     await tab.page.setViewportSize({ width: 1280, height: 800 });
   });
 
-  test('takes the theme that is chosen, and remembers it', async () => {
+  test('applies the chosen theme, and keeps it', async () => {
     const ground = (): Promise<unknown> =>
       tab.page.evaluate('getComputedStyle(document.body.parentElement).backgroundColor');
     await tab.page.emulateMedia({ colorScheme: 'light' });
@@ -274,22 +274,22 @@ describe('the dashboard', { skip: cannotBrowse }, () => {
     assert.equal(await tab.text('#event-pause'), 'Paused');
   });
 
-  test('has complained of nothing so far', () => {
+  test('has logged no error so far', () => {
     assert.deepEqual(tab.complaints, []);
   });
 
-  test('says loudly that it has lost touch with a tunnel that stands still, and recovers', async () => {
+  test('reports a suspended tunnel as disconnected, and recovers', async () => {
     tunnel.freeze();
     await tab.page.locator('#lost').waitFor({ timeout: failoverMs });
-    assert.match(await tab.text('#lost'), /Lost touch with the tunnel\s+since \d\d:\d\d:\d\d/);
-    assert.match(await tab.text('#phase-for'), /^when last heard, \d\d:\d\d:\d\d/);
-    assert.match(await tab.page.title(), /^Lost touch/);
+    assert.match(await tab.text('#lost'), /Disconnected from the tunnel\s+since \d\d:\d\d:\d\d/);
+    assert.match(await tab.text('#phase-for'), /^as of \d\d:\d\d:\d\d/);
+    assert.match(await tab.page.title(), /^Disconnected/);
     tunnel.thaw();
     await tab.page.locator('#lost').waitFor({ state: 'hidden', timeout: 30_000 });
     await eventually(async () => (await tab.text('#touch')) === 'Live');
   });
 
-  test('asks for the token, and finds a tunnel again that was killed', async () => {
+  test('asks for the token, and reconnects to a restarted tunnel', async () => {
     const adminPort = await freePort();
     const first = await startTunnel(cluster, { listen: `127.0.0.1:${adminPort}`, token });
     await using other = await Tab.open(browser, urlOf(first), 400);

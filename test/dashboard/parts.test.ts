@@ -70,7 +70,7 @@ test('a stream of events is read however it is cut', () => {
   const endless = new StreamReader(() => undefined);
   assert.throws(() => {
     for (let count = 0; count < 6; count += 1) endless.take('x'.repeat(1024 * 1024));
-  }, /does not end/);
+  }, /too long/);
 });
 
 test('a failover is drawn to scale, from what was said in it', () => {

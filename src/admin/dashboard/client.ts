@@ -4,15 +4,16 @@ import type { Status } from '../status.ts';
 import type { FailoverRecord } from '../../tunnel/failover-record.ts';
 import { StreamReader } from './stream.ts';
 
-/** How we stand with the tunnel. */
+/** The state of the connection to the tunnel. */
 export type Touch =
   | { readonly kind: 'connecting' }
   | { readonly kind: 'live' }
-  /** It does not answer, since when by our clock, and why. */
+  /** It does not answer: since when by the browser's clock, and why. */
   | { readonly kind: 'lost'; readonly sinceMs: number; readonly why: string }
-  /** It wants a token: none was given, or the given one is wrong. */
+  /** It needs a token: none was entered, or a wrong one. */
   | { readonly kind: 'locked'; readonly wasWrong: boolean };
 
+/** Callbacks of the client. */
 export interface Listener {
   status(status: Status): void;
   records(records: readonly FailoverRecord[]): void;
@@ -22,26 +23,26 @@ export interface Listener {
 
 export type Level = 'debug' | 'info' | 'warn' | 'error';
 
-/** Between two looks at the status, in milliseconds; an event that may have changed it is followed by one at once. */
+/** How often the status is read, in milliseconds; also after each event that may have changed it. */
 const everyMs = 1_000;
-/** A tunnel on loopback answers within a few; one that takes longer than this has lost touch, in milliseconds. */
-const patienceMs = 2_500;
-const againMs = 500;
-/** How much of the past is shown. */
+/** Deadline for a response, in milliseconds. */
+const deadlineMs = 2_500;
+const retryMs = 500;
+/** How many past events and failovers are shown. */
 const lastEvents = 200;
 const lastFailovers = 20;
 const tokenKey = 'sentinel-tunnel.token';
 
-/** Reads everything the page shows, and goes on trying by itself when the tunnel is away. */
+/** Reads everything that the page shows, and retries while the tunnel does not answer. */
 export class Client {
   readonly #listener: Listener;
   #level: Level = 'info';
   #touch: Touch = { kind: 'connecting' };
   #lastEventId: string | undefined;
   #following = new AbortController();
-  #isLooking = false;
-  #isWoken = false;
-  #lookTimer: ReturnType<typeof setTimeout> | undefined;
+  #isReading = false;
+  #isReadAgain = false;
+  #readTimer: ReturnType<typeof setTimeout> | undefined;
   #answeredMs = Date.now();
 
   constructor(listener: Listener) {
@@ -50,24 +51,24 @@ export class Client {
 
   start(): void {
     this.#listener.touch(this.#touch);
-    void this.#look();
+    void this.#readStatus();
     void this.#follow();
   }
 
-  /** Takes a token that was typed in; it lives as long as this tab. */
+  /** Uses a token that was typed in, until the tab closes. */
   unlock(token: string): void {
     sessionStorage.setItem(tokenKey, token);
     this.#restart();
   }
 
-  /** Follows events of another level from now on, beginning with the kept ones. */
+  /** Follows events of another level from now on, starting with the kept ones. */
   listenTo(level: Level): void {
     if (level === this.#level) return;
     this.#level = level;
     this.#restart();
   }
 
-  /** What the tunnel has sampled of a database; `undefined` where it does not answer, which the look finds out, too. */
+  /** @returns the samples of a database; `undefined` if the tunnel does not answer */
   async history(database: string): Promise<DatabaseHistory | undefined> {
     const path = `/history?database=${encodeURIComponent(database)}`;
     return (await this.#get(path).catch(() => undefined)) as DatabaseHistory | undefined;
@@ -78,19 +79,19 @@ export class Client {
     this.#following.abort();
     this.#following = new AbortController();
     if (this.#touch.kind === 'locked') this.#touch = { kind: 'connecting' };
-    this.#wake();
+    this.#readSoon();
     void this.#follow();
   }
 
-  /** Looks at the status now, and once more after a look that is under way. */
-  #wake(): void {
-    if (this.#isLooking) this.#isWoken = true;
-    else void this.#look();
+  /** Reads the status now, or again after a read in progress. */
+  #readSoon(): void {
+    if (this.#isReading) this.#isReadAgain = true;
+    else void this.#readStatus();
   }
 
-  async #look(): Promise<void> {
-    clearTimeout(this.#lookTimer);
-    this.#isLooking = true;
+  async #readStatus(): Promise<void> {
+    clearTimeout(this.#readTimer);
+    this.#isReading = true;
     try {
       const status = (await this.#get('/status')) as Status | undefined;
       if (status) {
@@ -101,10 +102,10 @@ export class Client {
     } catch (error) {
       this.#reach({ kind: 'lost', sinceMs: this.#answeredMs, why: whyOf(error) });
     }
-    this.#isLooking = false;
+    this.#isReading = false;
     if (this.#touch.kind === 'locked') return;
-    this.#lookTimer = setTimeout(() => void this.#look(), this.#isWoken ? 0 : everyMs);
-    this.#isWoken = false;
+    this.#readTimer = setTimeout(() => void this.#readStatus(), this.#isReadAgain ? 0 : everyMs);
+    this.#isReadAgain = false;
   }
 
   async #readFailovers(): Promise<void> {
@@ -113,7 +114,7 @@ export class Client {
         { readonly failovers: readonly FailoverRecord[] } | undefined;
       if (answer) this.#listener.records(answer.failovers);
     } catch {
-      this.#wake(); // the look says that it is away; the stream begins anew, and reads them again
+      this.#readSoon(); // reports the failure; the next stream reads them again
     }
   }
 
@@ -125,11 +126,11 @@ export class Client {
       try {
         await this.#followOnce(signal);
       } catch {
-        // Cut off, or never connected: the look finds out what it means.
+        // Disconnected: reading the status shows why.
       }
       if (isOver()) return;
-      this.#wake();
-      await new Promise((resolve) => setTimeout(resolve, againMs));
+      this.#readSoon();
+      await new Promise((resolve) => setTimeout(resolve, retryMs));
     }
   }
 
@@ -160,22 +161,22 @@ export class Client {
     this.#lastEventId = event.id;
     this.#listener.event(event);
     if (event.event === 'failover.story') void this.#readFailovers();
-    if (changesStatus(event.event)) this.#wake();
+    if (changesStatus(event.event)) this.#readSoon();
   }
 
-  /** `undefined` where it is locked. */
+  /** @returns `undefined` when a token is needed */
   async #get(path: string): Promise<unknown> {
     const deadline = new AbortController();
     const timer = setTimeout(() => {
-      deadline.abort(new Error(`no answer within ${String(patienceMs)} ms`));
-    }, patienceMs);
+      deadline.abort(new Error(`no answer within ${String(deadlineMs)} ms`));
+    }, deadlineMs);
     try {
       const response = await fetch(path, { headers: authorization(), signal: deadline.signal });
       if (response.status === 401) {
         this.#lock();
         return undefined;
       }
-      if (!response.ok) throw new Error(`it answers with ${String(response.status)}`);
+      if (!response.ok) throw new Error(`it answers with status ${String(response.status)}`);
       return await response.json();
     } finally {
       clearTimeout(timer);
@@ -200,7 +201,7 @@ function authorization(): Record<string, string> {
   return token === null ? {} : { Authorization: `Bearer ${token}` };
 }
 
-/** The words of browsers for it differ, and none of them helps. */
+/** The messages of browsers differ, and none of them helps. */
 function whyOf(error: unknown): string {
   if (error instanceof TypeError) return 'it does not answer';
   return error instanceof Error ? error.message : String(error);

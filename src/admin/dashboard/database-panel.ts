@@ -5,7 +5,7 @@ import { clockText, countText, latencyText, rateText } from './format.ts';
 import type { Sample } from './series.ts';
 import { answerOf, signs, wordingOf } from './words.ts';
 
-/** Shows the database that is looked at: its phase in words, and its numbers. */
+/** Shows the phase and the numbers of the selected database. */
 export function showDatabase(database: DatabaseStatus, sample: Sample | undefined, nowMs: number): void {
   const { tone, word, sentence } = wordingOf(database);
   const panel = byId('phase');
@@ -35,12 +35,12 @@ export function showDatabase(database: DatabaseStatus, sample: Sample | undefine
   write('fact-listen', database.listen.map(({ address }) => address).join(', '));
 }
 
-/** Since when what is shown is so: a hold may be younger than the phase under it. */
+/** @returns when the shown state began: a hold may have begun after the phase */
 export function sinceOf({ phase, since, hold }: DatabaseStatus): string {
   return hold && phase === 'serving' ? hold.since : since;
 }
 
-/** Shows who says what, as a table: what the picture draws, in words. */
+/** Shows the reply of each Sentinel as a table: the content of the picture in text. */
 export function showSentinels(sentinels: readonly SentinelStatus[], database: DatabaseStatus): void {
   const body = byId('sentinel-rows');
   while (body.childElementCount > sentinels.length) body.lastElementChild?.remove();
@@ -80,7 +80,7 @@ function emptyRow(): HTMLElement {
   );
 }
 
-/** Shows all databases where there are several, to choose the one that is looked at. */
+/** Shows a list to select a database, if there are several. */
 export function showChoice({ databases }: Status, chosen: string, choose: (name: string) => void): void {
   const list = byId('databases');
   list.hidden = databases.length < 2;

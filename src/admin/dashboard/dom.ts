@@ -6,7 +6,7 @@ export type Child = Node | string | undefined;
 
 const svgNamespace = 'http://www.w3.org/2000/svg';
 
-/** An element of HTML. A text child becomes a text node, fit to be shown: nothing is ever parsed as markup. */
+/** @returns an HTML element. A text child becomes a text node with control characters escaped; nothing is parsed as markup. */
 export function html<Tag extends keyof HTMLElementTagNameMap>(
   tag: Tag,
   attributes: Attributes = {},
@@ -15,7 +15,7 @@ export function html<Tag extends keyof HTMLElementTagNameMap>(
   return filled(document.createElement(tag), attributes, children);
 }
 
-/** The same of SVG. */
+/** @returns an SVG element, built like `html` */
 export function svg<Tag extends keyof SVGElementTagNameMap>(
   tag: Tag,
   attributes: Attributes = {},
@@ -39,20 +39,20 @@ function filled<Kind extends Element>(
   return element;
 }
 
-/** An element of the page itself. */
+/** @returns an element of the page. @throws Error if it does not exist */
 export function byId(id: string): HTMLElement {
   const found = document.getElementById(id);
   if (!found) throw new Error(`The page has no element "${id}"`);
   return found;
 }
 
-/** Writes a text only where it differs, so that a reader is not interrupted and a selection stays. */
+/** Writes a text only if it differs, so that a screen reader is not interrupted and a selection stays. */
 export function say(element: Element, text: string): void {
   const shown = printableLines(text);
   if (element.textContent !== shown) element.textContent = shown;
 }
 
-/** Sets an attribute, or takes it away with `undefined`. */
+/** Sets an attribute; `undefined` removes it. */
 export function mark(element: Element, name: string, value: string | undefined): void {
   if (value === undefined) element.removeAttribute(name);
   else if (element.getAttribute(name) !== value) element.setAttribute(name, value);
@@ -79,12 +79,12 @@ export function onWidth(element: Element, then: (width: number) => void): void {
   });
 }
 
-/** The size of the text of the page in pixels: what is drawn grows with it on a wall. */
+/** @returns the text size of the page in pixels; drawings scale with it */
 export function textSize(): number {
   return Number.parseFloat(getComputedStyle(document.documentElement).fontSize) || 16;
 }
 
-/** A colour of the style sheet as the canvas needs it: resolved for light or dark. */
+/** @returns a colour of the style sheet for a canvas, resolved for light or dark */
 export function colour(name: string): string {
   const probe = html('span');
   probe.style.color = `var(--${name})`;

@@ -3,18 +3,18 @@ import type { Level } from './client.ts';
 import { byId, html, say } from './dom.ts';
 import { clockText, countText } from './format.ts';
 
-/** So many lines are kept in the page. */
+/** How many lines the page keeps. */
 const mostLines = 300;
 
 const words: Readonly<Record<Level, { readonly sign: string; readonly word: string }>> = {
   error: { sign: '✕', word: 'error' },
   warn: { sign: '!', word: 'warning' },
   info: { sign: 'i', word: 'info' },
-  debug: { sign: '·', word: 'detail' },
+  debug: { sign: '·', word: 'debug' },
 };
 const levels: readonly Level[] = ['debug', 'info', 'warn', 'error'];
 
-/** The last events, the latest on top. */
+/** The latest events, newest on top. */
 export class Events {
   readonly #list = byId('event-list');
   readonly #pause = byId('event-pause');
@@ -23,7 +23,7 @@ export class Events {
   #level: Level = 'info';
   #paused: EventWithSentence[] | undefined;
 
-  /** @param listenTo asks for another level */
+  /** @param listenTo called to follow another level */
   constructor(listenTo: (level: Level) => void) {
     byId('event-levels').addEventListener('change', (event) => {
       const level = levels.find(
@@ -31,7 +31,7 @@ export class Events {
       );
       if (!level) return;
       this.#level = level;
-      // The stream is never asked for less than what is remembered, so that going back shows it at once.
+      // Always follow at least level `info`, so that going back to it shows its events at once.
       listenTo(level === 'debug' ? 'debug' : 'info');
       this.#draw();
     });
@@ -39,7 +39,7 @@ export class Events {
       const waiting = this.#paused;
       this.#paused = waiting ? undefined : [];
       for (const each of waiting ?? []) this.#add(each);
-      this.#tellPause();
+      this.#showPause();
     });
   }
 
@@ -48,10 +48,10 @@ export class Events {
     this.#ids.add(event.id);
     if (this.#paused) this.#paused = [...this.#paused, event].slice(-mostLines);
     else this.#add(event);
-    this.#tellPause();
+    this.#showPause();
   }
 
-  #tellPause(): void {
+  #showPause(): void {
     const count = this.#paused?.length;
     this.#pause.setAttribute('aria-pressed', String(count !== undefined));
     say(
@@ -70,7 +70,7 @@ export class Events {
       this.#list.prepend(row(event));
       while (this.#list.childElementCount > mostLines) this.#list.lastElementChild?.remove();
     }
-    this.#tellEmpty();
+    this.#showEmpty();
   }
 
   #isShown({ level }: EventWithSentence): boolean {
@@ -84,10 +84,10 @@ export class Events {
         .toReversed()
         .map(row),
     );
-    this.#tellEmpty();
+    this.#showEmpty();
   }
 
-  #tellEmpty(): void {
+  #showEmpty(): void {
     byId('event-none').hidden = this.#list.childElementCount > 0;
   }
 }

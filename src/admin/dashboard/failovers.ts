@@ -6,23 +6,23 @@ import { clockText, msText } from './format.ts';
 import { lineText, TimelinePicture } from './timeline-picture.ts';
 import { timelineOf, zooms, type Zoom } from './timeline.ts';
 
-const hint = 'Point at a mark, or walk through them with the arrow keys, to see who said what.';
+const hint = 'Point at a mark, or use the arrow keys, to see its message.';
 
-/** The failovers of the database that is looked at: which there were, and one of them to scale. */
+/** The failovers of the selected database: a list, and one of them to scale. */
 export class Failovers {
   readonly #choice = byId('failover-choice');
   readonly #picture: TimelinePicture;
   #records: readonly FailoverRecord[] = [];
   #zoom: Zoom = 'failover';
-  /** The beginning of the one that was chosen; the latest where none was. */
+  /** The start of the selected failover; `undefined` selects the latest. */
   #chosen: string | undefined;
   #shown = '';
 
   constructor() {
-    // On a wall nobody clicks.
+    // Open on very large screens, because nobody clicks there.
     byId('failover-all').toggleAttribute('open', matchMedia('(min-width: 120rem)').matches);
     this.#picture = new TimelinePicture(byId('failover-picture'), (line) => {
-      this.#tell(line);
+      this.#showLine(line);
     });
     this.#choice.addEventListener('change', () => {
       if (!(this.#choice instanceof HTMLSelectElement)) return;
@@ -37,8 +37,8 @@ export class Failovers {
     });
   }
 
-  /** Says that one is going on, or `undefined` that none is. */
-  goesOn(text: string | undefined): void {
+  /** Shows the text for a failover in progress; `undefined` hides it. */
+  showProgress(text: string | undefined): void {
     const line = byId('failover-now');
     line.hidden = text === undefined;
     if (text !== undefined) say(line, text);
@@ -71,7 +71,7 @@ export class Failovers {
     say(byId('failover-course'), courseText(record));
     byId('failover-facts').replaceChildren(...facts(record));
     this.#picture.show(timelineOf(record, this.#zoom));
-    this.#tell(undefined);
+    this.#showLine(undefined);
     byId('failover-lines').replaceChildren(
       ...record.lines.map(({ ms, who, what }) =>
         html(
@@ -85,7 +85,7 @@ export class Failovers {
     );
   }
 
-  #tell(line: RecordLine | undefined): void {
+  #showLine(line: RecordLine | undefined): void {
     say(byId('failover-said'), line ? lineText(line) : hint);
   }
 }
@@ -106,7 +106,7 @@ function capitalized(text: string): string {
 function facts(record: FailoverRecord): HTMLElement[] {
   const fact = (name: string, value: string, kind = ''): HTMLElement =>
     html('div', { class: kind }, html('dt', {}, name), html('dd', {}, value));
-  const unserved = record.servedMs === undefined ? 'to the end' : msText(record.servedMs);
+  const unserved = record.servedMs === undefined ? 'not served again' : msText(record.servedMs);
   return [
     fact('Not served for', unserved, 'nothing'),
     fact('Sessions cut', count(record.cut, 'session')),

@@ -1,27 +1,27 @@
 import type { ReachedMilestone } from '../../tunnel/failover-record.ts';
 import { msText } from './format.ts';
 
-/** A milestone with the place of its word above the lanes. Its pole goes from its row down to the axis. */
+/** A milestone with the position of its label above the lanes. Its pole goes from its row down to the axis. */
 export interface Flag extends ReachedMilestone {
   readonly text: string;
   readonly x: number;
-  /** From the top; a word in a lower row is not crossed by a pole that begins below it. */
+  /** From the top. A pole that starts below a label does not cross it. */
   readonly row: number;
-  /** On which side of its pole the word stands. */
+  /** Whether the label is left of its pole. */
   readonly isLeft: boolean;
-  /** Where its word begins and ends. */
+  /** Where the label begins and ends. */
   readonly from: number;
   readonly to: number;
 }
 
-/** Of a character of the bold font of 12.5 units, as wide as the widest usual one. */
+/** Width of a wide character of the bold font of 12.5 units. */
 const characterWidth = 7.4;
-/** Between a pole and its word. */
+/** Between a pole and its label. */
 const margin = 5;
 
 /**
- * Gives each milestone a side and a row, so that no word covers another one and no pole runs through a word: whoever's
- * pole stands where a word is gets a lower row than that word. Pure.
+ * Gives each milestone a side and a row, so that no label covers another one and no pole crosses a label: a milestone whose pole would
+ * cross a label gets a lower row than that label.
  *
  * @param steps in the order of their time
  * @param scale where a time stands, in the same units as `width`
@@ -38,7 +38,7 @@ export function flagsOf(
   });
   const isLeft = sized.map(({ x, length }) => x + length > width);
   for (const [index, { x, length }] of [...sized.entries()].toReversed()) {
-    // Two that stand in each other's way look away from each other.
+    // Two labels that overlap go to opposite sides.
     const isMutual = sized.some(
       (other, at) => at > index && isLeft[at] === true && other.x < x + length && other.x - other.length < x,
     );
@@ -55,7 +55,7 @@ export function flagsOf(
   });
   const placed: (Flag | undefined)[] = words.map(() => undefined);
   while (placed.includes(undefined)) {
-    // Next is whoever stands in no word that has no row yet; where each stands in another's, the first.
+    // Next is the first milestone whose pole crosses no label without a row; if all do, the first milestone.
     const isFree = (index: number): boolean =>
       placed[index] === undefined &&
       words.every(
@@ -76,7 +76,7 @@ export function flagsOf(
   return { flags, rows: Math.max(1, ...flags.map(({ row }) => row + 1)) };
 }
 
-/** Whether a pole at `x` would run through a word, if it began above it. */
+/** Whether a pole at `x` that starts above a label crosses it. */
 export function isCrossed({ from, to }: { readonly from: number; readonly to: number }, x: number): boolean {
   return x > from + 1 && x < to - 1;
 }

@@ -30,7 +30,7 @@ export function clockText(iso: string): string {
   return clock(iso, new Date());
 }
 
-/** At most so many characters, the middle left out: both ends of an address tell something. */
+/** @returns at most `most` characters, without the middle, because both ends of an address matter */
 export function shortened(text: string, most: number): string {
   if (text.length <= most) return text;
   const tail = Math.ceil((most - 1) * 0.6);

@@ -16,17 +16,17 @@ import { TopologyPicture } from './topology-picture.ts';
 import { topologyOf } from './topology.ts';
 import { wordingOf } from './words.ts';
 
-/** What is remembered of one database between two looks. */
+/** What the page keeps of one database between two reads. */
 interface Memory {
   readonly series: Series;
   readonly outages: Outages;
-  /** The tunnel has sampled what we have not seen. */
+  /** The tunnel has samples that the page lacks. */
   isHistoryDue: boolean;
-  /** What was last said aloud of it. */
+  /** The last text for screen readers. */
   spoken: string | undefined;
 }
 
-/** How often what counts up with the time is written anew, in milliseconds. */
+/** How often durations are updated, in milliseconds. */
 const tickMs = 1_000;
 
 class Dashboard {
@@ -40,7 +40,7 @@ class Dashboard {
   #records: readonly FailoverRecord[] = [];
   #touch: Touch = { kind: 'connecting' };
   #chosen = decodeURIComponent(location.hash.slice(1));
-  /** What the clock of the tunnel is ahead of ours, in milliseconds. */
+  /** How far the clock of the tunnel is ahead of the browser's, in milliseconds. */
   #aheadMs = 0;
 
   constructor() {
@@ -92,7 +92,7 @@ class Dashboard {
     this.#memories.set(name, memory);
     const at = Date.parse(status.program.now) / 1000;
     const { latest } = memory.series;
-    // A browser that slept, or lost touch: the tunnel went on.
+    // The browser was suspended or disconnected while the tunnel ran on.
     if (latest && at - latest.at > gapMs / 1000) memory.isHistoryDue = true;
     memory.series.read({ at, uptimeMs: status.program.uptimeMs, counters: counters ?? undefined });
     memory.outages.read(at, phase === 'serving', Date.parse(database.since) / 1000);
@@ -102,7 +102,7 @@ class Dashboard {
     memory.spoken = spoken;
   }
 
-  /** Takes over what the tunnel has sampled of the database that is looked at, where we have not seen it ourselves. */
+  /** Reads the samples of the selected database that the page lacks. */
   async #readHistory(): Promise<void> {
     const name = this.#database()?.name;
     const memory = name === undefined ? undefined : this.#memories.get(name);
@@ -110,7 +110,7 @@ class Dashboard {
     memory.isHistoryDue = false;
     const history = await this.#client.history(name);
     if (!history) {
-      memory.isHistoryDue = true; // the next look asks again
+      memory.isHistoryDue = true; // the next read asks again
       return;
     }
     memory.series.replay(readingsOf(history));
@@ -140,14 +140,14 @@ class Dashboard {
     });
     if (memory) this.#plots.show(memory.series, memory.outages.all, this.#now() / 1000);
     this.#failovers.show(this.#records.filter((record) => record.database === database.name));
-    this.#failovers.goesOn(this.#goingOn(database));
+    this.#failovers.showProgress(this.#progressText(database));
     this.#title(database);
   }
 
-  /** Of a master that was served and is not any more. Its story is told when it is over. */
-  #goingOn({ phase, generation, since }: DatabaseStatus): string | undefined {
+  /** @returns the text for a failover in progress; `undefined` if there is none */
+  #progressText({ phase, generation, since }: DatabaseStatus): string | undefined {
     if (phase !== 'fenced' && !(phase === 'lost' && generation > 0)) return undefined;
-    return `Going on: nothing has been served for ${lasting(this.#now() - Date.parse(since), 's')}. Its story is told when it is over.`;
+    return `In progress: nothing served for ${lasting(this.#now() - Date.parse(since), 's')}. Its record appears when it is over.`;
   }
 
   #choose(name: string): void {
@@ -166,12 +166,12 @@ class Dashboard {
     const isDraining = state === 'draining';
     notice.hidden = !isDraining && logTrouble === null;
     if (isDraining) say(notice, `Shutting down: ${reasons.join('; ')}`);
-    else if (logTrouble !== null) say(notice, `The log is not written: ${logTrouble}`);
+    else if (logTrouble !== null) say(notice, `Log lines are dropped: ${logTrouble}`);
   }
 
   #title(database: DatabaseStatus): void {
     const { word } = wordingOf(database);
-    const state = this.#touch.kind === 'lost' ? 'Lost touch' : word;
+    const state = this.#touch.kind === 'lost' ? 'Disconnected' : word;
     const title = `${state}: ${database.name} – Sentinel Tunnel`;
     const shown = printable(title);
     if (document.title !== shown) document.title = shown;
@@ -180,7 +180,7 @@ class Dashboard {
   #touched(touch: Touch): void {
     this.#touch = touch;
     mark(document.documentElement, 'data-touch', touch.kind);
-    const words = { connecting: 'Connecting', live: 'Live', lost: 'Lost touch', locked: 'Locked' };
+    const words = { connecting: 'Connecting', live: 'Live', lost: 'Disconnected', locked: 'Locked' };
     say(byId('touch'), words[touch.kind]);
     const lost = byId('lost');
     lost.hidden = touch.kind !== 'lost';
@@ -204,14 +204,14 @@ class Dashboard {
     if (!database) return;
     this.#title(database);
     if (touch.kind === 'lost')
-      say(byId('phase-for'), `when last heard, ${clockText(new Date(touch.sinceMs).toISOString())}, then`);
+      say(byId('phase-for'), `as of ${clockText(new Date(touch.sinceMs).toISOString())}`);
     if (touch.kind === 'live') {
       say(byId('phase-for'), `for ${lasting(this.#now() - Date.parse(sinceOf(database)), 's')}`);
-      this.#failovers.goesOn(this.#goingOn(database));
+      this.#failovers.showProgress(this.#progressText(database));
     }
   }
 
-  /** The one that is looked at. */
+  /** The selected database. */
   #database(): DatabaseStatus | undefined {
     const databases = this.#status?.databases;
     return databases?.find(({ name }) => name === this.#chosen) ?? databases?.[0];

@@ -7,7 +7,7 @@ export interface Outage {
   to: number | undefined;
 }
 
-/** The times of the last ten minutes in which a database was not served, as they follow from one look after the other. */
+/** The outages of a database in the last ten minutes, derived from successive reads. */
 export class Outages {
   #all: Outage[] = [];
   #lastAt: number | undefined;
@@ -17,8 +17,8 @@ export class Outages {
   }
 
   /**
-   * @param at when it was looked, in seconds of wall clock
-   * @param since when the phase of that moment had begun
+   * @param at time of the read, in seconds of wall clock
+   * @param since when the phase at that time began
    */
   read(at: number, isServing: boolean, since: number): void {
     const before = this.#lastAt;

@@ -42,7 +42,7 @@ const plots: readonly PlotOptions[] = [
   },
 ];
 
-/** The plots of the database that is looked at. */
+/** The plots of the selected database. */
 export class Plots {
   readonly #plots = plots.map((options) => new Plot(options));
 
@@ -50,7 +50,7 @@ export class Plots {
     for (const plot of this.#plots) plot.show(series, outages, nowSeconds);
   }
 
-  /** Takes over the colours of the page as they are now. */
+  /** Redraws with the present colours of the page. */
   repaint(): void {
     for (const plot of this.#plots) plot.build();
   }
@@ -121,7 +121,7 @@ class Plot {
           size: size * 1.8,
           gap: size * 0.5,
           space: size * 6,
-          // None where the two axes meet: there it would stand in the way of the other one's.
+          // No label where the two axes meet, because it would cover one of the other axis.
           values: (_plot, times) =>
             times.map((at) => (at < this.#range[0] + 30 ? '' : agoText(this.#range[1] - at))),
           splits: () => minutes(this.#range, this.#width < size * 24 ? 5 : 2),
@@ -130,7 +130,7 @@ class Plot {
           ...axis,
           size: size * 4.6,
           gap: size * 0.3,
-          // Always the top, or nobody could tell how high a line is.
+          // Always the top, so that the height of a line can be read.
           splits: (_plot, _axis, _low, high) => (this.#height < size * 8 ? [0, high] : [0, high / 2, high]),
           values: (_plot, values) => values.map((value) => (value === 0 ? '0' : text(value))),
         },
@@ -154,7 +154,7 @@ class Plot {
       },
     };
     this.#plot = new uPlot(options, this.#data, this.#container);
-    this.#plot.root.setAttribute('aria-hidden', 'true'); // the table below says it in numbers
+    this.#plot.root.setAttribute('aria-hidden', 'true'); // the table below has the numbers
   }
 
   /** Shades the times in which nothing was served. */
@@ -187,7 +187,7 @@ class Plot {
   }
 }
 
-/** Whole minutes before now, so that the lines of the grid stand still against the labels. */
+/** @returns whole minutes before now, so that grid lines and labels move together */
 function minutes([from, to]: readonly [number, number], every: number): number[] {
   const splits: number[] = [];
   for (let at = to; at >= from - 1; at -= every * 60) splits.unshift(at);

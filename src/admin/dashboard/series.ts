@@ -4,14 +4,14 @@ import type { DatabaseHistory } from '../history.ts';
 export interface Sample {
   /** Seconds of wall clock. */
   readonly at: number;
-  /** Bytes per second; `null` where it cannot be told. */
+  /** Bytes per second; `null` if unknown. */
   readonly upstream: number | null;
   readonly downstream: number | null;
   readonly open: number | null;
   readonly held: number | null;
 }
 
-/** Counters as they were read, for the difference to the next reading. */
+/** Counters of one read, for the difference to the next one. */
 export interface Reading {
   readonly at: number;
   /** Milliseconds of the tunnel's own clock: bytes are divided by these, so that a slow answer shows no peak. */
@@ -48,7 +48,7 @@ const leastMs = 800;
 /** No reading for this long is a gap in the lines, in milliseconds. */
 export const gapMs = 3_500;
 
-/** The last ten minutes of one database. Holds no clock: what it is told is all it knows. */
+/** The last ten minutes of one database. Uses no clock of its own. */
 export class Series {
   #samples: Sample[] = [];
   #last: Reading | undefined;
@@ -61,7 +61,7 @@ export class Series {
     return this.#samples.at(-1);
   }
 
-  /** @returns whether that has become a sample */
+  /** @returns whether the reading became a sample */
   read(reading: Reading): boolean {
     const before = this.#last;
     const tookMs = before ? reading.uptimeMs - before.uptimeMs : 0;
@@ -77,7 +77,7 @@ export class Series {
     return true;
   }
 
-  /** Takes over what the tunnel has sampled by itself, in place of what was read in the same time. */
+  /** Replaces the samples of the same time by those of the tunnel. */
   replay(readings: readonly Reading[]): void {
     const [first] = readings;
     if (!first) return;
@@ -107,7 +107,7 @@ function known(counters: { readonly [Key in keyof Counters]: number | null | und
     : undefined;
 }
 
-/** Counters that went back are those of another run, or of listeners that were opened anew. */
+/** Counters that decreased belong to another run, or to reopened listeners. */
 function rates(
   before: Reading['counters'],
   now: Reading['counters'],
@@ -122,7 +122,7 @@ function rates(
   };
 }
 
-/** What a table says in place of a line: the latest, the mean and the highest value; `undefined` where there is none. */
+/** @returns the latest, the mean and the highest value; `undefined` if there is none */
 export function summary(values: readonly (number | null)[]): {
   readonly now: number | undefined;
   readonly mean: number | undefined;
@@ -135,9 +135,8 @@ export function summary(values: readonly (number | null)[]): {
 }
 
 /**
- * The top of a scale for values up to `high`: a round number whose half is whole, for nobody has half a session.
- *
- * @param least the top of a scale on which nothing happens
+ * @param least the top of a scale without values
+ * @returns the top of a scale for values up to `high`: a round number with a whole half, because there are no half sessions
  */
 export function topOf(high: number, least: number): number {
   const half = Math.max(high * 1.05, least) / 2;

@@ -1,24 +1,24 @@
-/** No event is longer than this, in characters: what is longer is no stream of ours. */
+/** The longest event, in characters; anything longer is no event of the tunnel. */
 const mostPending = 4 * 1024 * 1024;
 
 /**
- * Reads server-sent events as they come. EventSource would, but it cannot send a token.
+ * Reads server-sent events as they arrive. EventSource cannot send a token.
  *
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
  */
 export class StreamReader {
-  readonly #tell: (kind: string, text: string) => void;
+  readonly #receive: (kind: string, text: string) => void;
   #pending = '';
 
-  constructor(tell: (kind: string, text: string) => void) {
-    this.#tell = tell;
+  constructor(receive: (kind: string, text: string) => void) {
+    this.#receive = receive;
   }
 
-  /** @throws Error where an event does not end */
+  /** @throws Error if an event is too long */
   take(chunk: string): void {
     const frames = (this.#pending + chunk).split('\n\n');
     this.#pending = frames.pop() ?? '';
-    if (this.#pending.length > mostPending) throw new Error('An event does not end');
+    if (this.#pending.length > mostPending) throw new Error('The event is too long');
     for (const frame of frames) this.#read(frame);
   }
 
@@ -33,6 +33,6 @@ export class StreamReader {
       if (field === 'event') kind = value;
       if (field === 'data') lines.push(value);
     }
-    if (lines.length > 0) this.#tell(kind, lines.join('\n'));
+    if (lines.length > 0) this.#receive(kind, lines.join('\n'));
   }
 }

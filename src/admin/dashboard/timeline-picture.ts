@@ -9,29 +9,28 @@ const flagHeight = 20;
 const axisHeight = 26;
 const characterWidth = 7.4;
 
-/** One thing on the picture that can be pointed at. */
+/** One mark in the picture. */
 interface Point {
   readonly element: SVGElement;
   readonly line: RecordLine;
 }
 
-/** Draws a failover to scale. Arrow keys walk through what was said; what is pointed at is told. */
+/** Draws a failover to scale. Arrow keys move through the marks; the callback receives the selected line. */
 export class TimelinePicture {
   readonly #root: SVGSVGElement;
-  readonly #tell: (line: RecordLine | undefined) => void;
+  readonly #select: (line: RecordLine | undefined) => void;
   #width = 0;
   #timeline: Timeline | undefined;
   #points: readonly Point[] = [];
   #current = 0;
 
-  /** @param tell is called with what is pointed at, by mouse or by keyboard */
-  constructor(container: HTMLElement, tell: (line: RecordLine | undefined) => void) {
-    this.#tell = tell;
+  /** @param select called with the line selected by mouse or keyboard */
+  constructor(container: HTMLElement, select: (line: RecordLine | undefined) => void) {
+    this.#select = select;
     this.#root = svg('svg', {
       class: 'timeline',
       role: 'group',
-      'aria-label':
-        'Failover to scale in milliseconds. Left and right arrow keys walk through what was said.',
+      'aria-label': 'Failover to scale in milliseconds. Left and right arrow keys move through the messages.',
     });
     container.append(this.#root);
     this.#root.addEventListener('keydown', (event) => {
@@ -71,7 +70,7 @@ export class TimelinePicture {
         return this.#lane(each, { middle, left, isNarrow, scale }, points);
       }),
       ...flags.map((flag) => pole(flag, foot)),
-      ...flags.map(word),
+      ...flags.map(label),
     );
     this.#points = points.toSorted((a, b) => a.line.ms - b.line.ms);
     for (const [index, { element }] of this.#points.entries())
@@ -119,11 +118,11 @@ export class TimelinePicture {
         : svg('circle', { cx: x, cy: y, r: 4.5, class: 'dot' }),
     );
     element.addEventListener('pointerenter', () => {
-      this.#tell(line);
+      this.#select(line);
     });
     element.addEventListener('focus', () => {
       this.#current = this.#points.findIndex((point) => point.element === element);
-      this.#tell(line);
+      this.#select(line);
     });
     element.addEventListener('click', () => {
       this.#go(this.#points.findIndex((point) => point.element === element));
@@ -140,7 +139,7 @@ export class TimelinePicture {
   }
 }
 
-/** One line of a record as it is read out. */
+/** @returns one line of a record as text for screen readers */
 export function lineText({ ms, who, what }: RecordLine): string {
   return `${msText(ms)}, ${who}: ${what}`;
 }
@@ -153,8 +152,8 @@ function pole({ x, row }: Flag, foot: number): SVGElement {
   return svg('line', { x1: x, x2: x, y1: 4 + row * flagHeight, y2: foot, class: 'pole' });
 }
 
-/** Above all lines, on a ground of its own: where all is narrow one may run through it. */
-function word({ text, x, row, isLeft, from, to }: Flag): SVGElement {
+/** Drawn above all lines, on its own background, because a line may cross it in a narrow picture. */
+function label({ text, x, row, isLeft, from, to }: Flag): SVGElement {
   const place = { x: isLeft ? x - 5 : x + 5, y: 14 + row * flagHeight };
   const ground = { x: isLeft ? from : x + 2, y: 2 + row * flagHeight, width: to - from - 2 };
   return svg(

@@ -1,14 +1,14 @@
 import { milestonesOf, type ReachedMilestone } from '../../tunnel/failover-record.ts';
 import type { FailoverRecord, RecordLine } from '../../tunnel/failover-record.ts';
 
-/** A record prepared for drawing, to scale. Pure. */
+/** A failover record prepared for drawing to scale. */
 export interface Timeline {
   readonly fromMs: number;
   readonly toMs: number;
   readonly lanes: readonly Lane[];
-  /** The milestones that are shown. */
+  /** The shown milestones. */
   readonly flags: readonly ReachedMilestone[];
-  /** From when to when nothing was served, and then a master that no Sentinel had named yet. */
+  /** The time without a served master, and the time before its confirmation. */
   readonly spans: readonly Span[];
   readonly ticks: readonly number[];
 }
@@ -25,7 +25,7 @@ export interface Span {
   readonly word: string;
 }
 
-/** From the beginning to the end; to the first byte; with all that was said in the ten seconds before. */
+/** From start to end; to the first byte; with the ten seconds before. */
 export const zooms = ['failover', 'window', 'whole'] as const;
 export type Zoom = (typeof zooms)[number];
 
@@ -45,7 +45,7 @@ export function timelineOf(record: FailoverRecord, zoom: Zoom): Timeline {
   };
 }
 
-/** Round times about a sixth of the span apart. */
+/** @returns round times, about a sixth of the span apart */
 export function ticksIn(fromMs: number, toMs: number, about = 6): readonly number[] {
   const raw = Math.max(1e-3, toMs - fromMs) / about;
   const power = 10 ** Math.floor(Math.log10(raw));
@@ -60,13 +60,13 @@ function wholeOf(record: FailoverRecord): readonly [number, number] {
   return padded(Math.min(...times), Math.max(...times));
 }
 
-/** With as much of what led up to it as leaves the failover itself room. */
+/** The failover, with a part of the time before it. */
 function failoverOf(record: FailoverRecord): readonly [number, number] {
   const [from, to] = wholeOf(record);
   return [Math.max(from, -to * 0.2), to];
 }
 
-/** From the beginning to the first byte from the next master. */
+/** From the start to the first byte from the new master. */
 function windowOf(record: FailoverRecord): readonly [number, number] {
   const ends = [record.servedMs, record.firstByteMs ?? record.servedMs].filter((ms) => ms !== undefined);
   if (ends.length === 0) return wholeOf(record);
@@ -87,7 +87,7 @@ function spansOf({ servedMs, confirmedMs, lines }: FailoverRecord, endMs: number
   return spans;
 }
 
-/** One lane for each who said something, the tunnel's own first; of too many the last share one. */
+/** One lane for each source, the tunnel first; the last sources share one lane. */
 function lanesOf(lines: readonly RecordLine[]): readonly Lane[] {
   const byWho = new Map<string, RecordLine[]>([['tunnel', []]]);
   for (const line of lines) {

@@ -1,6 +1,6 @@
 import type { Topology } from './topology.ts';
 
-/** Where something stands, in units of the picture. */
+/** The place of an element, in units of the picture. */
 export interface Box {
   readonly x: number;
   readonly y: number;
@@ -11,15 +11,15 @@ export interface Box {
 /** The height of the box of a server or a Sentinel. */
 export const rowHeight = 62;
 const rowGap = 12;
-/** Where the highest box may stand: the headings are above it. */
+/** The top of the highest box, below the headings. */
 export const top = 26;
 
-/** Below this width, in our units, the picture stands instead of lying. */
+/** Below this width, in units of the picture, the layout is vertical. */
 const leastLying = 640;
 /** Below this one the boxes are narrow, so that arrows have room between them. */
 const leastWide = 740;
 
-/** Where everybody stands. */
+/** The place of every element. */
 export interface Boxes {
   readonly isStanding: boolean;
   readonly applications: Box;
@@ -30,7 +30,7 @@ export interface Boxes {
   readonly column: Box;
 }
 
-/** Gives everybody a place in a picture of this width, and the height that this takes. */
+/** @returns the place of every element in a picture of this width, and the height of the picture */
 export function layOut(width: number, topology: Topology): { boxes: Boxes; height: number } {
   return width < leastLying ? standing(width, topology) : lying(width, topology);
 }

@@ -18,7 +18,7 @@ import {
 } from './topology-shapes.ts';
 import { describe, type SentinelNode, type ServerNode, type Topology } from './topology.ts';
 
-/** What moves every second, and is written into the picture without drawing it anew. */
+/** Values that change every second. They are updated without redrawing the picture. */
 export interface Traffic {
   readonly open: number | undefined;
   readonly held: number | undefined;
@@ -26,7 +26,7 @@ export interface Traffic {
   readonly downstream: number | undefined;
 }
 
-/** Draws who takes part: anew when that changes, while the traffic is only written into it. */
+/** Draws the topology. Redraws it when it changes, and only updates the traffic otherwise. */
 export class TopologyPicture {
   readonly #root: SVGSVGElement;
   readonly #slots = new Map<string, Element>();
@@ -65,7 +65,7 @@ export class TopologyPicture {
     for (const [index, { latencyMs, tone, word }] of topology.sentinels.entries()) {
       const box = this.#sentinelBoxes[index];
       const latency = latencyText(latencyMs);
-      // What it says takes the room; the table has both.
+      // Its reply needs the room; the table has both.
       const isShown = tone !== 'bad' && box !== undefined && haveRoom(box, word, latency);
       this.#write(`latency ${String(index)}`, isShown ? latency : '');
     }
@@ -82,7 +82,7 @@ export class TopologyPicture {
     this.#sentinelBoxes = boxes.sentinels;
     this.#root.setAttribute('viewBox', `0 0 ${String(this.#width)} ${String(height)}`);
     this.#root.replaceChildren(
-      svg('title', { id: 'map-title' }, `Who takes part in ${name}`),
+      svg('title', { id: 'map-title' }, `Topology of ${name}`),
       svg('desc', { id: 'map-description' }, describe(name, topology)),
       ...heads(boxes),
       ...this.#lines(topology, boxes),

@@ -2,15 +2,15 @@ import type { DatabaseStatus, Status } from '../status.ts';
 import { subscriptionWords, type Tone } from '../wording.ts';
 import { answerOf } from './words.ts';
 
-/** Who takes part for one database, and who says what of whom. A value; drawn by `topology-picture.ts`. */
+/** The servers and Sentinels of one database and their relations, for `topology-picture.ts`. */
 export interface Topology {
   readonly listen: readonly { readonly address: string; readonly isOpen: boolean }[];
   readonly engine: string;
   readonly servers: readonly ServerNode[];
   readonly sentinels: readonly SentinelNode[];
-  /** Where sessions go now: an index of `servers`. */
+  /** The served master: an index of `servers`. */
   readonly served: number | undefined;
-  /** Why none of them is led anywhere, in a word. */
+  /** What happens to new clients while none is served. */
   readonly stopped: 'waiting' | 'refused' | undefined;
 }
 
@@ -32,7 +32,7 @@ export interface SentinelNode {
   readonly names: number | undefined;
 }
 
-/** The picture of a database. Pure. */
+/** @returns the topology of a database */
 export function topologyOf(status: Status, database: DatabaseStatus): Topology {
   const servers = serversOf(status, database);
   const indexOf = (address: string | null): number | undefined => {
@@ -65,7 +65,7 @@ function stoppedBy({ phase, hold }: DatabaseStatus): Topology['stopped'] {
   return phase === 'serving' && !hold ? undefined : 'waiting';
 }
 
-/** The served master, or the one that is to be, then whoever is named by a Sentinel, then the replicas. */
+/** @returns the served master or the candidate, then servers that a Sentinel names, then the replicas */
 function serversOf(status: Status, database: DatabaseStatus): ServerNode[] {
   const servers = new Map<string, ServerNode>();
   const add = (address: string, tone: Tone, role: string): void => {
@@ -76,13 +76,13 @@ function serversOf(status: Status, database: DatabaseStatus): ServerNode[] {
     const isConfirmed = phase.standing === 'confirmed';
     add(database.master, isConfirmed ? 'good' : 'busy', isConfirmed ? 'master' : 'master, provisional');
   }
-  if (phase.kind === 'fenced' && phase.candidate) add(addressOf(phase.candidate), 'busy', 'master to be');
-  if (phase.kind === 'lost') add(addressOf(phase.named), 'bad', 'cannot be used');
+  if (phase.kind === 'fenced' && phase.candidate) add(addressOf(phase.candidate), 'busy', 'candidate');
+  if (phase.kind === 'lost') add(addressOf(phase.named), 'bad', 'not usable');
   for (const { said } of status.sentinels) {
     for (const { database: name, address, agrees } of said) {
       if (name !== database.name || address === null) continue;
       if (agrees !== false) add(address, 'idle', 'named by Sentinel');
-      else if (database.standing === 'provisional') add(address, 'idle', 'master before');
+      else if (database.standing === 'provisional') add(address, 'idle', 'old master');
       else add(address, 'poor', 'named, not served');
     }
   }
@@ -96,17 +96,17 @@ function addressOf({ host, port }: { readonly host: string; readonly port: numbe
   return host.includes(':') ? `[${host}]:${String(port)}` : `${host}:${String(port)}`;
 }
 
-/** The picture in one sentence each: what a reader hears who does not see it. */
+/** @returns the picture as text, for screen readers */
 export function describe(name: string, topology: Topology): string {
   const { servers, sentinels, served, stopped } = topology;
   const master = served === undefined ? undefined : servers[served]?.address;
-  const led =
+  const target =
     master === undefined
-      ? `Applications are not led to any server of ${name}: new connections ${stopped === 'refused' ? 'are refused' : 'wait'}.`
-      : `Applications are led to ${master}, the master of ${name}.`;
+      ? `Applications have no server for ${name}: new connections ${stopped === 'refused' ? 'are refused' : 'wait'}.`
+      : `Applications are connected to ${master}, the master of ${name}.`;
   const roles = servers
     .filter(({ address }) => address !== master)
     .map(({ address, role }) => `${address}: ${role}.`);
   const words = sentinels.map(({ address, sentence }) => `Sentinel ${address}: ${sentence}.`);
-  return [led, ...roles, ...words].join(' ');
+  return [target, ...roles, ...words].join(' ');
 }

@@ -1,7 +1,7 @@
 import type { DatabaseStatus, SaidStatus, SentinelStatus } from '../status.ts';
 import { databaseWording, saidWording, type Tone } from '../wording.ts';
 
-/** How good something is, said by a sign and a word too, never by colour alone. */
+/** A sign for each severity, so that colour is never the only difference. */
 export const signs: Readonly<Record<Tone, string>> = {
   good: '✓',
   busy: '◐',
@@ -13,18 +13,18 @@ export const signs: Readonly<Record<Tone, string>> = {
 
 export interface Wording {
   readonly tone: Tone;
-  /** One or two words, for the wall. */
+  /** One or two words. */
   readonly word: string;
-  /** What it means for clients, and why it is so. */
+  /** What it means for clients, and why. */
   readonly sentence: string;
 }
 
-/** What the state of a database is called, and what it means. */
+/** @returns the name and the meaning of the state of a database */
 export function wordingOf(database: DatabaseStatus): Wording {
   const { view, master, standing, degraded } = database;
   const { tone, word, meaning, reason } = databaseWording(database, new Date());
   if (word !== 'Serving') {
-    // Asking and verifying are over in a moment; that nobody knows the master is not.
+    // Asking and verifying take a moment; an unknown master may last.
     const isPassing = word === 'Unknown' && /^(asking|verifying) /.test(reason ?? '');
     const sentence = [meaning, reason].filter(Boolean).join(': ');
     return { tone: isPassing ? 'idle' : tone, word, sentence: capitalized(sentence) };
@@ -34,7 +34,7 @@ export function wordingOf(database: DatabaseStatus): Wording {
     return { tone: 'poor', word: 'Degraded', sentence };
   }
   if (standing === 'provisional') {
-    const sentence = `Provisional: ${master ?? ''} says that it is the master, no Sentinel has confirmed it yet`;
+    const sentence = `Provisional: ${master ?? ''} reports role:master, no Sentinel has confirmed it yet`;
     return { tone, word, sentence };
   }
   const { agreeing, answering, known } = view.sentinels;
@@ -53,7 +53,7 @@ function agreement(agreeing: number, answering: number, known: number): string {
   return `${String(agreeing)} of ${String(known)} Sentinels${rest} name`;
 }
 
-/** What a Sentinel says of a database. */
+/** @returns the reply of a Sentinel for a database */
 export function answerOf(
   sentinel: SentinelStatus,
   said: SaidStatus | undefined,
