@@ -6,7 +6,7 @@ export const mostUnauthenticated = 48;
 /** Further connections while the tunnel answers a probe of theirs, with or without a token. */
 const mostProbing = 16;
 /** Connections that have shown the token or follow the events. Beyond this number they count as unauthenticated. */
-export const mostAuthenticated = 32;
+const mostAuthenticated = 32;
 /** All connections of an admin listener together. */
 export const mostConnections = mostUnauthenticated + mostProbing + mostAuthenticated;
 

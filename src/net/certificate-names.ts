@@ -121,7 +121,7 @@ export interface Element {
  *
  * @throws Error for anything else
  */
-export function* elementsOf(bytes: Uint8Array): Generator<Element> {
+function* elementsOf(bytes: Uint8Array): Generator<Element> {
   let at = 0;
   while (at < bytes.length) {
     const tag = bytes[at] ?? 0;

@@ -132,7 +132,7 @@ const unchanged = -1;
  *
  * @throws Error with the unknown user or group
  */
-export async function resolveOwner(owner: string): Promise<Owner> {
+async function resolveOwner(owner: string): Promise<Owner> {
   const [user = '', group = ''] = owner.split(':');
   return {
     uid: user === '' ? unchanged : await numberOf(user, 'user', '/etc/passwd'),
