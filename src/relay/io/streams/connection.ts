@@ -10,6 +10,8 @@ const mostCheckedBytes = 512 * 1024;
 /** One turn of the event loop brings what has come in, the next that it was the last; the first may be over already. */
 const checkTurns = 3;
 
+const nothing = new Uint8Array(0);
+
 const nobody: ConnectionHandler = {
   data: () => undefined,
   writable: () => undefined,
@@ -44,6 +46,7 @@ export class StreamsConnection implements Connection {
     this.#socket = socket;
     this.#stalls = stalls;
     socket.on('data', this.#received);
+    socket.on('drain', this.#flushed);
     socket.on('end', this.#peerEnded);
     socket.on('error', this.#broken);
     socket.on('close', this.#broken);
@@ -56,10 +59,13 @@ export class StreamsConnection implements Connection {
   /** Whoever fills it hands over chunks that nobody changes any more, so nothing is copied. */
   write(bytes: Uint8Array, start: number, end: number): boolean {
     if (this.#isClosed) return true;
-    const chunk = start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end);
-    this.#socket.write(chunk, this.#written);
-    this.#isBlocked = this.#socket.writableLength > 0;
-    return !this.#isBlocked;
+    const socket = this.#socket;
+    const willDrain = !socket.write(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end));
+    if (socket.writableLength === 0) return true;
+    // Node reports 'drain' only where more is kept than its high-water mark.
+    if (!willDrain && !this.#isBlocked) socket.write(nothing, this.#flushed);
+    this.#isBlocked = true;
+    return false;
   }
 
   pause(): void {
@@ -175,8 +181,13 @@ export class StreamsConnection implements Connection {
     this.handler.ended(this);
   }
 
-  readonly #written = (): void => {
-    if (!this.#isBlocked || this.#isClosed || this.#socket.writableLength > 0) return;
+  readonly #flushed = (): void => {
+    if (!this.#isBlocked || this.#isClosed) return;
+    if (this.#socket.writableLength > 0) {
+      // More was written meanwhile.
+      if (!this.#socket.writableNeedDrain) this.#socket.write(nothing, this.#flushed);
+      return;
+    }
     this.#isBlocked = false;
     this.handler.writable(this);
   };
