@@ -205,7 +205,7 @@ test('what nobody takes fills a bounded queue: the rest is dropped, counted, and
   assert.equal(opened.trouble, 'nobody read them');
   assert.ok(opened.dropped > count / 2 && opened.dropped < count, String(opened.dropped));
   assert.deepEqual(told, [
-    'Cannot write log to standard output: nobody read them; lines are lost until it can be written again',
+    'Cannot write log to standard output: nobody read them; log lines are dropped until it works again',
   ]);
   free();
   await eventually(() => opened.trouble === undefined);
@@ -266,7 +266,7 @@ test(
       await eventually(() => opened.dropped === 2);
       assert.equal(opened.trouble, 'no space is left on its disk (ENOSPC)');
       assert.deepEqual(told, [
-        `Cannot write log "${file}": no space is left on its disk (ENOSPC); lines are lost until it can be written again`,
+        `Cannot write log "${file}": no space is left on its disk (ENOSPC); log lines are dropped until it works again`,
       ]);
       rmSync(file);
       await opened.reopen();
