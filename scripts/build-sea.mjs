@@ -79,7 +79,7 @@ async function buildSea(file) {
       }),
     );
     execFileSync(execPath, ['--experimental-sea-config', config], { stdio: 'pipe' });
-    // Written anew, never over a program that may be running.
+    // Written again, never over a program that may be running.
     rmSync(file, { force: true });
     copyFileSync(execPath, file);
     chmodSync(file, 0o755);

@@ -22,7 +22,7 @@ export interface Outcome {
   readonly logMinusProberMs?: number;
   /** First write that the new master acknowledged, to anybody. */
   readonly firstWriteMs?: number;
-  /** The same among the clients that connected anew; absent where there were none. */
+  /** The same among the clients that connected again; absent where there were none. */
   readonly firstNewcomerMs?: number;
   /** The first one of each client; those who never got there are missing. */
   readonly clientsMs: readonly number[];

@@ -19,7 +19,7 @@ export interface Run {
   /** What the builds are, where two are compared. */
   readonly builds?: string;
   readonly failed: readonly string[];
-  /** Trials that said nothing, because the Sentinels failed over again, and were run anew. */
+  /** Trials that said nothing, because the Sentinels failed over again, and were run again. */
   readonly repeated: number;
   readonly trials: readonly Trial[];
 }
@@ -45,7 +45,7 @@ export function report(run: Run, contenders: ReadonlyMap<string, Contender>): st
       `the promoted server's own log, in whole milliseconds, differs from it by ${figure(quantile(offLog, 0.5))} ms in the middle.`,
     ...(builds !== undefined ? [builds] : []),
     ...(repeated > 0
-      ? [`Run anew, because the Sentinels failed over twice in a row: ${repeated} trials.`]
+      ? [`Run again, because the Sentinels failed over twice in a row: ${repeated} trials.`]
       : []),
     ...failed.map((text) => `Failed: ${text}`),
     ...(Object.keys(titles) as Cause[]).flatMap((cause) => {
@@ -79,7 +79,7 @@ function causeTable(
   const head = [
     'through',
     'trials',
-    cause === 'stop' ? 'back (connecting anew), ms: p50 / worst' : 'back, ms: p50 / worst',
+    cause === 'stop' ? 'back (connecting again), ms: p50 / worst' : 'back, ms: p50 / worst',
     'each client back, ms: p50 / worst',
     'lost: before + after promotion, of acknowledged',
     'acknowledged by the old master after it',

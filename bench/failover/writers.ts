@@ -4,7 +4,7 @@ import type { FromWriters, ToWriters, WritersSpec } from './writers-worker.ts';
 
 export interface Logs {
   readonly clients: readonly WriterLog[];
-  /** Absent for libraries, for which connecting anew is not a matter of a socket. */
+  /** Absent for libraries, for which connecting again is not a matter of a socket. */
   readonly newcomers?: WriterLog;
 }
 
@@ -28,7 +28,7 @@ export class Writers implements AsyncDisposable {
     return this.#within('warm', withinMs);
   }
 
-  /** From now on clients also connect anew. */
+  /** From now on clients also connect again. */
   letNewcomersCome(): void {
     this.#tell({ kind: 'newcomers' });
   }

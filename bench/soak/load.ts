@@ -16,7 +16,7 @@ const slowBytes = 4 * 1024 * 1024;
 
 /**
  * Mixed clients of one tunnel: some write, some wait, some come and go, some carry large values or batches, one reads
- * late. Every one connects anew when it is cut.
+ * late. Every one reconnects when it is cut.
  */
 export class Load {
   readonly #port: number;

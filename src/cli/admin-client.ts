@@ -105,7 +105,7 @@ export class AdminClient {
     told: (frame: Frame) => void,
     signal: AbortSignal,
   ): Promise<void> {
-    // Asked anew each time: it changes while something is awaited.
+    // Asked again each time: it changes while something is awaited.
     const isOver = (): boolean => signal.aborted;
     if (isOver()) return;
     const sent = this.#request(path, {

@@ -208,7 +208,7 @@ Examples:
 Flags win over the environment, the environment over the file. A bare port listens on 127.0.0.1.
 
 Signals: SIGTERM and SIGINT stop after a drain, a second one at once; SIGHUP
-reads the configuration anew and opens the log file anew.
+reads the configuration again and reopens the log file.
 Exit codes: 0 done (run: stopped after a drain), 1 failed (status, check, health: not all is well),
 2 usage or configuration (no such database, a wrong token), 3 run: sessions had to be cut,
 4 no tunnel answers.

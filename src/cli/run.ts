@@ -11,9 +11,9 @@ import { Supervisor } from './systemd.ts';
 
 /**
  * Runs the tunnel until a signal stops it. The first SIGTERM or SIGINT drains, the second cuts at once. SIGHUP
- * opens the log file anew and reads the configuration anew.
+ * reopens the log file and reads the configuration again.
  *
- * @param read gives the configuration, each time read anew
+ * @param read gives the configuration, each time read again
  * @param configFile the file that it is read from, where there is one, for people
  * @returns the exit code
  */

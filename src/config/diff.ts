@@ -10,10 +10,10 @@ import { clientLimits, type Config, type DatabaseConfig } from './types.ts';
 const effects = {
   opens: 'opens',
   closes: 'closes; its sessions go on',
-  replaces: 'opened anew, with TLS or without; its sessions have drainMs to end',
-  repoints: 'opened anew; its sessions have drainMs to end',
+  replaces: 'reopened, with TLS or without; its sessions have drainMs to end',
+  repoints: 'reopened; its sessions have drainMs to end',
   retires: 'its listeners close, its sessions have drainMs to end',
-  reopens: 'closes and opens anew; its sessions go on',
+  reopens: 'closes and reopens; its sessions go on',
   newSessions: 'new sessions only',
   waiting: 'new sessions, and those that wait',
   idle: 'all sessions, from now on',
@@ -22,7 +22,7 @@ const effects = {
   nextStop: 'from the next stop',
   links: 'links to Sentinels reopened one after another',
   probes: 'from the next connection of ours to Redis',
-  adminReopens: 'the admin listener closes and opens anew',
+  adminReopens: 'the admin listener closes and reopens',
   restart: 'needs a restart',
 } as const;
 export type Effect = keyof typeof effects;

@@ -103,7 +103,7 @@ function checkWatching(
     sys.sendRest(ours, message, 0);
     const { end } = ring;
     ring.enter(waitMs, () => undefined);
-    // A watch that has ended would have to be asked for anew.
+    // A watch that has ended would have to be asked for again.
     const isReported = ring.end !== end && !ring.next(ring.end) && !ring.hasRequests;
     expect(
       isReported && sys.epollWait(epoll, events, 0) === 1,

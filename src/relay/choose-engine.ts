@@ -12,7 +12,7 @@ import { StreamsEngine } from './streams-engine.ts';
  * TLS is carried by `streams` whatever was chosen.
  *
  * A relay thread that ends by a defect is logged and throws in the main thread, uncaught: a process that has lost a part of what
- * carries its sessions is to end loudly, and whoever supervises it starts it anew.
+ * carries its sessions is to end loudly, and whoever supervises it restarts it.
  *
  * @throws TunnelError `ST_ENGINE_UNAVAILABLE` where an engine is asked for by name and cannot run
  */

@@ -17,7 +17,7 @@ test('frame() shows rates per second, and none where there is nothing to compare
     ...['10.0.0.1:6379', '12', '3', '10,000', '1.00 MB', '10.0 MB'],
   ]);
   assert.match(row(lookAt(present)), /12 +3 +- +- +-$/);
-  // Its listeners were opened anew: the counters begin again.
+  // Its listeners were reopened: the counters begin again.
   assert.match(row(lookAt(present, [], [database('mymaster', 9_000_000)])), /12 +3 +- +- +-$/);
   assert.match(
     row(lookAt([database('mymaster', 0, { counters: null })])),

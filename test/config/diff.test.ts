@@ -105,7 +105,7 @@ function isWithin(place: string, at: string): boolean {
   return place === at || place.startsWith(`${at}.`) || place.startsWith(`${at}[`);
 }
 
-test('another port of the servers opens those databases anew, and a rule for a port alone is shown as it is written', () => {
+test('another port of the servers opens those databases again, and a rule for a port alone is shown as it is written', () => {
   const config = (redis: object, addressMap: object): Config =>
     parseConfig(
       {
@@ -123,7 +123,7 @@ test('another port of the servers opens those databases anew, and a rule for a p
   ).map(changeLine);
   assert.deepEqual(lines, [
     'addressMap[10.0.0.0/8]: ":8385" → ":8386" (links to Sentinels reopened one after another)',
-    'databases[a].redis.port: removed 6390 (opened anew; its sessions have drainMs to end)',
+    'databases[a].redis.port: removed 6390 (reopened; its sessions have drainMs to end)',
   ]);
 });
 

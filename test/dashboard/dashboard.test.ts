@@ -153,7 +153,7 @@ describe('the dashboard', { skip: cannotBrowse }, () => {
     ] as const) {
       await tab.page.setViewportSize({ width, height });
       assert.equal(await tab.page.evaluate(tooWide), 0, `${width} px`);
-      // Drawn anew once its card has got its width.
+      // Drawn again once its card has got its width.
       await eventually(async () => ((await tab.page.evaluate(inTheWay)) as unknown[]).length === 0);
       assert.deepEqual(await tab.page.evaluate(textsInTheWay), [], `${width} px`);
     }

@@ -46,7 +46,7 @@ test('a series has a rate per second of the clock of the tunnel, and gaps where 
   read(111, 10, 500);
   assert.equal(series.samples.at(-1)?.upstream, null, 'another run of the tunnel');
   read(112, 5, 1500);
-  assert.equal(series.samples.at(-1)?.upstream, null, 'listeners that were opened anew');
+  assert.equal(series.samples.at(-1)?.upstream, null, 'listeners that were reopened');
   for (let at = 113; at < 2000; at += 1) read(at, at, at * 1000);
   assert.ok(series.samples.length < 620, String(series.samples.length));
   assert.deepEqual(summary([null, 1, 3]), { now: 3, mean: 2, peak: 3 });

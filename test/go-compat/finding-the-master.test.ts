@@ -23,7 +23,7 @@ test('every client reaches the master of its own database, also after the connec
     two.values.set('who', 'db2');
     await using tunnel = await startDropIn([sentinel.seed], ['db1', 'db2']);
     for (let round = 0; round < 10; round++) {
-      // Clients that leave without waiting, while the question to Sentinel is being asked anew: the answer to one
+      // Clients that leave without waiting, while the question to Sentinel is being asked again: the answer to one
       // request went to another's waiter then, and stayed shifted for ever.
       sentinel.server.cutAll();
       const leaving = await tunnel.connect('db1');

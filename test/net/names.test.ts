@@ -38,7 +38,7 @@ function setUp(): { asked: Asked; names: Names; find: (name: string) => Promise<
 }
 
 describe('Names', () => {
-  test('asks once for all who want a name at the same time, and anew for those who come later', async () => {
+  test('asks once for all who want a name at the same time, and again for those who come later', async () => {
     const { asked, find } = setUp();
     const [one, other] = [find('a.test'), find('a.test')];
     assert.deepEqual(asked.names, ['a.test']);

@@ -9,7 +9,7 @@ export interface WriterError {
 }
 
 /**
- * An application that writes without a pause: one command at a time, and on an error it connects anew at once. It
+ * An application that writes without a pause: one command at a time, and on an error it reconnects at once. It
  * remembers what was acknowledged, so that what was lost can be counted afterwards.
  */
 export class Writer implements AsyncDisposable {
@@ -58,7 +58,7 @@ export class Writer implements AsyncDisposable {
     await this.#running;
   }
 
-  /** Asked anew: it changes while a write is awaited. */
+  /** Asked again: it changes while a write is awaited. */
   #hasStopped(): boolean {
     return this.#isStopped;
   }

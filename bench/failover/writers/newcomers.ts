@@ -11,7 +11,7 @@ const everyMsAfter = 20;
 /** How long one of them waits for its reply: a frozen server would keep it for ever. */
 const patienceMs = 500;
 
-/** Clients that connect anew all the time, write once and leave: what somebody sees who was not connected before. */
+/** Clients that connect again all the time, write once and leave: what somebody sees who was not connected before. */
 export class Newcomers {
   readonly log = new WriterLog('newcomers');
   readonly #locate: Locate;

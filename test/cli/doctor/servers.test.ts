@@ -79,7 +79,7 @@ test('what is wrong with replicas is found, on real servers', async (t) => {
 
     await t.test('a replica that must not be master, and one that is down', async () => {
       await replica.command('CONFIG', 'SET', 'replica-priority', 0);
-      // Sentinel reads INFO every 10 s; what it reads is what counts, so it is told anew.
+      // Sentinel reads INFO every 10 s; what it reads is what counts, so it is told again.
       await sentinel.command('SENTINEL', 'RESET', 'mymaster');
       const priority = await eventually(async () => {
         const finding = (await diagnosed(config)).find(({ code }) => code === 'no-candidate');

@@ -288,7 +288,7 @@ describe('a flow that goes on without its upstream', () => {
     });
   });
 
-  it('is not held to what its client did before: the idle timeout begins anew', () => {
+  it('is not held to what its client did before: the idle timeout begins again', () => {
     const { rig } = withFlows('waits', { idleMs: 400, holdMs: 5_000 });
     rig.serve(1);
     const client = rig.attached();

@@ -27,7 +27,7 @@ export function describeExactness(engine: EngineUnderTest): void {
       rig.serve(upstream.port);
       const pairs: { readonly client: Talk; readonly server: Talk }[] = [];
       const sockets: { readonly ours: Socket; readonly theirs: Socket }[] = [];
-      // All of them first: once a server has ended a session, the next dial may be taken back and made anew.
+      // All of them first: once a server has ended a session, the next dial may be taken back and made again.
       for (let index = 0; index < sessions; index += 1) {
         const client = new Talk();
         const connected = await rig.connect((_, chunk) => {

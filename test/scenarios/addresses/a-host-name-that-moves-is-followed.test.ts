@@ -83,7 +83,7 @@ scenario('real Sentinels that announce host names', { skip: await cannotNameHost
     });
   });
 
-  await t.test('and one whose server is gone is looked up anew at once', async () => {
+  await t.test('and one whose server is gone is looked up again at once', async () => {
     await ofAll(async (tunnel) => {
       assert.equal(await whoServes(tunnel), '127.0.1.3');
     });

@@ -98,7 +98,7 @@ for (const engine of platform() === 'linux' ? ['streams', 'epoll'] : ['streams']
       await eventually(async () => (await statusAt(before, oldToken)) === 200);
 
       const retold = await tunnel.reload(config({ listen: before, token: newToken }));
-      assert.deepEqual(retold['lines'], ['admin.token: changed (the admin listener closes and opens anew)']);
+      assert.deepEqual(retold['lines'], ['admin.token: changed (the admin listener closes and reopens)']);
       await eventually(async () => (await statusAt(before, newToken)) === 200);
       assert.equal(await statusAt(before, oldToken), 401);
 
@@ -109,7 +109,7 @@ for (const engine of platform() === 'linux' ? ['streams', 'epoll'] : ['streams']
       await assert.rejects(ask(before, '/livez'), /ECONNREFUSED/);
       await writeFile(tokenFile, `${newToken}\n`);
       const reread = await tunnel.reload(config({ listen: after, tokenFile }));
-      assert.deepEqual(reread['lines'], ['admin.token: changed (the admin listener closes and opens anew)']);
+      assert.deepEqual(reread['lines'], ['admin.token: changed (the admin listener closes and reopens)']);
       await eventually(async () => (await statusAt(after, newToken)) === 200);
 
       await using holder = await FakeServer.listen(() => 'close', { accept: 'close' });

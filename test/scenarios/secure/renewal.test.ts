@@ -88,7 +88,7 @@ scenario('certificates and passwords are renewed by a reload, and nobody is cut'
   const plain = { ...config, databases: [{ name: 'mymaster', listen: port }] };
   const replaced = await tunnel.reload(plain);
   assert.deepEqual(replaced['lines'], [
-    'databases[mymaster]: changed (opened anew, with TLS or without; its sessions have drainMs to end)',
+    'databases[mymaster]: changed (reopened, with TLS or without; its sessions have drainMs to end)',
   ]);
   await using bare = await RespClient.connect(port);
   assert.equal(await bare.command('PING'), 'PONG');

@@ -133,7 +133,7 @@ test('one master in two databases, one plain and one with TLS at another port: b
   });
 });
 
-test('another redis.port by a reload opens the tunnel anew at that port', async () => {
+test('another redis.port by a reload opens the tunnel again at that port', async () => {
   await withSite(async (site) => {
     const { tlsPort, plainPort } = site;
     await using tunnel = await serveThrough(site, { database: { redis: { port: plainPort } } });
@@ -145,7 +145,7 @@ test('another redis.port by a reload opens the tunnel anew at that port', async 
     const { lines } = await tunnel.waitFor(({ event }) => event === 'config.reloaded');
     assert.ok(
       (lines as readonly string[]).includes(
-        `databases[${name}].redis.port: ${plainPort} → ${tlsPort} (opened anew; its sessions have drainMs to end)`,
+        `databases[${name}].redis.port: ${plainPort} → ${tlsPort} (reopened; its sessions have drainMs to end)`,
       ),
       String(lines),
     );

@@ -88,7 +88,7 @@ export class Resolver {
     }
   }
 
-  /** Dialling the endpoint has failed: its name is looked up anew, and the next of its addresses is tried first. */
+  /** Dialling the endpoint has failed: its name is looked up again, and the next of its addresses is tried first. */
   dialFailed(endpoint: Endpoint): void {
     const key = keyOf(endpoint);
     const known = this.#known.get(key);
