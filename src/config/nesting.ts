@@ -35,8 +35,11 @@ export function tooDeepAt(text: string): number | undefined {
     }
     isBeginning = /[-?:]/.test(char) && /^\s?$/.test(text.charAt(at + 1));
     if (/["']/.test(char) && (isAfterBlank || /[[{,:]/.test(text.charAt(at - 1)))) {
-      at = endOfQuoted(text, at);
-      lineStart = text.lastIndexOf('\n', at) + 1;
+      const end = endOfQuoted(text, at);
+      // Looked for within the scalar alone: a file may be one long line.
+      const lineBreak = text.slice(at, end).lastIndexOf('\n');
+      if (lineBreak >= 0) lineStart = at + lineBreak + 1;
+      at = end;
     } else if (/[[{]/.test(char)) brackets += 1;
     else if (/[\]}]/.test(char)) brackets = Math.max(0, brackets - 1);
     if (columns.length + brackets > maxNesting) return at;
