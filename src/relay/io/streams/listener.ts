@@ -47,6 +47,8 @@ export class Listener {
   readonly #backoff = new Backoff(firstPauseMs, longestPauseMs);
   #look: NodeJS.Timeout | undefined;
   #pausedBy: string | undefined;
+  /** How many clients have been accepted so far, for whatever end. */
+  #accepted = 0;
   #stopping: Promise<void> | undefined;
   readonly #closed: Promise<unknown>;
   readonly #tlsAcceptor: TlsAcceptor | undefined;
@@ -132,17 +134,31 @@ export class Listener {
     if (tls) this.#tlsAcceptor?.renew(tls);
   }
 
-  /** Stops listening at once; resolves when the address is free. The sockets that it accepted go on. */
+  /**
+   * Stops listening, once every client that has connected is accepted: closing would reset the others. Resolves when the address is
+   * free. The sockets that it accepted go on.
+   */
   stop(): Promise<void> {
-    this.#stopping ??= this.#stop();
+    this.#stopping ??= this.#acceptBacklog().then(() => this.#stop());
     return this.#stopping;
   }
 
   /** Stops listening at once; resolves when every socket it accepted has closed too. */
   async close(): Promise<void> {
-    await this.stop();
+    this.#stopping ??= this.#stop();
+    await this.#stopping;
     this.#tlsAcceptor?.close();
     await this.#closed;
+  }
+
+  /** Lets the event loop turn until nobody has come; a flood of clients does not keep it open. */
+  async #acceptBacklog(): Promise<void> {
+    const end = this.#accepted + listenBacklog;
+    for (let before = -1; before !== this.#accepted && before < end;) {
+      before = this.#accepted;
+      await turn();
+      await turn(); // the first may have looked for connections already
+    }
   }
 
   async #stop(): Promise<void> {
@@ -153,6 +169,7 @@ export class Listener {
   }
 
   #accept(socket: Socket): void {
+    this.#accepted += 1;
     const objection = this.#allow?.objection(socket.remoteAddress);
     if (objection !== undefined) {
       this.#callbacks.turnedAway(objection);
@@ -218,4 +235,9 @@ function bound(server: Server, asked: ListenAddress): ListenAddress {
   const address = server.address();
   if (asked.kind === 'unix' || address === null || typeof address === 'string') return asked;
   return { kind: 'tcp', host: address.address, port: address.port };
+}
+
+/** Resolves in the next turn of the event loop. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
