@@ -12,6 +12,7 @@ import {
   RedisProcess,
   scenario,
   startThrough,
+  type RespClient,
   type TunnelProcess,
 } from '../../support/index.ts';
 
@@ -74,12 +75,17 @@ scenario('real Sentinels that announce host names', { skip: await cannotNameHost
   });
 
   await t.test('and a name that moves is where new connections go, open ones staying', async () => {
+    await using clients = new Scope();
+    const open = new Map<TunnelProcess, RespClient>();
     await ofAll(async (tunnel) => {
-      await using open = await tunnel.connect(name);
-      assert.equal(await open.command('PING'), 'PONG');
-      await hosts.say({ [a]: '127.0.1.1', [b]: '127.0.1.3' });
+      const client = clients.use(await tunnel.connect(name));
+      assert.equal(await client.command('PING'), 'PONG');
+      open.set(tunnel, client);
+    });
+    await hosts.say({ [a]: '127.0.1.1', [b]: '127.0.1.3' });
+    await ofAll(async (tunnel) => {
       await eventually(async () => (await whoServes(tunnel)) === '127.0.1.3');
-      assert.deepEqual(await open.command('CONFIG', 'GET', 'bind'), ['bind', '127.0.1.2']);
+      assert.deepEqual(await open.get(tunnel)?.command('CONFIG', 'GET', 'bind'), ['bind', '127.0.1.2']);
     });
   });
 
