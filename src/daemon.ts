@@ -10,7 +10,7 @@ import { names } from './net/names.ts';
 import { OwnListeners } from './net/own-listeners.ts';
 import { chooseEngine } from './relay/choose-engine.ts';
 import type { Engine, TunnelCounters } from './relay/core/engine.ts';
-import type { CatchUp, Stalled } from './relay/core/stall.ts';
+import type { CatchUp, Stalled } from './lifecycle/stall.ts';
 import { Reload, type ConfigSource } from './reload.ts';
 import { Sentinels } from './sentinel/members/sentinels.ts';
 import type { MasterView } from './sentinel/decision/view.ts';

@@ -49,7 +49,7 @@ export type Signal = 'SIGTERM' | 'SIGINT' | 'SIGHUP';
 
 export function hostOf(self: NodeJS.Process): Host {
   const { stdout, stderr, env } = self;
-  // Whoever reads our output may leave; that must end neither a tunnel nor a `--help | head`.
+  // The reader of our output may leave; that must end neither a tunnel nor a `--help | head`.
   stdout.on('error', () => undefined);
   stderr.on('error', () => undefined);
   const isTerminal = stdout.isTTY;

@@ -1,6 +1,6 @@
 /**
- * Runs one task at a time. Of those asked for meanwhile only the latest is run, and whoever asked for one that it
- * replaced gets what became of it.
+ * Runs one task at a time. Of those asked for meanwhile only the latest is run, and callers whose task it
+ * replaced get the result of the one that ran.
  */
 export class Latest<T> {
   #running: Promise<T> | undefined;

@@ -4,7 +4,7 @@ import type { Log } from '../telemetry/log.ts';
 import type { Engine } from './core/engine.ts';
 import { EpollEngine } from './epoll-engine.ts';
 import { PairedEngine } from './paired-engine.ts';
-import type { CatchUp } from './core/stall.ts';
+import type { CatchUp } from '../lifecycle/stall.ts';
 import { StreamsEngine } from './streams-engine.ts';
 
 /**
@@ -12,7 +12,7 @@ import { StreamsEngine } from './streams-engine.ts';
  * TLS is carried by `streams` whatever was chosen.
  *
  * A relay thread that ends by a defect is logged and throws in the main thread, uncaught: a process that has lost a part of what
- * carries its sessions is to end loudly, and whoever supervises it restarts it.
+ * carries its sessions ends with an error, so that its supervisor restarts it.
  *
  * @throws TunnelError `ST_ENGINE_UNAVAILABLE` where an engine is asked for by name and cannot run
  */

@@ -6,7 +6,7 @@ import { checkRing } from '../os/ring-check.ts';
 import { openKernel, type Syscalls } from '../os/syscalls.ts';
 import type { LoopLag } from '../telemetry/lag.ts';
 import type { Engine, EngineTunnel, TunnelEvent, TunnelSpec } from './core/engine.ts';
-import type { CatchUp } from './core/stall.ts';
+import type { CatchUp } from '../lifecycle/stall.ts';
 import { bindListener, releaseListener, type Bound } from './epoll-binding.ts';
 import type { ThreadAnswer } from './epoll-messages.ts';
 import { ThreadHandle } from './epoll-thread-handle.ts';

@@ -2,7 +2,7 @@ import type { ListenAddress } from '../net/endpoint.ts';
 import type { LookupResult } from '../net/look-up.ts';
 import type { TunnelCommand, TunnelEvent, TunnelSpec } from './core/engine.ts';
 import type { OpenListener } from './io/epoll/acceptor.ts';
-import type { Stalled } from './io/epoll/loop.ts';
+import type { Stalled } from '../lifecycle/stall.ts';
 
 /** What the engine sends to a thread. */
 export type ThreadCommand =

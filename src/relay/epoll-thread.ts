@@ -5,7 +5,8 @@ import { openKernel, type Kernel } from '../os/syscalls.ts';
 import { Lag } from '../telemetry/lag.ts';
 import type { ThreadAnswer, ThreadCommand } from './epoll-messages.ts';
 import { ThreadTunnel } from './epoll-thread-tunnel.ts';
-import { Loop, type Stalled } from './io/epoll/loop.ts';
+import type { Stalled } from '../lifecycle/stall.ts';
+import { Loop } from './io/epoll/loop.ts';
 import { MainThreadWatch } from './io/epoll/main-thread-watch.ts';
 import { Resolver } from './io/epoll/resolver.ts';
 

@@ -17,7 +17,7 @@ import type {
   TunnelSpec,
 } from './core/engine.ts';
 import { TunnelRuntime } from './core/runtime.ts';
-import type { CatchUp } from './core/stall.ts';
+import type { CatchUp } from '../lifecycle/stall.ts';
 import { createBytesFlow } from './flow/bytes.ts';
 import { StreamsConnection } from './io/streams/connection.ts';
 import { openOthersThan, StreamsDialler, type OpenSocket } from './io/streams/dialler.ts';
@@ -43,7 +43,7 @@ interface Shared {
   readonly stalls: StallDetector | undefined;
 }
 
-/** The portable engine: sockets of `node:net` and `node:tls`, on the event loop of whoever opened it. */
+/** The portable engine: sockets of `node:net` and `node:tls`, on the event loop of its caller. */
 export class StreamsEngine implements Engine {
   readonly name = 'streams';
   readonly #shared: Shared;
@@ -81,7 +81,7 @@ export class StreamsEngine implements Engine {
     return tunnel;
   }
 
-  /** It lives on the event loop of whoever asks: that this is carried out is the answer. */
+  /** It shares the event loop of its caller: that this call runs is the answer. */
   alive(): Promise<readonly string[]> {
     return Promise.resolve([]);
   }

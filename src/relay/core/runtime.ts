@@ -42,7 +42,7 @@ export interface RuntimeOptions {
 
 /**
  * The rules of one tunnel, the same for every engine: who is admitted, who waits and how long, who dials where, who is cut and
- * what a refused client reads. It does no I/O but through connections and a dialler, and holds no timer: whoever runs it calls
+ * what a refused client reads. It does no I/O but through connections and a dialler, and holds no timer: its engine calls
  * `tick` at `nextDeadline()`. Nothing here is proportional to the number of idle clients but a new route.
  */
 export class TunnelRuntime implements ClientOwner, UpstreamOwner<Client> {
@@ -126,7 +126,7 @@ export class TunnelRuntime implements ClientOwner, UpstreamOwner<Client> {
 
   // What is asked of the tunnel.
 
-  /** Carries out a command. Listeners are not its own: whoever has them closes them at `drain` and at `close`. */
+  /** Carries out a command. The engine owns the listeners, and closes them at `drain` and at `close`. */
   apply(command: TunnelCommand): void {
     switch (command.kind) {
       case 'steer':

@@ -7,8 +7,8 @@ const heads: readonly (readonly [SuspectWord, Uint8Array])[] = suspectWords.map(
 ]);
 
 /**
- * The word that makes a server suspect, where bytes from it begin with one. Only their head is looked at: the reply to a command
- * that a client waits for stands there, and payload is never parsed. What is found is a hint, never a fact.
+ * The word that makes a server suspect, where bytes from it begin with one. Only their head is looked at: the reply
+ * that a client waits for begins there, and payload is never parsed. The word is a hint, never a fact.
  */
 export function suspectWordAt(bytes: Uint8Array, start: number, end: number): SuspectWord | undefined {
   if (bytes[start] !== minus) return undefined;

@@ -15,8 +15,8 @@ export interface Connection {
   /**
    * Sends the bytes from `start` to `end`. They may be changed by the caller as soon as this returns.
    *
-   * @returns whether the kernel took all of them. Where not, the rest is kept, `writable` is called when it is gone, and whoever
-   *   fills this connection stops until then: what is written meanwhile is kept too.
+   * @returns whether the kernel took all of them. Where not, the rest is kept, `writable` is called when it is gone, and the
+   *   caller stops until then: what is written meanwhile is kept too.
    */
   write(bytes: Uint8Array, start: number, end: number): boolean;
   /** Reads nothing more, for now. What was received before may still be handed over. Idempotent. */
@@ -61,6 +61,16 @@ export interface ConnectionHandler {
   /** The connection is broken, and is closed now. */
   gone(connection: Connection): void;
 }
+
+/** The handler of a connection that has none yet. */
+export const unattended: ConnectionHandler = {
+  data: () => undefined,
+  writable: () => undefined,
+  ended: () => undefined,
+  ending: () => undefined,
+  writeFailed: () => undefined,
+  gone: () => undefined,
+};
 
 /** What becomes of a dial. One of the two is called, once, and never before `dial` has returned. */
 export interface DialHandler {

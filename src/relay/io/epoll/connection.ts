@@ -1,7 +1,7 @@
 import type { Permits } from '../../../lifecycle/permits.ts';
 import * as abi from '../../../os/abi.ts';
 import type { Buffered, Syscalls } from '../../../os/syscalls.ts';
-import type { Connection, ConnectionHandler } from '../connection.ts';
+import { unattended, type Connection, type ConnectionHandler } from '../connection.ts';
 
 /** Fits the second-level cache beside everything else; a command or a reply is seldom longer. */
 const usualBytes = 64 * 1024;
@@ -63,19 +63,10 @@ export interface ConnectionLoop {
   release(connection: EpollConnection, isNow: boolean): void;
 }
 
-/** Who is told what becomes of a connect(2). */
+/** Receives the answer to a connect(2). */
 export interface ConnectAnswer {
   connectAnswered(hasFailed: boolean): void;
 }
-
-const unattended: ConnectionHandler = {
-  data: () => undefined,
-  writable: () => undefined,
-  ended: () => undefined,
-  ending: () => undefined,
-  writeFailed: () => undefined,
-  gone: () => undefined,
-};
 
 /**
  * A socket in the epoll set of a thread, or in its ring. epoll watches it edge-triggered from the first to the last, so that no

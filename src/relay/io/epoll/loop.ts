@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks';
 import type { Permits } from '../../../lifecycle/permits.ts';
 import type { Ring } from '../../../os/ring.ts';
 import { checked, type Buffered, type EventArray, type Kernel, type Syscalls } from '../../../os/syscalls.ts';
+import type { Stalled } from '../../../lifecycle/stall.ts';
 import type { Lag } from '../../../telemetry/lag.ts';
 import { descriptorsPerClient } from '../descriptors.ts';
 import { bulkBytes, EpollConnection, ways, type ConnectionLoop } from './connection.ts';
@@ -14,9 +15,6 @@ import { RingConnections, type RingLoop } from './ring-connections.ts';
 const eventsPerIteration = 512;
 /** Tags are above zero; they are used again after two thousand million descriptors. */
 const lastTag = 2 ** 31 - 1;
-
-/** What hangs: this process, or only its main thread, which hears the Sentinels. */
-export type Stalled = 'process' | 'main thread';
 
 /** What a loop has from its thread. */
 export interface LoopOptions {

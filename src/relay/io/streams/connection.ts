@@ -1,6 +1,6 @@
 import { Socket } from 'node:net';
 import { bearerOf } from '../../../net/tls.ts';
-import type { Connection, ConnectionHandler } from '../connection.ts';
+import { unattended, type Connection, type ConnectionHandler } from '../connection.ts';
 import type { StallDetector } from './stall-detector.ts';
 
 /** Bytes that are read ahead of a connection that was never resumed, to see its end; the rest waits in the kernel. */
@@ -12,18 +12,9 @@ const checkTurns = 3;
 
 const nothing = new Uint8Array(0);
 
-const nobody: ConnectionHandler = {
-  data: () => undefined,
-  writable: () => undefined,
-  ended: () => undefined,
-  ending: () => undefined,
-  writeFailed: () => undefined,
-  gone: () => undefined,
-};
-
 /** A connection over a socket of `node:net` or `node:tls`. */
 export class StreamsConnection implements Connection {
-  handler: ConnectionHandler = nobody;
+  handler: ConnectionHandler = unattended;
   readonly #socket: Socket;
   readonly #stalls: StallDetector | undefined;
   /** Received, and not handed over yet. */
@@ -56,7 +47,7 @@ export class StreamsConnection implements Connection {
     return this.#isClosed || this.#socket.writableLength === 0;
   }
 
-  /** Whoever fills it hands over chunks that nobody changes any more, so nothing is copied. */
+  /** Nothing is copied: chunks are not changed once they are written. */
   write(bytes: Uint8Array, start: number, end: number): boolean {
     if (this.#isClosed) return true;
     const socket = this.#socket;

@@ -59,7 +59,7 @@ export function openOthersThan(own: OwnListeners): OpenSocket {
     const bearer = openPlain(own, endpoint, () => undefined);
     if (bearer.destroyed) return bearer; // it was not even begun
     const socket = secure(bearer, endpoint, tls);
-    // Node crashes where a TLS socket is destroyed from within this event (seen on 20.20.2), and whoever is ready may do that.
+    // Node crashes where a TLS socket is destroyed from within this event (seen on 20.20.2), and the caller may do that.
     socket.once('secureConnect', () => setImmediate(ready));
     socket.once('close', () => bearer.destroy());
     return socket;

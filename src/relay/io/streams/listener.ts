@@ -64,7 +64,7 @@ export class Listener {
     callbacks: ListenerCallbacks,
   ): Promise<Listener> {
     const { address } = listener;
-    // The file of a socket that was handed over belongs to whoever bound it.
+    // The file of a socket that was handed over belongs to the process that bound it.
     const isOurFile = address.kind === 'unix' && handed === undefined;
     // Half-open: a client that has sent its last command still waits for the reply.
     const server = createServer({
@@ -82,7 +82,7 @@ export class Listener {
       const where = handed === undefined ? own : { fd: handed };
       server.listen({ ...where, backlog: listenBacklog, exclusive: true });
       await once(server, 'listening');
-      // Made before the socket takes its place: whoever connects to it must be heard from the first moment.
+      // Made before the socket takes its place: clients may connect from that moment on.
       const opened = new Listener(bound(server, address), listener, server, descriptors, callbacks);
       if (isOurFile) opened.#file = await claim(address.path, listener);
       return opened;

@@ -51,7 +51,7 @@ export class TlsAcceptor {
     }
     this.#greeting.add(bearer);
     this.#taken.add(bearer);
-    bearer.on('error', () => undefined); // it may go at any time; whoever needs to know hears its TLS socket
+    bearer.on('error', () => undefined); // it may go at any time, which its TLS socket reports
     const timer = setTimeout(() => {
       this.#greeting.delete(bearer);
       this.#callbacks.refused(`no TLS handshake within ${String(handshakeMs)} ms`);
